@@ -1,0 +1,108 @@
+/*
+ * The Voxeme Calls API without sockets: a request goes in, a response comes out.
+ *
+ * Threads: all functions but vx_api_release() may be called on any thread, at the same time. None
+ * blocks for longer than it takes to render an answer; none takes the registry's lock while it
+ * renders.
+ */
+#ifndef VX_API_H
+#define VX_API_H
+
+#include "api/body.h"
+#include "core/addr.h"
+#include "core/registry.h"
+
+struct vx_api;
+
+enum vx_method {
+    VX_GET = 1,
+    VX_HEAD = 2,
+    VX_POST = 4,
+    VX_PUT = 8,
+    VX_DELETE = 16,
+    VX_OPTIONS = 32,
+    VX_PATCH = 64,
+    VX_OTHER = 128
+};
+
+struct vx_param {
+    struct vx_str name, value; /* percent-decoded */
+};
+
+/* All borrowed for the call of vx_api_invoke(). */
+struct vx_request {
+    enum vx_method method;
+    struct vx_str path; /* percent-decoded, without the query */
+    const struct vx_param *params;
+    size_t param_count;
+    struct vx_str authorization; /* header values; VX_NONE when absent */
+    struct vx_str if_none_match;
+    struct vx_str content_type;
+    struct vx_str body;
+    struct vx_addr peer;
+    bool waited;  /* the time of a `wait` is over, or the server is stopping: answer with what is
+                     there */
+    bool counted; /* the rate limit has counted this request already (it was held) */
+};
+
+/* Not an answer yet: ask again, with the same request, when vx_scope_revision(scope) is no longer
+ * `revision` or after `seconds` (then with `waited`). */
+struct vx_hold {
+    struct vx_scope *scope; /* a reference, owned by the response */
+    uint64_t revision;
+    unsigned seconds;
+};
+
+#define VX_ETAG_SIZE 48
+
+struct vx_response {
+    unsigned status;          /* 0: held, see `hold` */
+    const char *content_type; /* static; NULL without a body */
+    struct vx_body *body;     /* a reference, owned by the response; NULL without a body */
+    char etag[VX_ETAG_SIZE];  /* "" without one */
+    const char *challenge;    /* WWW-Authenticate; static, or NULL */
+    char allow[64];           /* Allow of a 405 and of OPTIONS; "" without one */
+    unsigned retry_after;     /* seconds; 0 without one */
+    bool preflight;           /* answer to OPTIONS: the transport adds the CORS preflight headers */
+    struct vx_hold hold;
+};
+
+/* Borrows `registry` and `clock` (outlive the api); takes its own reference to `config`. NULL: out
+ * of memory, or OpenSSL has no SHA-256. */
+struct vx_api *vx_api_new(struct vx_registry *registry, struct vx_config *config,
+                          const struct vx_clock *clock);
+void vx_api_release(struct vx_api **api);
+
+/* Takes up tokens and limits. Requests in flight end under the old ones. False: out of memory,
+ * nothing changed. */
+bool vx_api_configure(struct vx_api *api, struct vx_config *config);
+
+/* Always fills *response (which need not be initialised); the caller ends it with
+ * vx_response_clear(). */
+void vx_api_invoke(struct vx_api *api, const struct vx_request *request,
+                   struct vx_response *response);
+void vx_response_clear(struct vx_response *response);
+
+/* A JSON error of the same form for what the transport itself refuses (400, 408, 413, 431, 500,
+ * 503). */
+void vx_api_error(struct vx_response *response, unsigned status, const char *msg);
+
+/* Drops what has not been asked for lately; call it every few seconds. */
+void vx_api_tick(struct vx_api *api);
+
+/* More rows for /metrics, from other layers: appends Prometheus text. Called on the thread of the
+ * request. */
+void vx_api_add_metrics(struct vx_api *api, void (*render)(void *ctx, struct vx_buf *out),
+                        void *ctx);
+
+/* --- for hosts' command lines --- */
+
+#define VX_TOKEN_TEXT 36
+
+/* A new random token, and the SHA-256 of it in hex. False when the kernel has no randomness. */
+bool vx_token_make(char token[VX_TOKEN_TEXT + 1], char sha256_hex[65]);
+
+/* The OpenAPI document; a string for the caller to vx_free(). NULL: out of memory. */
+char *vx_openapi_render(const char *server_url);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * Every allocation of core and api goes through here, so that a failure is counted and a test can
+ * make the n-th one fail. Nothing in this module ends the process when memory is short: callers get
+ * NULL and give up that one piece of work.
+ *
+ * Threads: any.
+ */
+#ifndef VX_ALLOC_H
+#define VX_ALLOC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* NULL when memory is short (counted). The caller owns the result and frees it with vx_free(). */
+void *vx_malloc(size_t size);
+void *vx_calloc(size_t n, size_t size);
+void *vx_realloc(void *p, size_t size);
+char *vx_strdup(const char *s);
+char *vx_strndup(const char *s, size_t len);
+void vx_free(void *p);
+
+/* How many allocations have failed since the process started. */
+uint64_t vx_alloc_failures(void);
+
+/* For tests: the n-th allocation from now on (1 = the next) fails, once. 0 turns it off. */
+void vx_alloc_fail_at(long n);
+
+/* For tests: whether the failure asked for with vx_alloc_fail_at() has happened. */
+int vx_alloc_failed(void);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * What readers see of a call: an immutable, reference-counted snapshot. It is made anew at every
+ * visible change; its JSON is rendered once, by the first reader that asks.
+ *
+ * Threads: a snapshot may be used on any thread by whoever holds a reference. Snapshots must be
+ * gone before the registry that made them is released.
+ */
+#ifndef VX_CALL_H
+#define VX_CALL_H
+
+#include "core/buf.h"
+#include "core/event.h"
+
+struct vx_snapshot;
+
+enum vx_call_text {
+    VX_TEXT_FROM,
+    VX_TEXT_TO,
+    VX_TEXT_CALLER_NAME,
+    VX_TEXT_CALL_ID,
+    VX_TEXT_SIP_IP,
+    VX_TEXT_TRUNK,
+    VX_TEXT_SIP_REASON,
+    VX_TEXT_TERMINATION,
+    VX_TEXT_COUNT
+};
+
+/* The fields of a snapshot while one is being made, or read back. Texts are borrowed. */
+struct vx_call_fields {
+    struct vx_uuid call_sid;
+    struct vx_uuid account_sid;     /* nil: unassigned */
+    struct vx_uuid application_sid; /* nil: none */
+    struct vx_uuid parent_call_sid; /* nil: none */
+    int64_t attempted_us, answered_us, ended_us;
+    enum vx_call_status status;
+    enum vx_direction direction;
+    uint16_t sip_status;
+    struct vx_str text[VX_TEXT_COUNT];
+    const char *service_url; /* outlives the snapshot; not copied */
+};
+
+/* A new snapshot with one reference, owned by the caller. Texts are copied. NULL: out of memory. */
+struct vx_snapshot *vx_snapshot_new(const struct vx_call_fields *fields);
+
+struct vx_snapshot *vx_snapshot_ref(struct vx_snapshot *s);
+/* Drops the caller's reference and clears its pointer. Accepts a pointer to NULL. */
+void vx_snapshot_release(struct vx_snapshot **s);
+
+/* The fields, texts borrowed for as long as the caller holds its reference. */
+void vx_snapshot_fields(const struct vx_snapshot *s, struct vx_call_fields *out);
+
+/* The call as a JSON object, compact, keys in alphabetical order. Rendered at most once and kept.
+ * Borrowed for as long as the caller holds its reference; {NULL, 0} when memory is short. */
+struct vx_str vx_snapshot_json(struct vx_snapshot *s);
+
+/* Cheap looks, for filters. */
+enum vx_call_status vx_snapshot_status(const struct vx_snapshot *s);
+enum vx_direction vx_snapshot_direction(const struct vx_snapshot *s);
+const struct vx_uuid *vx_snapshot_sid(const struct vx_snapshot *s);
+const struct vx_uuid *vx_snapshot_account(const struct vx_snapshot *s);
+struct vx_str vx_snapshot_text(const struct vx_snapshot *s, enum vx_call_text which);
+
+/* Appends the JSON object for `fields`. Invalid UTF-8 becomes U+FFFD, control characters are
+ * escaped. */
+void vx_call_render(struct vx_buf *out, const struct vx_call_fields *fields);
+
+/* Appends `s` as a JSON string with its quotes (RFC 8259, section 7). */
+void vx_json_string(struct vx_buf *out, struct vx_str s);
+
+const char *vx_direction_name(enum vx_direction d);
+
+/* Whole seconds from answer to end; 0 for a call that was never answered. */
+int64_t vx_call_duration(const struct vx_call_fields *fields);
+
+/* One row a key of the call resource, in the order in which it is rendered: the JSON, the OpenAPI
+ * document and the README are all held against this table. */
+struct vx_field {
+    const char *key;
+    const char *type;   /* JSON type as OpenAPI names it: "string", "integer" */
+    const char *format; /* OpenAPI format, or NULL */
+    bool always;        /* present in every call of an account */
+    const char *help;
+};
+extern const struct vx_field vx_call_field_table[];
+extern const size_t vx_call_field_count;
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * A reader's place in the changes of one scope. Each call is handed out at most once per pull and
+ * in its newest state, however often it changed in between: a slow reader costs nothing.
+ *
+ * Threads: one at a time per feed.
+ */
+#ifndef VX_FEED_H
+#define VX_FEED_H
+
+#include "core/registry.h"
+
+struct vx_feed;
+
+struct vx_change {
+    uint64_t revision; /* of the scope, when this happened */
+    uint64_t order;    /* larger is newer; the same for all changes of one call */
+    uint64_t created;  /* the scope's revision at which this call came into it */
+    struct vx_uuid call_sid;
+    struct vx_snapshot
+        *call; /* the reader owns this reference; NULL: the call has left the scope */
+};
+
+/* Starts before the oldest change that the scope remembers, so that the first pulls bring all its
+ * calls. Takes its own reference to `scope`. NULL: out of memory. */
+struct vx_feed *vx_feed_open(struct vx_scope *scope);
+void vx_feed_close(struct vx_feed **feed);
+
+/* Fills at most `max` changes, oldest first, and returns how many. 0: the feed is at *revision, the
+ * scope's newest; otherwise pull again. Holds the registry's lock for the time of `max` entries
+ * only. */
+size_t vx_feed_pull(struct vx_feed *feed, struct vx_change *changes, size_t max,
+                    uint64_t *revision);
+
+/* Removals up to and including this revision are forgotten: a reader that last looked before it
+ * needs all calls anew. */
+uint64_t vx_feed_horizon(struct vx_feed *feed);
+
+#endif

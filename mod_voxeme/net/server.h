@@ -1,0 +1,33 @@
+/*
+ * HTTP(S) for the API on libwebsockets: one network thread owns every socket.
+ *
+ * Start and stop on the host's main thread. Nothing here calls the host.
+ */
+#ifndef VX_SERVER_H
+#define VX_SERVER_H
+
+#include "api/api.h"
+#include "core/config.h"
+#include "core/registry.h"
+
+struct vx_server;
+
+/* Opens the listening socket, loads the certificate, and starts the thread. Borrows `api` and
+ * `registry`; own reference to `config`. On failure returns NULL, writes one line into error[] and
+ * leaves nothing behind. */
+struct vx_server *vx_server_start(struct vx_api *api, struct vx_registry *registry,
+                                  struct vx_config *config, char *error, size_t size);
+
+/* The port it listens on (which the configuration may have left to the kernel with port 0). */
+unsigned vx_server_port(const struct vx_server *server);
+
+/* Takes up limits, time-outs and the certificate. Any thread; returns at once, carried out on the
+ * network thread. A certificate that cannot be read or does not fit its key is logged and the old
+ * one kept. */
+void vx_server_configure(struct vx_server *server, struct vx_config *config);
+
+/* Answers what is held, closes every socket, joins the thread, frees. At most a second. Clears the
+ * caller's pointer. */
+void vx_server_stop(struct vx_server **server);
+
+#endif
