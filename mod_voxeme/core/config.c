@@ -1,0 +1,122 @@
+#include "core/alloc.h"
+#include "core/config_private.h"
+
+const struct vx_setting vx_settings[VX_SET_COUNT] = {
+    [VX_SET_LISTEN] = {"listen", VX_HOST_PORT, 0, 0, "127.0.0.1:3000", false, "",
+                       "Address and port of the API; port 0 picks a free one."},
+    [VX_SET_SERVICE_URL] = {"service-url", VX_URL, 0, 0, "", false, "",
+                            "Base URL of this node, shown in every call as service_url; by default "
+                            "made from the address that is listened on."},
+    [VX_SET_RETENTION_SECONDS] = {"retention-seconds", VX_INT, 1, 86400, "600", true, "s",
+                                  "How long a call stays in the registry after its end."},
+    [VX_SET_AUDIT_SECONDS] = {"audit-seconds", VX_INT, 1, 3600, "30", true, "s",
+                              "How often the registry is compared with the host's live calls."},
+    [VX_SET_TRUSTED_SOURCES] = {"trusted-sources", VX_CIDRS, 0, 0, "127.0.0.0/8", true, "",
+                                "Peers whose X-Account-Sid and X-Application-Sid headers count."},
+    [VX_SET_DEFAULT_ACCOUNT] = {"default-account", VX_TEXT, 0, 128, "", true, "",
+                                "Account, by sid or name, of calls that nothing else assigns; "
+                                "without one such calls are unassigned."},
+    [VX_SET_MAX_CALLS] = {"max-calls", VX_INT, 1, 100000000, "2000000", true, "calls",
+                          "Calls that the registry holds at most, ended ones included; further "
+                          "ones are counted but not kept."},
+    [VX_SET_MAX_FIELD_BYTES] = {"max-field-bytes", VX_INT, 16, 65535, "1024", true, "bytes",
+                                "Longest text kept of one field of a call; longer ones are cut."},
+    [VX_SET_MAX_REMOVED] = {"max-removed", VX_INT, 0, 1000000, "10000", true, "calls",
+                            "Removed calls that an account remembers for ?since=; a client that "
+                            "has missed more gets the whole list anew."},
+    [VX_SET_TLS_CERT] = {"tls-cert", VX_TEXT, 0, 4096, "", true, "",
+                         "PEM file with the certificate chain; with tls-key the API speaks HTTPS. "
+                         "Read anew by a reload."},
+    [VX_SET_TLS_KEY] = {"tls-key", VX_TEXT, 0, 4096, "", true, "",
+                        "PEM file with the private key of tls-cert."},
+    [VX_SET_CORS_ORIGIN] = {"cors-origin", VX_TEXT, 0, 512, "*", true, "",
+                            "Value of Access-Control-Allow-Origin."},
+    [VX_SET_RATE_LIMIT_PER_MINUTE] = {"rate-limit-per-minute", VX_INT, 0, 1000000000, "6000", true,
+                                      "requests",
+                                      "Requests that one account may make in a minute; 0 is no "
+                                      "limit. Admin tokens are not limited."},
+    [VX_SET_RATE_LIMIT_PER_HOUR] =
+        {"rate-limit-per-hour", VX_INT, 0, 1000000000, "0", true, "requests",
+         "Requests that one account may make in an hour; 0 is no limit."},
+    [VX_SET_MAX_CONNECTIONS] = {"max-connections", VX_INT, 1, 1000000, "10000", false,
+                                "connections", "Client connections at the same time."},
+    [VX_SET_MAX_HEADER_BYTES] = {"max-header-bytes", VX_INT, 512, 65536, "8192", false, "bytes",
+                                 "Largest request line and headers; larger ones get 431."},
+    [VX_SET_MAX_BODY_BYTES] = {"max-body-bytes", VX_INT, 0, 16777216, "65536", true, "bytes",
+                               "Largest request body; larger ones get 413."},
+    [VX_SET_MAX_RESPONSE_MEMORY] = {"max-response-memory", VX_INT, 1048576, 1099511627776,
+                                    "1073741824", true, "bytes",
+                                    "Memory that all answers being built, kept or sent may hold "
+                                    "together; beyond it requests get 503."},
+    [VX_SET_HEADER_TIMEOUT_SECONDS] = {"header-timeout-seconds", VX_INT, 1, 3600, "10", true, "s",
+                                       "Time for a request to arrive whole."},
+    [VX_SET_IDLE_TIMEOUT_SECONDS] = {"idle-timeout-seconds", VX_INT, 1, 86400, "60", true, "s",
+                                     "How long an idle keep-alive connection stays open."},
+    [VX_SET_WRITE_TIMEOUT_SECONDS] = {"write-timeout-seconds", VX_INT, 1, 3600, "30", true, "s",
+                                      "How long a client may take no byte of its answer."},
+    [VX_SET_METRICS_ALLOW] = {"metrics-allow", VX_CIDRS, 0, 0, "", true, "",
+                              "Sources that may read /metrics without an admin token."},
+    [VX_SET_LOG_LEVEL] = {"log-level", VX_LEVEL, 0, 0, "notice", true, "",
+                          "Least severe lines that are logged: error, warning, notice, info, "
+                          "debug."},
+};
+
+struct vx_config *vx_config_ref(struct vx_config *config) {
+    atomic_fetch_add(&config->refs, 1);
+    return config;
+}
+
+void vx_account_spec_clear(struct vx_account_spec *a) {
+    for (size_t i = 0; i < a->realm_count; i++)
+        vx_free(a->realms[i]);
+    vx_free(a->realms);
+    vx_free(a->sources);
+    vx_free(a->name);
+    *a = (struct vx_account_spec){0};
+}
+
+void vx_config_release(struct vx_config **config) {
+    struct vx_config *c = *config;
+
+    *config = NULL;
+    if (!c || atomic_fetch_sub(&c->refs, 1) != 1)
+        return;
+    vx_directory_release(&c->directory);
+    vx_values_release(&c->values);
+    for (size_t i = 0; i < c->account_count; i++)
+        vx_account_spec_clear(&c->accounts[i]);
+    vx_free(c->accounts);
+    vx_free(c->tokens);
+    vx_free(c);
+}
+
+int64_t vx_config_int(const struct vx_config *config, enum vx_setting_id id) {
+    return vx_values_int(config->values, id);
+}
+
+const char *vx_config_text(const struct vx_config *config, enum vx_setting_id id) {
+    return vx_values_text(config->values, id);
+}
+
+const struct vx_cidr *vx_config_cidrs(const struct vx_config *config, enum vx_setting_id id,
+                                      size_t *count) {
+    return vx_values_cidrs(config->values, id, count);
+}
+
+const struct vx_values *vx_config_values(const struct vx_config *config) {
+    return config->values;
+}
+
+size_t vx_config_accounts(const struct vx_config *config, const struct vx_account_spec **accounts) {
+    *accounts = config->accounts;
+    return config->account_count;
+}
+
+size_t vx_config_tokens(const struct vx_config *config, const struct vx_token **tokens) {
+    *tokens = config->tokens;
+    return config->token_count;
+}
+
+const struct vx_directory *vx_config_directory(const struct vx_config *config) {
+    return config->directory;
+}

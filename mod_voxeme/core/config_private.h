@@ -1,0 +1,21 @@
+/* Inside of a configuration, for config.c and config_reader.c only. */
+#ifndef VX_CONFIG_PRIVATE_H
+#define VX_CONFIG_PRIVATE_H
+
+#include "core/config.h"
+
+#include <stdatomic.h>
+
+struct vx_config {
+    atomic_uint refs;
+    struct vx_values *values;
+    struct vx_account_spec *accounts;
+    size_t account_count, account_room;
+    struct vx_token *tokens;
+    size_t token_count, token_room;
+    struct vx_directory *directory;
+};
+
+void vx_account_spec_clear(struct vx_account_spec *account);
+
+#endif

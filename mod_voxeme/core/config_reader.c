@@ -1,0 +1,396 @@
+/*
+ * The structure of voxeme.conf.xml as a table of elements: which may stand in which, what
+ * attributes each takes and what it does. A new element is a row and a handler.
+ */
+#include "core/config_reader.h"
+
+#include "core/alloc.h"
+#include "core/config_private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAX_DEPTH 8
+
+struct vx_config_reader {
+    const char *file;
+    const struct vx_config_section *section;
+    struct vx_config *config;
+    const struct element *open[MAX_DEPTH]; /* outermost first */
+    size_t depth;
+    size_t skipped; /* depth inside a section that is not ours */
+    bool root_seen;
+    int line;
+    int setting_line[VX_SET_COUNT]; /* for errors that only the whole file shows */
+    char error[512];
+};
+
+struct element {
+    const char *name, *parent;
+    const char *required[3], *optional[3];
+    bool (*begin)(struct vx_config_reader *r, const char *const *attributes);
+};
+
+void vx_config_reader_fail(struct vx_config_reader *r, int line, const char *format, ...) {
+    va_list ap;
+    int at;
+
+    if (r->error[0])
+        return;
+    if (line > 0)
+        at = snprintf(r->error, sizeof r->error, "%s:%d: ", r->file, line);
+    else
+        at = snprintf(r->error, sizeof r->error, "%s: ", r->file);
+    if (at < 0 || (size_t)at >= sizeof r->error)
+        return;
+    va_start(ap, format);
+    vsnprintf(r->error + at, sizeof r->error - (size_t)at, format, ap);
+    va_end(ap);
+}
+
+static bool fail(struct vx_config_reader *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static bool fail(struct vx_config_reader *r, const char *format, ...) {
+    char text[384];
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    vx_config_reader_fail(r, r->line, "%s", text);
+    return false;
+}
+
+const char *vx_attribute(const char *const *attributes, const char *name) {
+    for (; attributes && attributes[0]; attributes += 2)
+        if (strcmp(attributes[0], name) == 0)
+            return attributes[1];
+    return NULL;
+}
+
+/* Room for one more element in an array that grows by doubling. NULL: out of memory. */
+static void *grow(void *array, size_t count, size_t *room, size_t size) {
+    size_t wanted = *room ? *room * 2 : 4;
+    void *grown;
+
+    if (count < *room)
+        return array;
+    grown = vx_realloc(array, wanted * size);
+    if (grown)
+        *room = wanted;
+    return grown;
+}
+
+static struct vx_account_spec *current_account(struct vx_config_reader *r) {
+    return &r->config->accounts[r->config->account_count - 1];
+}
+
+static bool begin_param(struct vx_config_reader *r, const char *const *attributes) {
+    char error[256];
+
+    if (!vx_values_set(r->config->values, vx_attribute(attributes, "name"),
+                       vx_attribute(attributes, "value"), error, sizeof error))
+        return fail(r, "%s", error);
+    for (size_t i = 0; i < VX_SET_COUNT; i++)
+        if (strcmp(vx_settings[i].name, vx_attribute(attributes, "name")) == 0)
+            r->setting_line[i] = r->line;
+    return true;
+}
+
+static bool begin_account(struct vx_config_reader *r, const char *const *attributes) {
+    struct vx_config *c = r->config;
+    const char *sid = vx_attribute(attributes, "sid"), *name = vx_attribute(attributes, "name");
+    struct vx_account_spec account = {0};
+    struct vx_account_spec *grown;
+
+    if (!vx_uuid_parse(&account.sid, vx_str(sid)) || vx_uuid_is_nil(&account.sid))
+        return fail(r, "account: sid '%.64s' is not a UUID", sid);
+    if (name && (!*name || strlen(name) > 128))
+        return fail(r, "account: name must have 1 to 128 characters");
+    for (size_t i = 0; i < c->account_count; i++) {
+        if (vx_uuid_eq(&c->accounts[i].sid, &account.sid))
+            return fail(r, "account: sid '%s' is given twice", sid);
+        if (name && c->accounts[i].name && vx_str_ieq(vx_str(c->accounts[i].name), vx_str(name)))
+            return fail(r, "account: name '%s' is given twice", name);
+    }
+    grown = grow(c->accounts, c->account_count, &c->account_room, sizeof *grown);
+    if (!grown)
+        return fail(r, "out of memory");
+    c->accounts = grown;
+    if (name && !(account.name = vx_strdup(name)))
+        return fail(r, "out of memory");
+    c->accounts[c->account_count++] = account;
+    return true;
+}
+
+static bool parse_hash(uint8_t out[VX_TOKEN_HASH], const char *text) {
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+
+    if (strlen(text) != 2 * VX_TOKEN_HASH)
+        return false;
+    for (size_t i = 0; i < 2 * VX_TOKEN_HASH; i++) {
+        const char *d = strchr(digits, text[i]);
+
+        if (!d)
+            return false;
+        out[i / 2] = (uint8_t)(out[i / 2] << 4 | (unsigned)((d - digits) & 15));
+    }
+    return true;
+}
+
+static bool add_token(struct vx_config_reader *r, const char *const *attributes, bool admin) {
+    struct vx_config *c = r->config;
+    struct vx_token token = {.admin = admin, .account = admin ? 0 : c->account_count - 1};
+    struct vx_token *grown;
+
+    /* The value is not repeated in the message: somebody may have put the token itself there. */
+    if (!parse_hash(token.sha256, vx_attribute(attributes, "sha256")))
+        return fail(r, "token: sha256 must be 64 hex digits, the SHA-256 of the token");
+    for (size_t i = 0; i < c->token_count; i++)
+        if (memcmp(c->tokens[i].sha256, token.sha256, VX_TOKEN_HASH) == 0)
+            return fail(r, "token: the same sha256 is given twice");
+    grown = grow(c->tokens, c->token_count, &c->token_room, sizeof *grown);
+    if (!grown)
+        return fail(r, "out of memory");
+    c->tokens = grown;
+    c->tokens[c->token_count++] = token;
+    return true;
+}
+
+static bool begin_account_token(struct vx_config_reader *r, const char *const *attributes) {
+    return add_token(r, attributes, false);
+}
+
+static bool begin_admin_token(struct vx_config_reader *r, const char *const *attributes) {
+    return add_token(r, attributes, true);
+}
+
+static bool begin_realm(struct vx_config_reader *r, const char *const *attributes) {
+    struct vx_account_spec *a = current_account(r);
+    const char *name = vx_attribute(attributes, "name");
+    char **grown;
+
+    if (!*name || strlen(name) > 255 || strcspn(name, " \t/@:\"<>") != strlen(name))
+        return fail(r, "realm: '%.64s' is not a domain name", name);
+    for (size_t i = 0; i < r->config->account_count; i++)
+        for (size_t k = 0; k < r->config->accounts[i].realm_count; k++)
+            if (vx_str_ieq(vx_str(r->config->accounts[i].realms[k]), vx_str(name)))
+                return fail(r, "realm: '%s' is given twice", name);
+    grown = vx_realloc(a->realms, (a->realm_count + 1) * sizeof *grown);
+    if (!grown)
+        return fail(r, "out of memory");
+    a->realms = grown;
+    if (!(a->realms[a->realm_count] = vx_strdup(name)))
+        return fail(r, "out of memory");
+    a->realm_count++;
+    return true;
+}
+
+static bool begin_source(struct vx_config_reader *r, const char *const *attributes) {
+    struct vx_account_spec *a = current_account(r);
+    const char *text = vx_attribute(attributes, "cidr");
+    struct vx_cidr cidr;
+    struct vx_cidr *grown;
+
+    if (!vx_cidr_parse(&cidr, vx_str(text)))
+        return fail(r, "source: cidr '%.64s' is not an address or address/bits", text);
+    for (size_t i = 0; i < r->config->account_count; i++)
+        for (size_t k = 0; k < r->config->accounts[i].source_count; k++)
+            if (memcmp(&r->config->accounts[i].sources[k], &cidr, sizeof cidr) == 0)
+                return fail(r, "source: cidr '%s' is given twice", text);
+    grown = vx_realloc(a->sources, (a->source_count + 1) * sizeof *grown);
+    if (!grown)
+        return fail(r, "out of memory");
+    a->sources = grown;
+    a->sources[a->source_count++] = cidr;
+    return true;
+}
+
+static const struct element elements[] = {
+    {"configuration", NULL, {"name"}, {"description"}, NULL},
+    {"settings", "configuration", {0}, {0}, NULL},
+    {"param", "settings", {"name", "value"}, {0}, begin_param},
+    {"accounts", "configuration", {0}, {0}, NULL},
+    {"account", "accounts", {"sid"}, {"name"}, begin_account},
+    {"token", "account", {"sha256"}, {0}, begin_account_token},
+    {"realm", "account", {"name"}, {0}, begin_realm},
+    {"source", "account", {"cidr"}, {0}, begin_source},
+    {"admin", "configuration", {0}, {0}, NULL},
+    {"token", "admin", {"sha256"}, {0}, begin_admin_token},
+};
+
+static const struct element *find_element(const char *name, const char *parent) {
+    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++) {
+        const struct element *e = &elements[i];
+
+        if (strcmp(e->name, name) == 0 &&
+            (e->parent ? parent && strcmp(e->parent, parent) == 0 : !parent))
+            return e;
+    }
+    return NULL;
+}
+
+static bool takes(const struct element *e, const char *attribute) {
+    for (size_t i = 0; i < 3; i++)
+        if ((e->required[i] && strcmp(e->required[i], attribute) == 0) ||
+            (e->optional[i] && strcmp(e->optional[i], attribute) == 0))
+            return true;
+    return false;
+}
+
+static bool check_attributes(struct vx_config_reader *r, const struct element *e,
+                             const char *const *attributes) {
+    for (size_t i = 0; i < 3; i++)
+        if (e->required[i] && !vx_attribute(attributes, e->required[i]))
+            return fail(r, "<%s> lacks its attribute '%s'", e->name, e->required[i]);
+    for (const char *const *a = attributes; a && a[0]; a += 2)
+        if (!takes(e, a[0]))
+            return fail(r, "<%s> has no attribute '%.64s'", e->name, a[0]);
+    return true;
+}
+
+static bool in_section(const struct vx_config_reader *r) {
+    return r->skipped > 0;
+}
+
+static bool section_begin(struct vx_config_reader *r, const char *element,
+                          const char *const *attributes) {
+    char error[256];
+
+    r->skipped++;
+    if (r->section && !r->section->begin(r->section->ctx, element, attributes, error, sizeof error))
+        return fail(r, "%s", error);
+    return true;
+}
+
+static bool starts_section(const struct vx_config_reader *r, const char *element) {
+    return r->depth == 1 && strcmp(element, r->section ? r->section->element : "switch") == 0;
+}
+
+bool vx_config_reader_begin(struct vx_config_reader *r, const char *element,
+                            const char *const *attributes, int line) {
+    const char *parent = r->depth ? r->open[r->depth - 1]->name : NULL;
+    const struct element *e;
+
+    if (r->error[0])
+        return false;
+    r->line = line;
+    if (in_section(r) || starts_section(r, element))
+        return section_begin(r, element, attributes);
+    e = find_element(element, parent);
+    if (!e && parent)
+        return fail(r, "<%.64s> is not known inside <%s>", element, parent);
+    if (!e)
+        return fail(r, "the file must begin with <configuration>, not <%.64s>", element);
+    if (!parent && r->root_seen)
+        return fail(r, "a second <configuration>");
+    r->root_seen = true;
+    if (!check_attributes(r, e, attributes) || (e->begin && !e->begin(r, attributes)))
+        return false;
+    r->open[r->depth++] = e; /* the table is less deep than MAX_DEPTH */
+    return true;
+}
+
+bool vx_config_reader_end(struct vx_config_reader *r, const char *element, int line) {
+    char error[256];
+
+    if (r->error[0])
+        return false;
+    r->line = line;
+    if (in_section(r)) {
+        r->skipped--;
+        if (r->section && !r->section->end(r->section->ctx, element, error, sizeof error))
+            return fail(r, "%s", error);
+        return true;
+    }
+    if (r->depth == 0 || strcmp(r->open[r->depth - 1]->name, element) != 0)
+        return fail(r, "</%.64s> closes nothing", element);
+    r->depth--;
+    return true;
+}
+
+struct vx_config_reader *vx_config_reader_new(const char *file,
+                                              const struct vx_config_section *section) {
+    struct vx_config_reader *r = vx_calloc(1, sizeof *r);
+
+    if (!r)
+        return NULL;
+    r->file = file;
+    r->section = section;
+    r->config = vx_calloc(1, sizeof *r->config);
+    if (r->config) {
+        atomic_init(&r->config->refs, 1);
+        r->config->values = vx_values_new(vx_settings, VX_SET_COUNT);
+    }
+    if (!r->config || !r->config->values)
+        vx_config_reader_release(&r);
+    return r;
+}
+
+void vx_config_reader_release(struct vx_config_reader **reader) {
+    if (!*reader)
+        return;
+    vx_config_release(&(*reader)->config);
+    vx_free(*reader);
+    *reader = NULL;
+}
+
+const char *vx_config_reader_error(const struct vx_config_reader *r) {
+    return r->error;
+}
+
+static int by_hash(const void *a, const void *b) {
+    const struct vx_token *x = a, *y = b;
+
+    return memcmp(x->sha256, y->sha256, VX_TOKEN_HASH);
+}
+
+static bool account_exists(const struct vx_config *c, const char *text) {
+    struct vx_uuid sid;
+    bool is_sid = vx_uuid_parse(&sid, vx_str(text));
+
+    for (size_t i = 0; i < c->account_count; i++) {
+        const struct vx_account_spec *a = &c->accounts[i];
+
+        if ((is_sid && vx_uuid_eq(&a->sid, &sid)) ||
+            (a->name && vx_str_ieq(vx_str(a->name), vx_str(text))))
+            return true;
+    }
+    return false;
+}
+
+static bool check_whole(struct vx_config_reader *r) {
+    const struct vx_config *c = r->config;
+    const char *account = vx_config_text(c, VX_SET_DEFAULT_ACCOUNT);
+
+    r->line = 0;
+    if (!r->root_seen || r->depth || r->skipped)
+        return fail(r, "the file ends before </configuration>");
+    r->line = r->setting_line[VX_SET_DEFAULT_ACCOUNT];
+    if (*account && !account_exists(c, account))
+        return fail(r, "setting 'default-account': no account '%s'", account);
+    r->line = r->setting_line[VX_SET_TLS_CERT] + r->setting_line[VX_SET_TLS_KEY];
+    if (!*vx_config_text(c, VX_SET_TLS_CERT) != !*vx_config_text(c, VX_SET_TLS_KEY))
+        return fail(r, "settings 'tls-cert' and 'tls-key' go together");
+    return true;
+}
+
+struct vx_config *vx_config_reader_finish(struct vx_config_reader *r) {
+    struct vx_config *c = r->config;
+    struct vx_directory_spec spec = {.accounts = c->accounts, .account_count = c->account_count};
+
+    if (r->error[0] || !check_whole(r))
+        return NULL;
+    spec.trusted = vx_config_cidrs(c, VX_SET_TRUSTED_SOURCES, &spec.trusted_count);
+    spec.default_account = vx_config_text(c, VX_SET_DEFAULT_ACCOUNT);
+    if (c->token_count)
+        qsort(c->tokens, c->token_count, sizeof *c->tokens, by_hash);
+    c->directory = vx_directory_new(&spec);
+    if (!c->directory) {
+        fail(r, "out of memory");
+        return NULL;
+    }
+    return vx_config_ref(c);
+}
