@@ -1,0 +1,68 @@
+// Runs the end-to-end tests, several files at a time, and prints what failed and, as the last line,
+// "N passed, N failed, N skipped".
+//
+//   node tests/e2e/run.mjs [NAME]    files whose name holds NAME, and tests of that name in the others
+
+import { readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { run } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const name = process.argv[2];
+const all = readdirSync(here).filter((file) => file.endsWith('.test.mjs')).sort();
+const named = name ? all.filter((file) => file.includes(name)) : all;
+const files = (named.length ? named : all).map((file) => join(here, file));
+const pattern = name && !named.length ? new RegExp(name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')) : undefined;
+
+const count = { passed: 0, failed: 0, skipped: 0 };
+const broken = new Map(); // files that node itself reports as failed
+
+// What node says of a file as a whole is no test case.
+const isFile = (data) => files.includes(data.name) || files.some((f) => f.endsWith(data.name) && data.name.endsWith('.test.mjs'));
+const isSuite = (data) => data.details?.type === 'suite';
+const label = (data) => `${data.file ? `${basename(data.file)}: ` : ''}${data.name}`;
+const seconds = (data) => `${((data.details?.duration_ms ?? 0) / 1000).toFixed(1)} s`;
+
+function fail(data) {
+  const error = data.details?.error;
+  const cause = error?.cause ?? error;
+  // A suite or file fails because a test in it did; that test has been counted.
+  if (isSuite(data) || error?.failureType === 'subtestsFailed') return;
+  if (isFile(data)) {
+    broken.set(basename(data.name), cause);
+    return;
+  }
+  count.failed++;
+  failures.push([label(data), cause]);
+  if (data.file) failedIn.add(basename(data.file));
+  console.log(`  FAIL ${label(data)} (${seconds(data)})`);
+}
+
+const failures = [];
+const failedIn = new Set();
+run({ files, concurrency: Number(process.env.VOXEME_TEST_JOBS ?? 3), testNamePatterns: pattern ? [pattern] : undefined })
+  .on('test:pass', (data) => {
+    if (isFile(data) || isSuite(data)) return;
+    if (data.skip !== undefined) {
+      // Tests left out by name are not reported as skipped ones.
+      if (!String(data.skip).includes('test name')) count.skipped++;
+      return;
+    }
+    count.passed++;
+    console.log(`  ok   ${label(data)} (${seconds(data)})`);
+  })
+  .on('test:fail', fail)
+  .on('test:stderr', (data) => process.stderr.write(data.message ?? ''))
+  .on('end', () => {
+    for (const [what, cause] of failures) console.log(`\n--- ${what}\n${cause?.stack ?? cause}`);
+    // A file that did not load, or died, without any test of its own that failed.
+    for (const [file, cause] of broken) {
+      if (failedIn.has(file)) continue;
+      console.log(`\n--- ${file}\n${cause?.stack ?? cause}`);
+      count.failed++;
+    }
+    console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+    process.exitCode = count.failed || !count.passed ? 1 : 0;
+  })
+  .resume();
