@@ -75,6 +75,9 @@ export const trying = () => recv(100, { optional: true });
 // Waits for the 200 of the INVITE and acknowledges it.
 export const answered = () => (c) => [recv(200, { rrs: true }), ack(c, 'ack', 1)];
 
+// The ACK alone, for a scenario that looks at the 200 first.
+export const acknowledge = () => (c) => [ack(c, 'ack', 1)];
+
 const ack = (c, branch, cseq) =>
   send([`ACK [next_url] SIP/2.0`, via(branch), c.from, `${c.to}[peer_tag_param]`, 'Call-ID: [call_id]',
     `CSeq: ${cseq} ACK`, c.contact, 'Max-Forwards: 70', 'Content-Length: 0'], { retrans: false });
