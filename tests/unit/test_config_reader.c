@@ -1,0 +1,408 @@
+/* The file's structure: what is read, and that every error names file, line and setting. */
+#include "unit/support.h"
+
+static char error[512];
+
+#define HEAD               "<configuration name=\"voxeme.conf\">\n"
+#define TAIL               "</configuration>\n"
+#define ONE_TOKEN(sha)     "<token sha256=\"" sha "\"/>\n"
+#define ACCOUNT(sid, name) "<account sid=\"" sid "\" name=\"" name "\">\n"
+
+static struct vx_config *read_or_fail(const char *xml) {
+    struct vx_config *config = vx_test_read(xml, NULL, error, sizeof error);
+    if (!config)
+        fail_msg("refused: %s", error);
+    assert_string_equal(error, "");
+    return config;
+}
+
+/* `line` 0: any line. */
+static void refuse(const char *xml, int line, const char *word) {
+    struct vx_config *config = vx_test_read(xml, NULL, error, sizeof error);
+    if (config)
+        fail_msg("accepted, but should name \"%s\":\n%s", word, xml);
+    char where[64];
+    snprintf(where, sizeof where, "voxeme.conf.xml:%d: ", line);
+    if (line ? strncmp(error, where, strlen(where)) != 0 : strncmp(error, where, 16) != 0)
+        fail_msg("should begin with \"%s\": %s", where, error);
+    if (!strstr(error, word))
+        fail_msg("should name \"%s\": %s", word, error);
+}
+
+static void test_reads_everything(void **state) {
+    (void)state;
+    struct vx_config *config = vx_test_config("max-calls=77;cors-origin=https://a.example;"
+                                              "trusted-sources=10.0.0.0/8,192.0.2.9");
+    assert_non_null(config);
+    assert_int_equal(vx_config_int(config, VX_SET_MAX_CALLS), 77);
+    assert_string_equal(vx_config_text(config, VX_SET_CORS_ORIGIN), "https://a.example");
+    size_t count;
+    vx_config_cidrs(config, VX_SET_TRUSTED_SOURCES, &count);
+    assert_int_equal(count, 2);
+    assert_true(vx_values_given(vx_config_values(config), VX_SET_MAX_CALLS));
+    assert_false(vx_values_given(vx_config_values(config), VX_SET_LISTEN));
+
+    const struct vx_account_spec *accounts;
+    assert_int_equal(vx_config_accounts(config, &accounts), 2);
+    struct vx_uuid sid = vx_test_uuid(ALPHA);
+    assert_true(vx_uuid_eq(&accounts[0].sid, &sid));
+    assert_string_equal(accounts[0].name, "alpha");
+    assert_int_equal(accounts[0].realm_count, 1);
+    assert_string_equal(accounts[0].realms[0], "alpha.example");
+    assert_int_equal(accounts[1].source_count, 2);
+    size_t index;
+    sid = vx_test_uuid(BETA);
+    assert_true(vx_directory_find(vx_config_directory(config), &sid, &index));
+    assert_int_equal(index, 1);
+    vx_config_release(&config);
+    assert_null(config);
+}
+
+static void test_tokens_are_sorted(void **state) {
+    (void)state;
+    struct vx_config *config = vx_test_config(NULL);
+    assert_non_null(config);
+    const struct vx_token *tokens;
+    size_t n = vx_config_tokens(config, &tokens);
+    assert_int_equal(n, 3);
+    for (size_t i = 1; i < n; i++)
+        assert_true(memcmp(tokens[i - 1].sha256, tokens[i].sha256, VX_TOKEN_HASH) < 0);
+    /* 10a4... is the admin's, 863d... beta's, a336... alpha's. */
+    assert_true(tokens[0].admin);
+    assert_int_equal(tokens[0].sha256[0], 0x10);
+    assert_false(tokens[1].admin);
+    assert_int_equal(tokens[1].account, 1);
+    assert_int_equal(tokens[2].sha256[31], 0x20);
+    assert_int_equal(tokens[2].account, 0);
+    vx_config_release(&config);
+}
+
+static void test_token_in_upper_case(void **state) {
+    (void)state;
+    struct vx_config *config = read_or_fail(
+        HEAD "<admin><token sha256=\"A336D9B1D8B8647875238537CA5087B0EA335AFD2032936AECDFFC3E4B13"
+             "F720\"/></admin>" TAIL);
+    const struct vx_token *tokens;
+    assert_int_equal(vx_config_tokens(config, &tokens), 1);
+    assert_int_equal(tokens[0].sha256[0], 0xa3);
+    vx_config_release(&config);
+}
+
+static void test_sections_in_any_order_and_left_out(void **state) {
+    (void)state;
+    struct vx_config *config = read_or_fail(HEAD TAIL);
+    const struct vx_account_spec *accounts;
+    assert_int_equal(vx_config_accounts(config, &accounts), 0);
+    const struct vx_token *tokens;
+    assert_int_equal(vx_config_tokens(config, &tokens), 0);
+    assert_int_equal(vx_config_int(config, VX_SET_RETENTION_SECONDS), 600);
+    vx_config_release(&config);
+
+    config = read_or_fail(HEAD "<admin/>\n<accounts>\n" ACCOUNT(
+        ALPHA, "a") "</account></accounts>\n"
+                    "<settings><param name=\"default-account\" value=\"A\"/></settings>" TAIL);
+    vx_config_release(&config);
+}
+
+static void test_references(void **state) {
+    (void)state;
+    struct vx_config *config = vx_test_config(NULL);
+    struct vx_config *second = vx_config_ref(config);
+    vx_config_release(&config);
+    assert_null(config);
+    assert_int_equal(vx_config_int(second, VX_SET_RETENTION_SECONDS), 600);
+    vx_config_release(&second);
+    vx_config_release(&second);
+}
+
+static void test_settings_errors(void **state) {
+    (void)state;
+    refuse(HEAD "<settings>\n<param name=\"colour\" value=\"blue\"/></settings>" TAIL, 3, "colour");
+    refuse(HEAD "<settings>\n\n<param name=\"max-calls\" value=\"many\"/></settings>" TAIL, 4,
+           "max-calls");
+    refuse(HEAD "<settings>\n<param value=\"5\"/></settings>" TAIL, 3, "name");
+    refuse(HEAD "<settings>\n<param name=\"max-calls\"/></settings>" TAIL, 3, "value");
+    refuse(HEAD "<settings>\n<parm name=\"max-calls\" value=\"5\"/></settings>" TAIL, 3, "parm");
+    for (size_t i = 0; i < VX_SET_COUNT; i++) {
+        if (vx_settings[i].type == VX_TEXT || vx_settings[i].type == VX_BOOL)
+            continue;
+        char xml[512];
+        snprintf(xml, sizeof xml,
+                 HEAD
+                 "<settings>\n<!-- one\ntwo -->\n<param name=\"%s\" value=\"!\"/></settings>" TAIL,
+                 vx_settings[i].name);
+        refuse(xml, 5, vx_settings[i].name);
+    }
+}
+
+static void test_structure_errors(void **state) {
+    (void)state;
+    refuse("<document>\n</document>", 1, "document");
+    refuse(HEAD "<stettings>\n</stettings>" TAIL, 2, "stettings");
+    refuse(HEAD "<accounts>\n<acount sid=\"" ALPHA "\"/></accounts>" TAIL, 3, "acount");
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "a") "<reelm name=\"x\"/></account></accounts>" TAIL,
+           4, "reelm");
+    refuse(HEAD "<admin>\n<realm name=\"x\"/></admin>" TAIL, 3, "realm");
+    refuse(HEAD "<param name=\"max-calls\" value=\"5\"/>" TAIL, 2, "param");
+    refuse(HEAD "<settings><settings>\n</settings></settings>" TAIL, 2, "settings");
+    refuse(HEAD ONE_TOKEN(ADMIN_SHA) TAIL, 2, "token");
+    refuse(HEAD "<admin>\n<token sha256=\"" ADMIN_SHA "\"><token sha256=\"" BETA_SHA
+                "\"/></token></admin>" TAIL,
+           3, "token");
+}
+
+static void test_account_errors(void **state) {
+    (void)state;
+    refuse(HEAD "<accounts>\n<account name=\"a\"/></accounts>" TAIL, 3, "sid");
+    refuse(HEAD "<accounts>\n" ACCOUNT("5f8e8f60", "a") "</account></accounts>" TAIL, 3, "sid");
+    refuse(HEAD "<accounts>\n" ACCOUNT("00000000-0000-0000-0000-000000000000",
+                                       "a") "</account></accounts>" TAIL,
+           3, "sid");
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "a") "<realm/></account></accounts>" TAIL, 4,
+           "realm");
+    refuse(HEAD "<accounts>\n" ACCOUNT(
+               ALPHA, "a") "<source cidr=\"10.0.0.0/99\"/></account></accounts>" TAIL,
+           4, "cidr");
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "a") "<source/></account></accounts>" TAIL, 4,
+           "cidr");
+}
+
+static void test_two_accounts_alike(void **state) {
+    (void)state;
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "a") "</account>\n" ACCOUNT(
+               ALPHA, "b") "</account></accounts>" TAIL,
+           5, ALPHA);
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "demo") "</account>\n" ACCOUNT(
+               BETA, "Demo") "</account></accounts>" TAIL,
+           5, "emo");
+    refuse(HEAD
+           "<accounts>\n" ACCOUNT(ALPHA, "a") "<realm name=\"pbx.example\"/></account>\n" ACCOUNT(
+               BETA, "b") "\n<realm name=\"PBX.example\"/></account></accounts>" TAIL,
+           7, "example");
+}
+
+static void test_two_accounts_may_leave_out_their_names(void **state) {
+    (void)state;
+    struct vx_config *config = read_or_fail(HEAD "<accounts>\n<account sid=\"" ALPHA
+                                                 "\"/><account sid=\"" BETA "\"/></accounts>" TAIL);
+    const struct vx_account_spec *accounts;
+    assert_int_equal(vx_config_accounts(config, &accounts), 2);
+    vx_config_release(&config);
+}
+
+static void test_token_errors(void **state) {
+    (void)state;
+#define IN_ADMIN(attr) HEAD "<admin>\n<token " attr "/></admin>" TAIL
+    refuse(IN_ADMIN(""), 3, "sha256");
+    refuse(IN_ADMIN("sha256=\"\""), 3, "sha256");
+    refuse(IN_ADMIN("sha256=\"alpha-token\""), 3, "sha256");
+    refuse(IN_ADMIN("sha256=\"a336d9b1\""), 3, "sha256");
+    refuse(IN_ADMIN("sha256=\"" ALPHA_SHA "0\""), 3, "sha256");
+    refuse(IN_ADMIN("sha256=\"" ALPHA_SHA "00\""), 3, "sha256");
+    refuse(IN_ADMIN("sha256=\"g336d9b1d8b8647875238537ca5087b0ea335afd2032936aecdffc3e4b13f720\""),
+           3, "sha256");
+}
+
+static void test_token_twice(void **state) {
+    (void)state;
+    refuse(HEAD "<admin>\n" ONE_TOKEN(ALPHA_SHA) ONE_TOKEN(ALPHA_SHA) "</admin>" TAIL, 4, "token");
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "a")
+               ONE_TOKEN(ALPHA_SHA) "</account>\n" ACCOUNT(BETA, "b")
+                   ONE_TOKEN(ALPHA_SHA) "</account></accounts>" TAIL,
+           7, "token");
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "a")
+               ONE_TOKEN(ALPHA_SHA) "</account></accounts>\n"
+                                    "<admin>" ONE_TOKEN(ALPHA_SHA) "</admin>" TAIL,
+           6, "token");
+}
+
+/* A token someone wrote there in the clear by mistake must not come out in a message. */
+static void test_errors_do_not_show_tokens(void **state) {
+    (void)state;
+    refuse(IN_ADMIN("sha256=\"sesame-open-yourself\""), 3, "sha256");
+    assert_null(strstr(error, "sesame"));
+}
+
+static void test_default_account(void **state) {
+    (void)state;
+#define DEFAULT(value)                                                                             \
+    HEAD "<settings>\n<param name=\"default-account\" value=\"" value                              \
+         "\"/></settings>\n<accounts>" ACCOUNT(ALPHA, "demo") "</account></accounts>" TAIL
+    refuse(DEFAULT("nobody"), 3, "default-account");
+    refuse(DEFAULT(NOBODY), 3, "default-account");
+    static const char *const good[] = {DEFAULT("demo"), DEFAULT("DEMO"), DEFAULT(ALPHA),
+                                       DEFAULT("")};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct vx_config *config = read_or_fail(good[i]);
+        vx_config_release(&config);
+    }
+}
+
+static void test_certificate_needs_its_key(void **state) {
+    (void)state;
+    refuse(HEAD "<settings>\n<param name=\"tls-cert\" value=\"/etc/c.pem\"/></settings>" TAIL, 3,
+           "tls-key");
+    refuse(HEAD "<settings>\n<param name=\"tls-key\" value=\"/etc/k.pem\"/></settings>" TAIL, 3,
+           "tls-cert");
+}
+
+static void test_first_error_stays(void **state) {
+    (void)state;
+    struct vx_config_reader *r = vx_config_reader_new("a/b.xml", NULL);
+    static const char *const root[] = {"name", "voxeme.conf", NULL}, *const empty[] = {NULL};
+    assert_string_equal(vx_config_reader_error(r), "");
+    assert_true(vx_config_reader_begin(r, "configuration", root, 1));
+    assert_false(vx_config_reader_begin(r, "wrong", empty, 2));
+    assert_false(vx_config_reader_begin(r, "settings", empty, 3));
+    assert_false(vx_config_reader_end(r, "configuration", 4));
+    vx_config_reader_fail(r, 5, "also %s", "this");
+    assert_null(vx_config_reader_finish(r));
+    assert_int_equal(strncmp(vx_config_reader_error(r), "a/b.xml:2: ", 11), 0);
+    assert_null(strstr(vx_config_reader_error(r), "also"));
+    vx_config_reader_release(&r);
+    assert_null(r);
+}
+
+static void test_errors_of_the_parser(void **state) {
+    (void)state;
+    struct vx_config_reader *r = vx_config_reader_new("c.xml", NULL);
+    vx_config_reader_fail(r, 12, "not %s", "well-formed");
+    assert_string_equal(vx_config_reader_error(r), "c.xml:12: not well-formed");
+    assert_null(vx_config_reader_finish(r));
+    vx_config_reader_release(&r);
+
+    r = vx_config_reader_new("c.xml", NULL);
+    vx_config_reader_fail(r, 0, "cannot be read");
+    assert_string_equal(vx_config_reader_error(r), "c.xml: cannot be read");
+    vx_config_reader_release(&r);
+}
+
+static void test_unfinished_file(void **state) {
+    (void)state;
+    static const char *const root[] = {"name", "voxeme.conf", NULL}, *const empty[] = {NULL};
+    struct vx_config_reader *r = vx_config_reader_new("c.xml", NULL);
+    assert_null(vx_config_reader_finish(r)); /* no element at all */
+    assert_true(strlen(vx_config_reader_error(r)) > 0);
+    vx_config_reader_release(&r);
+    r = vx_config_reader_new("c.xml", NULL);
+    assert_true(vx_config_reader_begin(r, "configuration", root, 1));
+    assert_true(vx_config_reader_begin(r, "settings", empty, 2));
+    vx_config_reader_release(&r); /* given up half way: nothing may leak */
+}
+
+/* --- a host's own section --- */
+
+struct heard {
+    char text[256];
+    const char *refuse;
+};
+
+static bool hear_begin(void *ctx, const char *element, const char *const *attributes, char *err,
+                       size_t size) {
+    struct heard *h = ctx;
+    const char *name = vx_attribute(attributes, "name");
+    size_t len = strlen(h->text);
+    snprintf(h->text + len, sizeof h->text - len, "+%s%s%s ", element, name ? "=" : "",
+             name ? name : "");
+    if (h->refuse && strcmp(h->refuse, element) == 0) {
+        snprintf(err, size, "sip-listen is odd");
+        return false;
+    }
+    return true;
+}
+
+static bool hear_end(void *ctx, const char *element, char *err, size_t size) {
+    (void)err;
+    (void)size;
+    struct heard *h = ctx;
+    size_t len = strlen(h->text);
+    snprintf(h->text + len, sizeof h->text - len, "-%s ", element);
+    return true;
+}
+
+#define SWITCH                                                                                     \
+    HEAD                                                                                           \
+        "<switch>\n<param name=\"sip-listen\" value=\"x\"/>\n<routes>\n<route to=\"1\"/></routes>" \
+        "</switch><settings/>" TAIL
+
+static void test_section_goes_to_the_host(void **state) {
+    (void)state;
+    struct heard h = {.text = ""};
+    struct vx_config_section section = {"switch", hear_begin, hear_end, &h};
+    struct vx_config *config = vx_test_read(SWITCH, &section, error, sizeof error);
+    assert_string_equal(error, "");
+    assert_non_null(config);
+    vx_config_release(&config);
+    assert_non_null(strstr(h.text, "+param=sip-listen -param +routes +route -route -routes "));
+    assert_null(strstr(h.text, "settings"));
+}
+
+static void test_section_is_read_over_without_a_host(void **state) {
+    (void)state;
+    struct vx_config *config = read_or_fail(SWITCH);
+    vx_config_release(&config);
+}
+
+static void test_section_errors_get_file_and_line(void **state) {
+    (void)state;
+    struct heard h = {.text = "", .refuse = "param"};
+    struct vx_config_section section = {"switch", hear_begin, hear_end, &h};
+    struct vx_config *config = vx_test_read(SWITCH, &section, error, sizeof error);
+    assert_null(config);
+    assert_string_equal(error, "voxeme.conf.xml:3: sip-listen is odd");
+}
+
+static void test_attribute(void **state) {
+    (void)state;
+    static const char *const list[] = {"name", "a", "value", "", NULL};
+    assert_string_equal(vx_attribute(list, "name"), "a");
+    assert_string_equal(vx_attribute(list, "value"), "");
+    assert_null(vx_attribute(list, "a"));
+    assert_null(vx_attribute(list, "nam"));
+}
+
+static void scenario(void *ctx) {
+    (void)ctx;
+    vx_test_capture_log();
+    vx_test_arm();
+    struct vx_config *config =
+        vx_test_config("trusted-sources=10.0.0.0/8,192.0.2.9;default-account="
+                       "beta;cors-origin=https://x.example");
+    bool failed = vx_test_disarm();
+    assert_true(config || failed);
+    vx_config_release(&config);
+}
+
+static void test_every_allocation_fails(void **state) {
+    (void)state;
+    vx_test_every_allocation_fails(scenario, NULL, true);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reads_everything),
+        cmocka_unit_test(test_tokens_are_sorted),
+        cmocka_unit_test(test_token_in_upper_case),
+        cmocka_unit_test(test_sections_in_any_order_and_left_out),
+        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_settings_errors),
+        cmocka_unit_test(test_structure_errors),
+        cmocka_unit_test(test_account_errors),
+        cmocka_unit_test(test_two_accounts_alike),
+        cmocka_unit_test(test_two_accounts_may_leave_out_their_names),
+        cmocka_unit_test(test_token_errors),
+        cmocka_unit_test(test_token_twice),
+        cmocka_unit_test(test_errors_do_not_show_tokens),
+        cmocka_unit_test(test_default_account),
+        cmocka_unit_test(test_certificate_needs_its_key),
+        cmocka_unit_test(test_first_error_stays),
+        cmocka_unit_test(test_errors_of_the_parser),
+        cmocka_unit_test(test_unfinished_file),
+        cmocka_unit_test(test_section_goes_to_the_host),
+        cmocka_unit_test(test_section_is_read_over_without_a_host),
+        cmocka_unit_test(test_section_errors_get_file_and_line),
+        cmocka_unit_test(test_attribute),
+        cmocka_unit_test(test_every_allocation_fails),
+    };
+    return cmocka_run_group_tests_name("config_reader", tests, NULL, NULL);
+}
