@@ -77,11 +77,7 @@ static bool keys_add(struct keys *keys, const char *text, size_t account) {
 
 static int key_order(const void *a, const void *b) {
     const struct key *x = a, *y = b;
-    int d = strcmp(x->text, y->text);
-
-    /* A name that is spelt like another account's sid must not shadow it: the configuration reader
-     * does not know; the earlier account wins. */
-    return d ? d : (x->account > y->account) - (x->account < y->account);
+    return strcmp(x->text, y->text);
 }
 
 static int block_compare(const struct vx_cidr *a, const struct vx_cidr *b) {

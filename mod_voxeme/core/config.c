@@ -19,11 +19,11 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
     [VX_SET_MAX_CALLS] = {"max-calls", VX_INT, 1, 100000000, "2000000", true, "calls",
                           "Calls that the registry holds at most, ended ones included; further "
                           "ones are counted but not kept."},
-    [VX_SET_MAX_FIELD_BYTES] = {"max-field-bytes", VX_INT, 16, 65535, "1024", true, "bytes",
+    [VX_SET_MAX_FIELD_BYTES] = {"max-field-bytes", VX_INT, 16, 65534, "1024", true, "bytes",
                                 "Longest text kept of one field of a call; longer ones are cut."},
-    [VX_SET_MAX_REMOVED] = {"max-removed", VX_INT, 0, 1000000, "10000", true, "calls",
-                            "Removed calls that an account remembers for ?since=; a client that "
-                            "has missed more gets the whole list anew."},
+    [VX_SET_MAX_REMOVED] = {"max-removed", VX_INT, 16, 100000000, "1000000", true, "calls",
+                            "Removed calls that are remembered for ?since=, for as long as the "
+                            "retention; a client that has missed more gets the whole list anew."},
     [VX_SET_TLS_CERT] = {"tls-cert", VX_TEXT, 0, 4096, "", true, "",
                          "PEM file with the certificate chain; with tls-key the API speaks HTTPS. "
                          "Read anew by a reload."},

@@ -70,6 +70,13 @@ const char *vx_attribute(const char *const *attributes, const char *name) {
     return NULL;
 }
 
+/* An attribute that check_attributes() has found to be there. */
+static const char *required(const char *const *attributes, const char *name) {
+    const char *value = vx_attribute(attributes, name);
+
+    return value ? value : "";
+}
+
 /* Room for one more element in an array that grows by doubling. NULL: out of memory. */
 static void *grow(void *array, size_t count, size_t *room, size_t size) {
     size_t wanted = *room ? *room * 2 : 4;
@@ -90,25 +97,28 @@ static struct vx_account_spec *current_account(struct vx_config_reader *r) {
 static bool begin_param(struct vx_config_reader *r, const char *const *attributes) {
     char error[256];
 
-    if (!vx_values_set(r->config->values, vx_attribute(attributes, "name"),
-                       vx_attribute(attributes, "value"), error, sizeof error))
+    if (!vx_values_set(r->config->values, required(attributes, "name"),
+                       required(attributes, "value"), error, sizeof error))
         return fail(r, "%s", error);
     for (size_t i = 0; i < VX_SET_COUNT; i++)
-        if (strcmp(vx_settings[i].name, vx_attribute(attributes, "name")) == 0)
+        if (strcmp(vx_settings[i].name, required(attributes, "name")) == 0)
             r->setting_line[i] = r->line;
     return true;
 }
 
 static bool begin_account(struct vx_config_reader *r, const char *const *attributes) {
     struct vx_config *c = r->config;
-    const char *sid = vx_attribute(attributes, "sid"), *name = vx_attribute(attributes, "name");
+    const char *sid = required(attributes, "sid"), *name = vx_attribute(attributes, "name");
     struct vx_account_spec account = {0};
     struct vx_account_spec *grown;
+    struct vx_uuid other;
 
     if (!vx_uuid_parse(&account.sid, vx_str(sid)) || vx_uuid_is_nil(&account.sid))
         return fail(r, "account: sid '%.64s' is not a UUID", sid);
     if (name && (!*name || strlen(name) > 128))
         return fail(r, "account: name must have 1 to 128 characters");
+    if (name && vx_uuid_parse(&other, vx_str(name)))
+        return fail(r, "account: name '%s' looks like a sid", name);
     for (size_t i = 0; i < c->account_count; i++) {
         if (vx_uuid_eq(&c->accounts[i].sid, &account.sid))
             return fail(r, "account: sid '%s' is given twice", sid);
@@ -146,7 +156,7 @@ static bool add_token(struct vx_config_reader *r, const char *const *attributes,
     struct vx_token *grown;
 
     /* The value is not repeated in the message: somebody may have put the token itself there. */
-    if (!parse_hash(token.sha256, vx_attribute(attributes, "sha256")))
+    if (!parse_hash(token.sha256, required(attributes, "sha256")))
         return fail(r, "token: sha256 must be 64 hex digits, the SHA-256 of the token");
     for (size_t i = 0; i < c->token_count; i++)
         if (memcmp(c->tokens[i].sha256, token.sha256, VX_TOKEN_HASH) == 0)
@@ -169,7 +179,7 @@ static bool begin_admin_token(struct vx_config_reader *r, const char *const *att
 
 static bool begin_realm(struct vx_config_reader *r, const char *const *attributes) {
     struct vx_account_spec *a = current_account(r);
-    const char *name = vx_attribute(attributes, "name");
+    const char *name = required(attributes, "name");
     char **grown;
 
     if (!*name || strlen(name) > 255 || strcspn(name, " \t/@:\"<>") != strlen(name))
@@ -190,7 +200,7 @@ static bool begin_realm(struct vx_config_reader *r, const char *const *attribute
 
 static bool begin_source(struct vx_config_reader *r, const char *const *attributes) {
     struct vx_account_spec *a = current_account(r);
-    const char *text = vx_attribute(attributes, "cidr");
+    const char *text = required(attributes, "cidr");
     struct vx_cidr cidr;
     struct vx_cidr *grown;
 

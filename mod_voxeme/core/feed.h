@@ -25,13 +25,16 @@ struct vx_change {
 struct vx_feed *vx_feed_open(struct vx_scope *scope);
 void vx_feed_close(struct vx_feed **feed);
 
-/* Fills at most `max` changes, oldest first, and returns how many. 0: the feed is at *revision, the
- * scope's newest; otherwise pull again. Holds the registry's lock for the time of `max` entries
- * only. */
-size_t vx_feed_pull(struct vx_feed *feed, struct vx_change *changes, size_t max,
-                    uint64_t *revision);
+/*
+ * Fills at most `max` changes, oldest first, and returns how many. 0: the feed is at *revision, the
+ * scope's newest; otherwise pull again. Sets *restarted when removals that this feed has not seen
+ * are forgotten: the reader then drops all it holds, and this and the next pulls bring everything
+ * anew. Holds the registry's lock for the time of `max` entries only.
+ */
+size_t vx_feed_pull(struct vx_feed *feed, struct vx_change *changes, size_t max, uint64_t *revision,
+                    bool *restarted);
 
-/* Removals up to and including this revision are forgotten: a reader that last looked before it
+/* Removals up to and including this revision are forgotten: a client that last looked before it
  * needs all calls anew. */
 uint64_t vx_feed_horizon(struct vx_feed *feed);
 

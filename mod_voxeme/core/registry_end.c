@@ -1,0 +1,198 @@
+/* How calls end, go and are forgotten: the queues, the audit. */
+#include "core/alloc.h"
+#include "core/registry_private.h"
+
+/* Calls handled for one holding of the lock: no event waits for more than a few microseconds. */
+#define BATCH 16
+
+void vx_call_end(struct vx_registry *r, struct call *c, int64_t ended_us) {
+    int64_t late = vx_wall_us(r->clock) - ended_us;
+
+    if (late < 0 || late > r->retention_us)
+        late = late < 0 ? 0 : r->retention_us;
+    vx_queue_take(&r->queue[c->stage], c);
+    c->stage = ENDED;
+    c->due_us = vx_mono_us(r->clock) + r->retention_us - late;
+    vx_queue_put_by_due(&r->queue[ENDED], c);
+    r->stats.ended[vx_snapshot_status(c->snapshot)]++;
+}
+
+struct vx_snapshot *vx_call_replace(struct vx_registry *r, struct call *c,
+                                    struct vx_snapshot *fresh, struct vx_scope *account) {
+    struct vx_snapshot *old = c->snapshot;
+    struct vx_call_fields f;
+
+    vx_snapshot_fields(fresh, &f);
+    vx_call_count(c, r, -1);
+    c->snapshot = fresh;
+    if (account != c->account) {
+        vx_call_move(r, c, account);
+        r->stats.moved++;
+    } else {
+        vx_call_touch(c, r);
+    }
+    if (c->stage == LIVE && vx_call_status_ended(f.status))
+        vx_call_end(r, c, f.ended_us);
+    vx_call_count(c, r, 1);
+    return old;
+}
+
+struct vx_snapshot *vx_call_remove(struct vx_registry *r, struct call *c) {
+    struct vx_snapshot *old = c->snapshot;
+
+    vx_call_count(c, r, -1);
+    vx_call_table_remove(&r->table, c);
+    vx_queue_take(&r->queue[c->stage], c);
+    vx_call_touch(c, r);
+    c->stage = GONE;
+    c->snapshot = NULL;
+    c->due_us = vx_mono_us(r->clock) + r->retention_us;
+    vx_queue_put_by_due(&r->queue[GONE], c);
+    return old;
+}
+
+static void forget(struct vx_registry *r, struct call *c) {
+    vx_queue_take(&r->queue[GONE], c);
+    vx_call_forget(c, r);
+    vx_free(c);
+}
+
+/* One batch of removals. Returns how many. */
+static size_t remove_due(struct vx_registry *r, int64_t now, size_t max, bool *wake) {
+    struct vx_snapshot *dead[BATCH];
+    size_t count = 0;
+    struct call *c;
+
+    pthread_mutex_lock(&r->lock);
+    while (count < max && (c = vx_queue_first(&r->queue[ENDED])) && c->due_us <= now) {
+        *wake = *wake || vx_call_followed(c, r);
+        dead[count++] = vx_call_remove(r, c);
+        r->stats.expired++;
+    }
+    pthread_mutex_unlock(&r->lock);
+    for (size_t i = 0; i < count; i++)
+        vx_snapshot_release(&dead[i]);
+    return count;
+}
+
+static bool is_forgettable(const struct vx_registry *r, const struct call *c, int64_t now) {
+    return c->due_us <= now || r->queue[GONE].count > r->max_gone;
+}
+
+static size_t forget_due(struct vx_registry *r, int64_t now) {
+    size_t count = 0;
+    struct call *c;
+
+    pthread_mutex_lock(&r->lock);
+    for (; count < BATCH && (c = vx_queue_first(&r->queue[GONE])) && is_forgettable(r, c, now);
+         count++)
+        forget(r, c);
+    pthread_mutex_unlock(&r->lock);
+    return count;
+}
+
+static int64_t next_due(struct vx_registry *r) {
+    int64_t due = INT64_MAX;
+    struct call *c;
+
+    pthread_mutex_lock(&r->lock);
+    if ((c = vx_queue_first(&r->queue[ENDED])))
+        due = c->due_us;
+    if ((c = vx_queue_first(&r->queue[GONE])) && c->due_us < due)
+        due = c->due_us;
+    pthread_mutex_unlock(&r->lock);
+    return due;
+}
+
+int64_t vx_registry_expire(struct vx_registry *r, size_t max) {
+    int64_t now = vx_mono_us(r->clock);
+    size_t left = max ? max : SIZE_MAX, done;
+    bool wake = false;
+
+    do {
+        done = remove_due(r, now, left < BATCH ? left : BATCH, &wake);
+        left -= done;
+    } while (done == BATCH && left);
+    for (left = max ? max : SIZE_MAX; left; left = left > BATCH ? left - BATCH : 0)
+        if (forget_due(r, now) < BATCH)
+            break;
+    if (wake)
+        vx_registry_wake(r);
+    return next_due(r);
+}
+
+void vx_registry_audit_begin(struct vx_registry *r) {
+    pthread_mutex_lock(&r->lock);
+    r->audit++; /* calls that come from now on bear this number and so are not lost */
+    pthread_mutex_unlock(&r->lock);
+}
+
+bool vx_registry_audit_seen(struct vx_registry *r, const struct vx_uuid *call_sid) {
+    struct call *c;
+
+    pthread_mutex_lock(&r->lock);
+    c = vx_call_table_find(&r->table, call_sid);
+    if (c)
+        c->audit = r->audit;
+    pthread_mutex_unlock(&r->lock);
+    return c && c->stage == LIVE;
+}
+
+static bool lose(struct vx_registry *r, struct call *c, struct vx_snapshot **dead) {
+    uint8_t guessed = c->guessed;
+    struct vx_call_fields f;
+    struct vx_snapshot *fresh;
+
+    vx_snapshot_fields(c->snapshot, &f);
+    vx_call_merge_lost(&f, &guessed, vx_wall_us(r->clock));
+    fresh = vx_snapshot_new(&f);
+    if (!fresh) {
+        r->stats.no_memory++; /* the next audit finds it again */
+        return false;
+    }
+    c->guessed = guessed;
+    *dead = vx_call_replace(r, c, fresh, c->account);
+    r->stats.lost++;
+    return true;
+}
+
+/* The order of live calls means nothing: each is looked at and put at the end, so that the lock can
+ * be given up in between without losing the place. */
+static size_t audit_batch(struct vx_registry *r, size_t *left, bool *wake) {
+    struct vx_snapshot *dead[BATCH] = {NULL};
+    size_t lost = 0;
+
+    pthread_mutex_lock(&r->lock);
+    for (size_t i = 0; i < BATCH && *left; i++, --*left) {
+        struct call *c = vx_queue_first(&r->queue[LIVE]);
+
+        if (!c) {
+            *left = 0;
+            break;
+        }
+        vx_queue_take(&r->queue[LIVE], c);
+        vx_queue_put(&r->queue[LIVE], c);
+        if (c->audit != r->audit && lose(r, c, &dead[i])) {
+            *wake = *wake || vx_call_followed(c, r);
+            lost++;
+        }
+    }
+    pthread_mutex_unlock(&r->lock);
+    for (size_t i = 0; i < BATCH; i++)
+        vx_snapshot_release(&dead[i]);
+    return lost;
+}
+
+size_t vx_registry_audit_end(struct vx_registry *r) {
+    size_t left, lost = 0;
+    bool wake = false;
+
+    pthread_mutex_lock(&r->lock);
+    left = r->queue[LIVE].count;
+    pthread_mutex_unlock(&r->lock);
+    while (left)
+        lost += audit_batch(r, &left, &wake);
+    if (wake)
+        vx_registry_wake(r);
+    return lost;
+}

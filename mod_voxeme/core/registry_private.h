@@ -1,0 +1,164 @@
+/*
+ * Inside the registry, for core/registry*.c, call_table.c and feed.c only.
+ *
+ * Everything here is guarded by registry->lock but for what says otherwise.
+ */
+#ifndef VX_REGISTRY_PRIVATE_H
+#define VX_REGISTRY_PRIVATE_H
+
+#include "core/registry.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* A place in the changes of a scope, oldest first. Revisions only grow along the list. */
+struct link {
+    struct link *prev, *next;
+    uint64_t revision : 62;
+    uint64_t cursor : 1; /* a feed's place, not a call */
+};
+
+struct vx_scope {
+    atomic_uint refs;          /* any thread; the registry itself holds one until it is released */
+    _Atomic uint64_t revision; /* written under the lock, read without */
+    struct vx_registry *registry;
+    struct vx_uuid sid;
+    bool all;            /* the scope of all calls: its links are call->in_all */
+    bool configured;     /* named by the present configuration */
+    struct link changes; /* sentinel */
+    struct vx_counts counts;
+    uint64_t horizon; /* removals up to here are forgotten */
+    unsigned feeds;
+    struct vx_scope *next; /* of registry->scopes */
+};
+
+/* LIVE until its end, then ENDED for the retention, then GONE: out of the table, no snapshot, but
+ * still in the changes of its scopes so that readers learn of the removal. */
+enum stage { LIVE, ENDED, GONE };
+
+enum guess {
+    GUESSED_ATTEMPTED = 1,
+    GUESSED_ANSWERED = 2,
+    GUESSED_ENDED = 4,
+    GUESSED_SIP_STATUS = 8, /* made from a cause */
+    GUESSED_END = 16,       /* ended by an audit */
+};
+
+struct call {
+    struct call *hash_next;
+    struct call *prev, *next; /* in registry->queue[stage] */
+    struct link in_account, in_all;
+    uint64_t created_in_account,
+        created_in_all; /* revision of the scope when the call came into it */
+    uint64_t order;
+    int64_t due_us; /* monotonic: when an ENDED call goes, when a GONE one is forgotten */
+    struct vx_uuid sid;
+    struct vx_scope *account;     /* NULL: unassigned */
+    struct vx_snapshot *snapshot; /* NULL when GONE */
+    uint32_t audit;
+    uint8_t stage, rank, guessed;
+};
+
+/* A doubly linked list of calls with a sentinel. */
+struct queue {
+    struct call head;
+    size_t count;
+};
+
+struct table {
+    struct call **slots;
+    size_t size; /* a power of two, or 0 */
+    size_t count;
+};
+
+/* Two tables while one grows into the other, a few slots at each change: no event pays for a whole
+ * rehash. */
+struct call_table {
+    struct table now, old;
+    size_t moved; /* slots of old that are empty already */
+    uint64_t seed;
+};
+
+struct vx_registry {
+    pthread_mutex_t lock;
+    const struct vx_clock *clock;
+    struct vx_config *config;
+    struct vx_scope **by_index; /* scope of each account of config, in its order */
+    struct vx_scope *all;
+    struct call_table table;
+    struct queue queue[GONE + 1];
+    uint64_t last_order;
+    uint32_t audit;
+    int64_t retention_us;
+    size_t max_calls, max_gone, max_text;
+    char *service_url;
+    struct vx_registry_stats stats;
+    char epoch[17];
+
+    /* Taken before `lock`. Guards the list of scopes and makes configurations follow each other;
+     * `config` and `by_index` are written under both. */
+    pthread_mutex_t configure_lock;
+    struct vx_scope *scopes; /* every account's, retired ones included */
+
+    pthread_mutex_t wake_lock; /* guards wake and wake_ctx; taken with `lock` free */
+    void (*wake)(void *ctx);
+    void *wake_ctx;
+    atomic_bool awake; /* wake() was called and vx_registry_woken() not yet; any thread */
+};
+
+/* call_table.c */
+bool vx_call_table_init(struct call_table *t, uint64_t seed);
+void vx_call_table_free(struct call_table *t);
+struct call *vx_call_table_find(const struct call_table *t, const struct vx_uuid *sid);
+void vx_call_table_add(struct call_table *t, struct call *c);
+void vx_call_table_remove(struct call_table *t, struct call *c);
+
+/* registry_scope.c: what readers see. */
+struct vx_scope *vx_scope_new(struct vx_registry *r, const struct vx_uuid *sid, bool all);
+void vx_scope_free(struct vx_scope *s);
+struct call *vx_call_of(const struct vx_scope *s, struct link *l);
+/* The revision at which the call came into the scope. */
+uint64_t vx_call_created(const struct vx_scope *s, const struct call *c);
+/* Comes into an account (NULL: none), into the scope of all calls. */
+void vx_call_enter(struct call *c, struct vx_scope *account);
+void vx_call_show(struct call *c, struct vx_scope *all);
+/* Has changed in every scope that it is in. */
+void vx_call_touch(struct call *c, const struct vx_registry *r);
+/* Leaves its account for another, which is a change in the scope of all calls. */
+void vx_call_move(struct vx_registry *r, struct call *c, struct vx_scope *account);
+/* Leaves both scopes under the sid it still has; vx_call_enter() and vx_call_show() follow. */
+void vx_call_renamed(struct vx_registry *r, struct call *c);
+/* Its removal is no longer remembered. */
+void vx_call_forget(struct call *c, struct vx_registry *r);
+/* Adds `by` to the counts that the call falls under at present. */
+void vx_call_count(struct call *c, struct vx_registry *r, int by);
+bool vx_call_followed(const struct call *c, const struct vx_registry *r);
+
+/* registry_queue.c */
+void vx_queue_init(struct queue *q);
+void vx_queue_put(struct queue *q, struct call *c);
+void vx_queue_put_by_due(struct queue *q, struct call *c);
+void vx_queue_take(struct queue *q, struct call *c);
+struct call *vx_queue_first(struct queue *q);
+
+/* registry_end.c: from LIVE to ENDED; the call's snapshot says so already. */
+void vx_call_end(struct vx_registry *r, struct call *c, int64_t ended_us);
+/* Puts another snapshot in the place of the call's, which the caller then owns, tells the scopes,
+ * and ends the call if it is over now. `account` as in vx_call_move(). */
+struct vx_snapshot *vx_call_replace(struct vx_registry *r, struct call *c,
+                                    struct vx_snapshot *fresh, struct vx_scope *account);
+
+/* Out of the table and of sight: GONE. Returns its snapshot, which the caller then owns. */
+struct vx_snapshot *vx_call_remove(struct vx_registry *r, struct call *c);
+
+/* registry_merge.c: what an event adds to what is known of a call. */
+void vx_call_merge(struct vx_call_fields *f, uint8_t *guessed, const struct vx_event *e,
+                   int64_t now_wall_us, size_t max_text, uint64_t *truncated);
+/* The host no longer has the call. */
+void vx_call_merge_lost(struct vx_call_fields *f, uint8_t *guessed, int64_t now_wall_us);
+bool vx_call_fields_eq(const struct vx_call_fields *a, const struct vx_call_fields *b);
+
+/* registry.c: with the lock free. */
+void vx_registry_wake(struct vx_registry *r);
+
+#endif
