@@ -89,6 +89,12 @@ export const refused = (status) => (c) => [
     'CSeq: 1 ACK', 'Max-Forwards: 70', 'Content-Length: 0'], { retrans: false }),
 ];
 
+// Any final failure.
+export const failed = () => (c) => [
+  '<recv response="[4-6][0-9][0-9]" regexp_match="true"/>',
+  ...refused(0)(c).slice(1),
+];
+
 export const cancel = () => (c) => [
   send([`CANCEL ${c.uri} SIP/2.0`, via('invite'), c.from, c.to, 'Call-ID: [call_id]', 'CSeq: 1 CANCEL',
     'Max-Forwards: 70', 'Content-Length: 0']),

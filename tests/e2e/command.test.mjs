@@ -1,0 +1,146 @@
+// The command line of voxeme-switch.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:net';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { promisify } from 'node:util';
+import { account, configXml, demo, element, route, set, sha256 } from './lib/config.mjs';
+import { ROOT, run, Switch } from './lib/switch.mjs';
+import { callsOf } from './lib/watch.mjs';
+
+async function file(t, text) {
+  const dir = await mkdtemp(join(tmpdir(), 'voxeme-check-'));
+  t.after(() => rm(dir, { recursive: true, force: true }));
+  const path = join(dir, 'voxeme.conf.xml');
+  await writeFile(path, text);
+  return path;
+}
+
+const check = async (t, text) => run(['--config', await file(t, text), '--check']);
+
+test('--version', async () => {
+  const { code, stdout } = await run(['--version']);
+  assert.equal(code, 0);
+  assert.match(stdout, /^voxeme-switch \d+\.\d+\.\d+\n/);
+});
+
+test('--help names every option', async () => {
+  const { code, stdout } = await run(['--help']);
+  assert.equal(code, 0);
+  for (const option of ['--config', '--check', '--make-token', '--settings', '--version', '--help']) assert.ok(stdout.includes(option), option);
+});
+
+test('a wrong command line', async () => {
+  for (const args of [['--no-such-option'], [], ['--config'], ['--config', '/nonexistent/voxeme.conf.xml']]) {
+    const { code, stderr } = await run(args);
+    assert.notEqual(code, 0, args.join(' '));
+    assert.ok(stderr.trim().length > 0, 'says why');
+  }
+});
+
+test('--make-token: the token works with the line it prints', async (t) => {
+  const { code, stdout } = await run(['--make-token']);
+  assert.equal(code, 0);
+  const token = /^token: *(\S+)$/m.exec(stdout)?.[1];
+  const hash = /<token sha256="([0-9a-f]{64})"\/>/.exec(stdout)?.[1];
+  assert.ok(token, stdout);
+  assert.equal(hash, sha256(token));
+  const owner = account('a', { tokens: [token] });
+  const sw = await Switch.start(t, { accounts: [owner], routes: [] });
+  assert.equal((await sw.client(token).get(callsOf(owner))).status, 200);
+  const another = await run(['--make-token']);
+  assert.notEqual(another.stdout, stdout);
+});
+
+test('--check takes a good file, and starts nothing', async (t) => {
+  const owner = demo();
+  const { code, stderr } = await check(t, configXml({
+    settings: { listen: '127.0.0.1:1' }, accounts: [owner], sip: { 'sip-listen': '127.0.0.1:1' },
+    routes: [route('^1\\d+$', 'answer'), route('^2(\\d+)$', 'bridge', { target: 'sip:$1@127.0.0.1:5090' }, [set('accountcode', 'demo')])],
+  }));
+  assert.equal(code, 0, stderr);
+});
+
+test('--check takes the sample configuration', async () => {
+  const { code, stderr } = await run(['--config', join(ROOT, 'conf/voxeme.conf.xml'), '--check']);
+  assert.equal(code, 0, stderr);
+});
+
+// [what, file, line, what the message must hold]
+const wrong = (settings, accounts = '', sw = '') =>
+  `<configuration name="voxeme.conf">\n<settings>\n${settings}\n</settings>\n<accounts>\n${accounts}\n</accounts>\n<switch>\n${sw}\n</switch>\n</configuration>\n`;
+const param = (name, value) => element('param', { name, value });
+const SID = '5f8e8f60-4771-44cb-92a6-94ea66df0450';
+const BAD = [
+  ['an unknown setting', wrong(param('retention', '1')), 3, /'?retention'?/],
+  ['a number out of range', wrong(param('retention-seconds', '0')), 3, /retention-seconds.*1/],
+  ['text for a number', wrong(param('max-connections', 'many')), 3, /max-connections.*many/],
+  ['a listen address without port', wrong(param('listen', 'localhost')), 3, /listen.*localhost/],
+  ['a bad network', wrong(param('trusted-sources', '10.0.0.0/8, 1.2.3.4/99')), 3, /trusted-sources.*1\.2\.3\.4\/99/],
+  ['a bad level', wrong(param('log-level', 'loud')), 3, /log-level.*loud/],
+  ['a certificate without key', wrong(param('tls-cert', '/x.pem')), 3, /tls-key/],
+  ['a default account that is not there', wrong(param('default-account', 'nobody')), 3, /default-account.*nobody/],
+  ['a sid that is none', wrong('', '<account sid="7"/>'), 6, /sid.*7/],
+  ['a sid given twice', wrong('', `<account sid="${SID}"/>\n<account sid="${SID}"/>`), 7, /twice/],
+  ['a token hash that is none', wrong('', `<account sid="${SID}"><token sha256="abc"/></account>`), 6, /sha256/],
+  ['an unknown element', wrong('', '<acount/>'), 6, /acount/],
+  ['an unknown attribute', wrong('', `<account sid="${SID}" colour="red"/>`), 6, /colour/],
+  ['an unknown switch setting', wrong('', '', param('sip-listne', '127.0.0.1:5060')), 9, /sip-listne/],
+  ['a route without action', wrong('', '', '<routes>\n<route to="^1$"/>\n</routes>'), 10, /action/],
+  ['a route with an unknown action', wrong('', '', '<routes>\n<route to="^1$" action="dance"/>\n</routes>'), 10, /action.*dance/],
+  ['a bad regular expression', wrong('', '', '<routes>\n<route to="^(1$" action="answer"/>\n</routes>'), 10, /to.*\^\(1\$/],
+  ['a reject without status', wrong('', '', '<routes>\n<route to="^1$" action="reject"/>\n</routes>'), 10, /status/],
+  ['a status that refuses nothing', wrong('', '', '<routes>\n<route to="^1$" action="reject" status="200"/>\n</routes>'), 10, /status.*200/],
+  ['a bridge to nowhere', wrong('', '', '<routes>\n<route to="^1$" action="bridge"/>\n</routes>'), 10, /target/],
+  ['a target that is no SIP URI', wrong('', '', '<routes>\n<route to="^1$" action="bridge" target="mailto:x"/>\n</routes>'), 10, /target.*mailto/],
+  ['XML that does not close', '<configuration name="voxeme.conf">\n<settings>\n', 3, /./],
+  ['another root', '<config/>\n', 1, /config/],
+];
+for (const [what, text, line, message] of BAD) {
+  test(`--check: ${what}`, async (t) => {
+    const path = await file(t, text);
+    const { code, stderr } = await run(['--config', path, '--check']);
+    assert.equal(code, 1, stderr);
+    assert.ok(stderr.includes(`voxeme.conf.xml:${line}: `), `names file and line ${line}: ${stderr}`);
+    assert.match(stderr, message);
+    assert.equal(stderr.trim().split('\n').length, 1, `one line: ${stderr}`);
+  });
+}
+
+test('a bad file does not start', async (t) => {
+  const { code, stdout, stderr } = await run(['--config', await file(t, wrong(param('retention', '1')))]);
+  assert.equal(code, 1);
+  assert.equal(stdout, '');
+  assert.match(stderr, /voxeme\.conf\.xml:3: /);
+});
+
+for (const [setting, where] of [['listen', 'settings'], ['sip-listen', 'sip']]) {
+  test(`a port that is taken for ${setting}: it says so and ends, nothing left behind`, async (t) => {
+    const taken = createServer();
+    await new Promise((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    t.after(() => taken.close());
+    const spec = { settings: { listen: '127.0.0.1:0' }, sip: { 'sip-listen': '127.0.0.1:0' }, accounts: [demo()] };
+    spec[where][setting] = `127.0.0.1:${taken.address().port}`;
+    const { code, signal, stdout, stderr } = await run(['--config', await file(t, configXml(spec))]);
+    assert.equal(signal, null);
+    assert.equal(code, 1, stderr);
+    assert.ok(!stdout.includes('ready'), stdout);
+    assert.ok(stderr.includes(String(taken.address().port)), stderr);
+  });
+}
+
+test('the README\'s configuration reference is what --settings prints', async () => {
+  const { code, stdout } = await run(['--settings']);
+  assert.equal(code, 0);
+  const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+  const [, between] = /<!-- settings: begin -->\n([^]*?)<!-- settings: end -->/.exec(readme);
+  assert.equal(between.trim(), stdout.trim(), 'run script/update-readme');
+});
+
+test('script/update-readme changes nothing when the README is current', async () => {
+  await promisify(execFile)(join(ROOT, 'script/update-readme'), ['--check'], { env: process.env });
+});

@@ -1,0 +1,154 @@
+// Start, reload, stop and crash, with calls up.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import test from 'node:test';
+import { abidingCall, ANSWER, BUSY, busyCall, liveCall, RING } from './lib/calls.mjs';
+import { account, demo } from './lib/config.mjs';
+import * as s from './lib/scenario.mjs';
+import { isFree } from './lib/ports.mjs';
+import { Sipp } from './lib/sipp.mjs';
+import { Switch } from './lib/switch.mjs';
+import { callsOf, Watch } from './lib/watch.mjs';
+import { SLOW } from './lib/wait.mjs';
+
+const ROUTES = [RING, ANSWER, BUSY];
+const cursorOf = (answer) => /^W\/"(.*)"$/.exec(answer.headers.etag)[1];
+
+async function setup(t, spec = {}) {
+  const owner = demo();
+  const sw = await Switch.start(t, { accounts: [owner], routes: ROUTES, ...spec });
+  const client = sw.client(owner.token);
+  return { sw, owner, client, path: callsOf(owner), watch: new Watch(client, callsOf(owner)) };
+}
+
+for (const transport of ['udp', 'tcp']) {
+  test(`SIGTERM over ${transport}: live calls get BYE, it ends within 2 s with status 0, its ports are free`, async (t) => {
+    const { sw, watch } = await setup(t);
+    const calls = [await abidingCall(t, sw, { transport }), await abidingCall(t, sw, { transport })];
+    await watch.until((list) => list.filter((c) => c.call_status === 'in-progress').length === 2);
+    const end = await sw.stop();
+    assert.deepEqual([end.code, end.signal], [0, null], sw.stderr);
+    assert.ok(end.ms <= 2000 * SLOW, `took ${end.ms} ms`);
+    for (const call of calls) await call.ended();
+    assert.ok(await isFree(sw.httpPort), 'HTTP port');
+    assert.ok(await isFree(sw.sipPort), 'SIP port');
+  });
+}
+
+test('SIGTERM: a call that rings is refused', async (t) => {
+  const { sw, watch } = await setup(t);
+  const sipp = await Sipp.start(t, {
+    scenario: s.caller({ from: '1', to: '180' }, s.invite(), s.trying(), s.recv(180), s.report('ringing'), s.recv(480, { optional: true }), s.recv(487, { optional: true }), s.recv(503)),
+    remote: sw.sip,
+  });
+  await sipp.at('ringing');
+  await watch.until((list) => list[0]?.call_status === 'ringing');
+  const end = await sw.stop();
+  assert.equal(end.code, 0, sw.stderr);
+  assert.ok(end.ms <= 2000 * SLOW, `took ${end.ms} ms`);
+});
+
+test('SIGTERM with nothing to do, and with idle and held connections, takes no time', async (t) => {
+  const { sw, client, path } = await setup(t);
+  const first = await client.get(path);
+  const held = client.get(`${path}?wait=60`, { headers: { 'If-None-Match': first.headers.etag } }).then((a) => a.status, (e) => e.code);
+  // A second answer on another connection shows that the first request has arrived.
+  await client.get('/healthz');
+  const end = await sw.stop();
+  assert.equal(end.code, 0, sw.stderr);
+  assert.ok(end.ms <= 2000 * SLOW, `took ${end.ms} ms`);
+  assert.ok([304, 'ECONNRESET'].includes(await held), `held request ended with ${await held}`);
+});
+
+test('SIGINT ends it like SIGTERM', async (t) => {
+  const { sw } = await setup(t);
+  const end = await sw.stop('SIGINT');
+  assert.deepEqual([end.code, end.signal], [0, null], sw.stderr);
+});
+
+test('killed and started again: another epoch, so that since gives a reset', async (t) => {
+  const { sw, owner, path, watch } = await setup(t);
+  await watch.call(await busyCall(t, sw), 'busy');
+  const before = cursorOf(await sw.client(owner.token).get(path));
+  await sw.kill();
+  await sw.restart();
+  const client = sw.client(owner.token);
+  const list = await client.get(path);
+  assert.deepEqual(list.json, []);
+  assert.notEqual(cursorOf(list).split('.')[0], before.split('.')[0]);
+  const since = (await client.get(`${path}?since=${before}`)).json;
+  assert.deepEqual(since, { revision: cursorOf(list), reset: true, calls: [] });
+  assert.equal((await client.get(path, { headers: { 'If-None-Match': `W/"${before}"` } })).status, 200);
+});
+
+test('SIGHUP: tokens change, the call and the held poll survive', async (t) => {
+  const { sw, owner, client, path, watch } = await setup(t);
+  const live = await liveCall(t, sw);
+  await watch.call(live.callId, 'in-progress');
+  const first = await client.get(path);
+  const held = client.get(`${path}?wait=60`, { headers: { 'If-None-Match': first.headers.etag } });
+
+  const kept = randomUUID(), added = account('added');
+  const old = owner.token;
+  await sw.reload({ ...sw.spec, accounts: [{ ...owner, tokens: [kept] }, added] });
+  assert.equal((await client.get(path, { token: kept })).status, 200, 'a new token works');
+  assert.equal((await client.get(path, { token: old })).status, 401, 'a removed one does not');
+  assert.equal((await client.get(callsOf(added), { token: added.token })).status, 200, 'a new account is there');
+  assert.equal((await client.get(path, { token: kept })).json[0].call_status, 'in-progress', 'the call is still up');
+
+  await live.hangUp();
+  const answer = await held;
+  assert.equal(answer.status, 200, 'the request that was held gets its answer');
+  assert.equal(answer.json[0].call_status, 'completed');
+  assert.ok(!sw.stderr.includes(old));
+});
+
+test('SIGHUP: an account taken out loses its access, a live call its end not', async (t) => {
+  const { sw, owner, client, path, watch } = await setup(t, { adminTokens: [randomUUID()] });
+  const live = await liveCall(t, sw);
+  await watch.call(live.callId, 'in-progress');
+  await sw.reload({ ...sw.spec, accounts: [] });
+  assert.equal((await client.get(path)).status, 401);
+  await live.hangUp();
+  const admin = sw.client(sw.spec.adminTokens[0]);
+  const call = await new Watch(admin, '/v1/Calls').call(live.callId, 'completed');
+  assert.equal(call.account_sid, owner.sid);
+});
+
+test('SIGHUP: new routes and limits hold for the next call', async (t) => {
+  const { sw, watch } = await setup(t);
+  await sw.reload({ ...sw.spec, settings: { 'retention-seconds': 1 } });
+  const callId = await busyCall(t, sw);
+  await watch.call(callId, 'busy');
+  await watch.until((calls) => calls.length === 0, 'the call to go by the new retention');
+});
+
+test('SIGHUP: a bad file is refused with file, line and setting, and the old one stays', async (t) => {
+  const { sw, client, path } = await setup(t);
+  await sw.writeConfig('<configuration name="voxeme.conf">\n <settings>\n  <param name="retention-seconds" value="soon"/>\n </settings>\n</configuration>\n');
+  const from = sw.stderr.length;
+  sw.signal('SIGHUP');
+  const [line] = await sw.logged(/voxeme\.conf\.xml:3: .*retention-seconds.*/, from);
+  assert.match(line, /soon/);
+  assert.equal((await client.get(path)).status, 200);
+  await sw.reload({ ...sw.spec }); // and a good one is taken up after it
+  assert.equal((await client.get(path)).status, 200);
+  await sw.writeConfig('no xml at all');
+  sw.signal('SIGHUP');
+  await sw.logged(/voxeme\.conf\.xml:1: /, from);
+  assert.equal((await client.get(path)).status, 200);
+});
+
+test('no token is in the log at its most talkative', async (t) => {
+  const { sw, owner, client, path } = await setup(t, { settings: { 'log-level': 'debug' } });
+  const stranger = randomUUID();
+  await client.get(path);
+  await client.get(path, { token: stranger });
+  await client.get(path, { headers: { 'X-Token': owner.token } });
+  await busyCall(t, sw);
+  await sw.reload({ ...sw.spec });
+  await sw.stop();
+  assert.ok(!sw.stderr.includes(stranger), sw.stderr);
+  assert.ok(!sw.stderr.includes(owner.token), sw.stderr);
+});

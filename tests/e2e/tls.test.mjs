@@ -1,0 +1,98 @@
+// HTTPS: a certificate of openssl's making, and another one after a reload.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import tls from 'node:tls';
+import { promisify } from 'node:util';
+import { BUSY, busyCall } from './lib/calls.mjs';
+import { demo } from './lib/config.mjs';
+import { run, Switch } from './lib/switch.mjs';
+import { deadline } from './lib/wait.mjs';
+import { callsOf, Watch } from './lib/watch.mjs';
+
+async function certificate(dir, name) {
+  const key = join(dir, `${name}.key`), cert = join(dir, `${name}.pem`);
+  await promisify(execFile)('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+    '-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert]);
+  return { key, cert, pem: await readFile(cert) };
+}
+
+async function setup(t) {
+  const dir = await mkdtemp(join(tmpdir(), 'voxeme-tls-'));
+  t.after(() => rm(dir, { recursive: true, force: true }));
+  const one = await certificate(dir, 'one'), two = await certificate(dir, 'two');
+  const cert = join(dir, 'live.pem'), key = join(dir, 'live.key');
+  const use = async (c) => { await copyFile(c.cert, cert); await copyFile(c.key, key); };
+  await use(one);
+  const owner = demo();
+  const sw = await Switch.start(t, { accounts: [owner], settings: { 'tls-cert': cert, 'tls-key': key }, routes: [BUSY] });
+  return { dir, sw, owner, one, two, use, cert, key };
+}
+
+// The serial number that a new connection is shown.
+const serial = (sw, ca) => deadline(new Promise((resolve, reject) => {
+  const socket = tls.connect({ host: '127.0.0.1', port: sw.httpPort, ca }, () => {
+    resolve(socket.getPeerCertificate().serialNumber);
+    socket.end();
+  });
+  socket.on('error', reject);
+}), 'a TLS connection');
+
+test('HTTPS serves the API, and a reload swaps the certificate under live connections', async (t) => {
+  const { sw, owner, one, two, use } = await setup(t);
+  assert.match(sw.url, /^https:/);
+  const client = sw.client(owner.token, { tls: { ca: [one.pem, two.pem] }, maxSockets: 1 });
+  const callId = await busyCall(t, sw);
+  const call = await new Watch(client, callsOf(owner)).call(callId, 'busy');
+  assert.equal(call.service_url, sw.url);
+
+  const before = await serial(sw, one.pem);
+  const held = client.get(callsOf(owner));
+  const socket = (await held).socket;
+  await use(two);
+  await sw.reload();
+  const after = await serial(sw, two.pem);
+  assert.notEqual(after, before);
+  await assert.rejects(serial(sw, one.pem), 'the old certificate is no longer shown');
+  assert.equal((await client.get(callsOf(owner))).socket, socket, 'the open connection lives on');
+});
+
+test('a certificate that does not fit its key is refused on reload, the old one stays', async (t) => {
+  const { sw, one, two, cert } = await setup(t);
+  const before = await serial(sw, one.pem);
+  await copyFile(two.cert, cert);
+  const from = sw.stderr.length;
+  sw.signal('SIGHUP');
+  await sw.logged(/certificate|tls-(cert|key)/i, from);
+  assert.equal(await serial(sw, one.pem), before);
+});
+
+test('a certificate that is none: it does not start, and says why', async (t) => {
+  const { dir, sw, cert } = await setup(t);
+  await writeFile(cert, 'not a certificate');
+  const { code, stderr } = await run(['--config', sw.configFile]);
+  assert.equal(code, 1);
+  assert.ok(stderr.includes(cert), stderr);
+  assert.ok(dir);
+});
+
+test('old protocols and plain HTTP on the TLS port are refused, and it lives on', async (t) => {
+  const { sw, owner, one } = await setup(t);
+  await assert.rejects(deadline(new Promise((resolve, reject) => {
+    const socket = tls.connect({ host: '127.0.0.1', port: sw.httpPort, ca: one.pem, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }, () => { socket.end(); resolve(); });
+    socket.on('error', reject);
+  }), 'TLS 1.1'));
+  const plain = connect({ host: '127.0.0.1', port: sw.httpPort });
+  plain.on('error', () => {});
+  let said = '';
+  plain.on('data', (chunk) => { said += chunk; });
+  plain.write(`GET ${callsOf(owner)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${owner.token}\r\n\r\n`);
+  await deadline(new Promise((resolve) => plain.on('close', resolve)), 'plain HTTP to be refused');
+  assert.doesNotMatch(said, /200 OK/);
+  assert.equal((await sw.client(owner.token, { tls: { ca: one.pem } }).get(callsOf(owner))).status, 200);
+});
