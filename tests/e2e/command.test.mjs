@@ -45,8 +45,7 @@ test('a wrong command line', async () => {
 test('--make-token: the token works with the line it prints', async (t) => {
   const { code, stdout } = await run(['--make-token']);
   assert.equal(code, 0);
-  const token = /^token: *(\S+)$/m.exec(stdout)?.[1];
-  const hash = /<token sha256="([0-9a-f]{64})"\/>/.exec(stdout)?.[1];
+  const [, token, hash] = /^(\S+)\n<token sha256="([0-9a-f]{64})"\/>$/m.exec(stdout) ?? [];
   assert.ok(token, stdout);
   assert.equal(hash, sha256(token));
   const owner = account('a', { tokens: [token] });
