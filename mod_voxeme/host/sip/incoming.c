@@ -1,0 +1,95 @@
+/*
+ * A new INVITE: a leg is made, the registry is told, the first route that matches decides.
+ */
+#include "core/alloc.h"
+#include "core/log.h"
+#include "host/sip/leg.h"
+
+/* Refused before there is a leg: at the limit, every call must cost as little as can be. */
+static const char *refuse_at_once(const struct vx_sip *sip) {
+    if (sip->stopping)
+        return "Shutting Down";
+    if ((int64_t)sip->inbound >= vx_switch_int(sip->switch_config, VX_SW_MAX_CALLS))
+        return "Too Many Calls";
+    return NULL;
+}
+
+static void set_variables(struct vx_event *e, const struct vx_route *route) {
+    if (!route)
+        return;
+    e->evidence.variable = vx_str(route->account_sid);
+    e->evidence.accountcode = vx_str(route->accountcode);
+    e->application_sid = vx_str(route->application_sid);
+}
+
+static void follow_route(struct vx_leg *leg, const sip_t *invite,
+                         const struct vx_route_match *match) {
+    if (!leg->route) {
+        vx_leg_hangup(leg, 404, NULL, "NO_ROUTE_DESTINATION");
+        return;
+    }
+    switch (leg->route->action) {
+    case VX_ROUTE_ANSWER:
+        vx_answer_start(leg, invite);
+        break;
+    case VX_ROUTE_RING:
+        vx_ring_start(leg);
+        break;
+    case VX_ROUTE_REJECT:
+        vx_leg_hangup(leg, leg->route->status, leg->route->reason,
+                      vx_sip_cause_of_status(leg->route->status));
+        break;
+    case VX_ROUTE_BRIDGE:
+        vx_bridge_start(leg, invite, match);
+        break;
+    }
+}
+
+/* NULL: the caller answers 500. */
+static struct vx_leg *leg_for(struct vx_sip *sip, msg_t *request, const sip_t *invite,
+                              struct vx_route_match *match) {
+    struct vx_leg_event facts;
+    const su_sockaddr_t *source = msg_addr(request);
+
+    if (!vx_leg_event_inbound(&facts, invite, source ? &source->su_sa : NULL))
+        return NULL;
+    const struct vx_route *route =
+        vx_routes_find(vx_switch_routes(sip->switch_config), facts.event.to, match);
+    struct vx_leg *leg = vx_leg_new(sip, route, sip->switch_config);
+    if (!leg) {
+        vx_leg_event_clear(&facts);
+        return NULL;
+    }
+    leg->facts = facts;
+    if (facts.event.originating_sip_ip.at) /* it points into the struct, which has moved */
+        leg->facts.event.originating_sip_ip.at = leg->facts.source;
+    set_variables(&leg->facts.event, route);
+    if (!vx_uuid_random(&leg->facts.event.call_sid)) {
+        vx_leg_free(leg);
+        return NULL;
+    }
+    return leg;
+}
+
+void vx_incoming(struct vx_sip *sip, nua_handle_t *nh, msg_t *request, const sip_t *invite) {
+    struct vx_route_match match;
+    const char *refused = refuse_at_once(sip);
+    struct vx_leg *leg = refused ? NULL : leg_for(sip, request, invite, &match);
+
+    if (!leg) {
+        vx_log(VX_LOG_INFO, "INVITE refused: %s", refused ? refused : "out of memory");
+        nua_respond(nh, refused ? 503 : 500, refused ? refused : sip_500_Internal_server_error,
+                    TAG_IF(refused, SIPTAG_RETRY_AFTER_STR("5")), TAG_END());
+        return;
+    }
+    leg->nh = nh;
+    nua_handle_bind(nh, leg);
+    sip->inbound++;
+    leg->offerless = !vx_sip_has_body(invite);
+    leg->peer_updates = sip_is_allowed(invite->sip_allow, SIP_METHOD_UPDATE);
+    memcpy(&leg->origin.session, leg->facts.event.call_sid.b, sizeof leg->origin.session);
+    leg->origin.session >>= 2; /* 62 bits: some read it as a signed number */
+    leg->origin.host = sip->host;
+    vx_leg_tell(leg, VX_EVENT_CREATE, 100, NULL);
+    follow_route(leg, invite, &match);
+}

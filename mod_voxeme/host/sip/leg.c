@@ -1,0 +1,177 @@
+#include "host/sip/leg.h"
+
+#include "core/alloc.h"
+#include "core/log.h"
+
+struct vx_leg *vx_leg_new(struct vx_sip *sip, const struct vx_route *route,
+                          struct vx_switch_config *config) {
+    struct vx_leg *leg = vx_calloc(1, sizeof *leg);
+
+    if (!leg)
+        return NULL;
+    leg->sip = sip;
+    leg->config = vx_switch_config_ref(config);
+    leg->route = route;
+    leg->next = sip->legs;
+    leg->link = &sip->legs;
+    if (leg->next)
+        leg->next->link = &leg->next;
+    sip->legs = leg;
+    return leg;
+}
+
+static void log_step(const struct vx_leg *leg, const char *step, unsigned status) {
+    const struct vx_event *e = &leg->facts.event;
+    char sid[VX_UUID_TEXT + 1];
+
+    if (vx_log_get_level() < VX_LOG_INFO)
+        return;
+    vx_uuid_format(sid, &e->call_sid);
+    vx_log(VX_LOG_INFO, "call %s %s: %s %u", sid,
+           e->direction == VX_OUTBOUND ? "outbound" : "inbound", step, status);
+}
+
+void vx_leg_tell(struct vx_leg *leg, enum vx_event_type step, unsigned status, const char *reason) {
+    struct vx_event e = {.type = step,
+                         .direction = leg->facts.event.direction,
+                         .call_sid = leg->facts.event.call_sid,
+                         .sip_status = (uint16_t)status,
+                         .sip_reason = vx_str(reason)};
+
+    if (leg->over)
+        return;
+    if (step == VX_EVENT_CREATE) {
+        e = leg->facts.event;
+        log_step(leg, "created", status);
+    }
+    leg->reached = step;
+    leg->status = (uint16_t)status;
+    vx_registry_apply(leg->sip->registry, &e);
+}
+
+static void timer_fired(su_root_magic_t *magic, su_timer_t *timer, su_timer_arg_t *arg) {
+    struct vx_leg *leg = arg;
+    void (*then)(struct vx_leg *) = leg->on_timer;
+
+    (void)magic;
+    (void)timer;
+    leg->on_timer = NULL;
+    if (then && !leg->over)
+        then(leg);
+}
+
+void vx_leg_timer(struct vx_leg *leg, int64_t ms, void (*then)(struct vx_leg *leg)) {
+    if (leg->timer)
+        su_timer_reset(leg->timer);
+    leg->on_timer = then;
+    if (!then)
+        return;
+    if (!leg->timer)
+        leg->timer = su_timer_create(su_root_task(leg->sip->root), 0);
+    if (!leg->timer || su_timer_set_interval(leg->timer, timer_fired, leg, (su_duration_t)ms) < 0)
+        vx_log(VX_LOG_ERROR, "no timer for a call: it has no time limit");
+}
+
+const char *vx_leg_phrase(const struct vx_leg *leg, unsigned status, const char *phrase) {
+    const char *standard = vx_sip_reason(status);
+
+    if (!phrase || strcmp(phrase, standard) == 0)
+        return standard;
+    phrase = su_strdup(nua_handle_home(leg->nh), phrase);
+    return phrase ? phrase : standard;
+}
+
+void vx_leg_respond(struct vx_leg *leg, unsigned status, const char *reason, bool with_sdp) {
+    vx_buf_add(&leg->sdp, "", 1); /* terminated for the tag, not counted */
+    with_sdp = with_sdp && vx_buf_ok(&leg->sdp) && leg->sdp.len > 1;
+    if (leg->sdp.len)
+        leg->sdp.len--;
+    leg->answered = leg->answered || (status >= 200 && status < 300);
+    nua_respond(leg->nh, (int)status, vx_leg_phrase(leg, status, reason),
+                TAG_IF(status < 300, NUTAG_UPDATE_REFRESH(leg->peer_updates)),
+                TAG_IF(status == 415, SIPTAG_ACCEPT_STR("application/sdp")),
+                TAG_IF(status == 503, SIPTAG_RETRY_AFTER_STR("5")),
+                TAG_IF(with_sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
+                TAG_IF(with_sdp, SIPTAG_PAYLOAD_STR(leg->sdp.at)), TAG_END());
+}
+
+void vx_leg_hangup(struct vx_leg *leg, unsigned status, const char *reason, const char *cause) {
+    if (leg->over)
+        return;
+    if (leg->answered) {
+        if (leg->unacked)
+            nua_ack(leg->nh, TAG_END());
+        leg->unacked = false;
+        nua_bye(leg->nh, TAG_END());
+    } else if (leg->facts.event.direction == VX_INBOUND) {
+        vx_leg_respond(leg, status, reason, false);
+    } else {
+        nua_cancel(leg->nh, TAG_END());
+    }
+    vx_leg_over(leg, status, reason, cause);
+}
+
+void vx_leg_over(struct vx_leg *leg, unsigned status, const char *reason, const char *cause) {
+    struct vx_event e = leg->facts.event;
+
+    if (leg->over)
+        return;
+    if (leg->answered)
+        status = 200, reason = NULL;
+    e.type = VX_EVENT_HANGUP;
+    e.sip_status = (uint16_t)status;
+    e.sip_reason = vx_str(reason ? reason : vx_sip_reason(status));
+    e.cause = vx_str(cause);
+    vx_registry_apply(leg->sip->registry, &e);
+    log_step(leg, cause, status);
+    leg->over = true;
+    leg->over_since = vx_mono_us(&vx_clock_system);
+    if (e.direction == VX_INBOUND)
+        leg->sip->inbound--;
+    vx_leg_timer(leg, 0, NULL);
+    vx_relay_drop_all(leg);
+}
+
+void vx_leg_part(struct vx_leg *leg, unsigned status, const char *reason, const char *cause) {
+    struct vx_leg *peer = leg->peer;
+
+    leg->peer = NULL;
+    if (!peer)
+        return;
+    peer->peer = NULL;
+    vx_leg_hangup(peer, status, reason, cause);
+}
+
+void vx_leg_free(struct vx_leg *leg) {
+    struct vx_sip *sip = leg->sip;
+
+    if (leg->peer)
+        leg->peer->peer = NULL;
+    vx_relay_drop_all(leg);
+    if (leg->timer)
+        su_timer_destroy(leg->timer);
+    if (leg->nh) {
+        nua_handle_bind(leg->nh, NULL);
+        nua_handle_destroy(leg->nh);
+    }
+    *leg->link = leg->next;
+    if (leg->next)
+        leg->next->link = leg->link;
+    vx_leg_event_clear(&leg->facts);
+    vx_buf_free(&leg->sdp);
+    vx_switch_config_release(&leg->config);
+    vx_free(leg);
+    vx_sip_leg_freed(sip);
+}
+
+bool vx_sip_is_sdp(const sip_t *sip) {
+    return sip->sip_content_type && sip->sip_content_type->c_type &&
+           strcasecmp(sip->sip_content_type->c_type, "application/sdp") == 0;
+}
+
+void vx_leg_sent_sdp(struct vx_leg *leg, const sip_t *sip) {
+    if (!sip || !vx_sip_has_body(sip) || !vx_sip_is_sdp(sip))
+        return;
+    leg->sdp.len = 0;
+    vx_buf_add(&leg->sdp, sip->sip_payload->pl_data, sip->sip_payload->pl_len);
+}

@@ -1,0 +1,133 @@
+/*
+ * A leg: one SIP dialog of ours, what the registry knows it as, and the steps of its life that
+ * every route shares. Private to host/sip; SIP thread only.
+ */
+#ifndef VX_HOST_SIP_LEG_H
+#define VX_HOST_SIP_LEG_H
+
+#include "core/registry.h"
+#include "host/sip/leg_event.h"
+#include "host/sip/sdp.h"
+#include "host/sip/sofia.h"
+#include "host/sip/switch_config.h"
+
+struct vx_sip {
+    su_root_t *root;
+    nua_t *nua;
+    struct vx_registry *registry;
+    struct vx_config *config;
+    struct vx_switch_config *switch_config;
+    struct vx_leg *legs; /* newest first */
+    unsigned inbound;    /* inbound legs that are not over */
+    char host[64];       /* of our Contact, without brackets */
+    unsigned port;
+    su_timer_t *audit;
+    su_timer_t *deadline;
+    bool stopping, nua_stopping, nua_stopped;
+    void (*done)(void *ctx);
+    void *done_ctx;
+};
+
+/* A request of this leg that waits for the peer's response. */
+struct vx_relay {
+    struct vx_relay *next;
+    sip_method_t method;
+    msg_t *request; /* a reference */
+};
+
+struct vx_leg {
+    struct vx_leg *next, **link;
+    struct vx_sip *sip;
+    nua_handle_t *nh;
+    struct vx_leg *peer;             /* the other leg of a bridge, while both are wanted */
+    struct vx_switch_config *config; /* a reference; `route` is its */
+    const struct vx_route *route;
+    struct vx_leg_event facts;
+    enum vx_event_type reached; /* the last step told of: CREATE to ANSWER */
+    uint16_t status;            /* and its SIP status */
+    bool answered;              /* a 2xx was sent or received */
+    bool over;                  /* the registry has been told that it ended */
+    bool unacked;               /* outbound INVITE: a 2xx came, its ACK has not been sent */
+    bool ack_peer;              /* the next ACK carries the answer to the peer's offer */
+    bool offerless;             /* the first INVITE came without a body */
+    bool peer_updates;          /* its other end allows UPDATE */
+    int64_t over_since;         /* monotonic */
+    su_timer_t *timer;
+    void (*on_timer)(struct vx_leg *leg);
+    struct vx_sdp_origin origin;
+    struct vx_buf sdp; /* the last description sent on this leg */
+    struct vx_relay *relays;
+    unsigned relay_count;
+};
+
+/* A leg in the list of `sip`, with its sid. The caller fills facts and nh. NULL: out of memory or
+ * randomness. */
+struct vx_leg *vx_leg_new(struct vx_sip *sip, const struct vx_route *route,
+                          struct vx_switch_config *config);
+
+/* Tells the registry of a step: status and phrase are what SIP says of it. */
+void vx_leg_tell(struct vx_leg *leg, enum vx_event_type step, unsigned status, const char *reason);
+
+/* Calls `then` once, after `ms`; replaces a timer that runs. NULL only stops it. When no timer is
+ * to be had the leg goes without. */
+void vx_leg_timer(struct vx_leg *leg, int64_t ms, void (*then)(struct vx_leg *leg));
+
+/* Answers the first INVITE; a 1xx or 2xx with the leg's `sdp` when `with_sdp`. */
+void vx_leg_respond(struct vx_leg *leg, unsigned status, const char *reason, bool with_sdp);
+
+/* Ends a leg from our side, by whatever its state wants: a response, CANCEL or BYE. `status` and
+ * `reason` (NULL: the standard phrase) are what an unanswered call ends with. Nothing happens when
+ * it is over already. The peer is left alone. */
+void vx_leg_hangup(struct vx_leg *leg, unsigned status, const char *reason, const char *cause);
+
+/* Tells the registry, once, that the leg has ended, and drops what it waits for. */
+void vx_leg_over(struct vx_leg *leg, unsigned status, const char *reason, const char *cause);
+
+/* Hangs up the other leg of a bridge and parts the two. */
+void vx_leg_part(struct vx_leg *leg, unsigned status, const char *reason, const char *cause);
+
+/* Gives back the dialog and frees the leg. */
+void vx_leg_free(struct vx_leg *leg);
+
+/* Text of `phrase` that lives as long as the leg's dialog: nua keeps pointers to phrases. */
+const char *vx_leg_phrase(const struct vx_leg *leg, unsigned status, const char *phrase);
+
+bool vx_sip_is_sdp(const sip_t *sip);
+static inline bool vx_sip_has_body(const sip_t *sip) {
+    return sip->sip_payload && sip->sip_payload->pl_len > 0;
+}
+
+/* Keeps the body of `sip` as the description that was last sent on `leg`. */
+void vx_leg_sent_sdp(struct vx_leg *leg, const sip_t *sip);
+
+/* --- who handles what --- */
+
+/* incoming.c: a new INVITE. `request` is borrowed. */
+void vx_incoming(struct vx_sip *sip, nua_handle_t *nh, msg_t *request, const sip_t *invite);
+
+/* answer.c: routes that need one leg only. */
+void vx_answer_start(struct vx_leg *leg, const sip_t *invite);
+void vx_ring_start(struct vx_leg *leg);
+/* INVITE, UPDATE, INFO or another request in the dialog of such a leg. */
+void vx_answer_request(struct vx_leg *leg, msg_t *request, const sip_t *sip);
+/* Fills leg->sdp with an answer to the body of `sip`, or an offer when it has none. */
+bool vx_answer_sdp(struct vx_leg *leg, const sip_t *sip);
+
+/* bridge.c: from INVITE to ACK of two legs. */
+void vx_bridge_start(struct vx_leg *leg, const sip_t *invite, const struct vx_route_match *match);
+void vx_bridge_response(struct vx_leg *child, int status, const char *phrase, const sip_t *sip);
+
+/* relay.c: requests within the dialogs of a bridge. */
+void vx_relay_request(struct vx_leg *leg, msg_t *request, const sip_t *sip);
+void vx_relay_response(struct vx_leg *leg, sip_method_t method, int status, const char *phrase,
+                       const sip_t *sip);
+void vx_relay_ack(struct vx_leg *leg, const sip_t *ack);
+void vx_relay_drop_all(struct vx_leg *leg);
+
+/* audit.c: tells the registry which legs live. */
+void vx_audit_schedule(struct vx_sip *sip);
+
+/* sip_stack.c: a leg has been freed. */
+void vx_sip_leg_freed(struct vx_sip *sip);
+
+#endif

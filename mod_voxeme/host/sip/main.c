@@ -1,0 +1,154 @@
+/*
+ * voxeme-switch: start and stop, nothing else. The main thread runs SIP; HTTP has a thread of its
+ * own. A step of the start that fails undoes those before it.
+ */
+#include "core/log.h"
+#include "host/sip/log_sink.h"
+#include "host/sip/options.h"
+#include "host/sip/reload.h"
+#include "host/sip/signals.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static bool is_tls(const struct vx_config *config) {
+    return vx_config_text(config, VX_SET_TLS_CERT)[0] != '\0';
+}
+
+/* "[v6]:port" or "host:port" of a setting, with the port that is really listened on. */
+static void real_address(char *out, size_t size, const char *setting, unsigned port) {
+    char host[256] = "";
+    unsigned asked;
+
+    vx_host_port_parse(setting, host, sizeof host, &asked);
+    snprintf(out, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+}
+
+static void http_url(char *out, size_t size, const struct vx_running *r) {
+    char address[300];
+
+    real_address(address, sizeof address, vx_config_text(r->loaded.config, VX_SET_LISTEN),
+                 vx_server_port(r->server));
+    snprintf(out, size, "%s://%s", is_tls(r->loaded.config) ? "https" : "http", address);
+}
+
+static bool set_service_url(struct vx_running *r) {
+    const char *given = vx_config_text(r->loaded.config, VX_SET_SERVICE_URL);
+    char url[320];
+
+    http_url(url, sizeof url, r);
+    return vx_registry_set_service_url(r->registry, given && given[0] ? given : url);
+}
+
+static bool start(struct vx_running *r, su_root_t *root, char *error, size_t size) {
+    snprintf(error, size, "out of memory");
+    r->registry = vx_registry_new(r->loaded.config, &vx_clock_system);
+    if (!r->registry)
+        return false;
+    r->api = vx_api_new(r->registry, r->loaded.config, &vx_clock_system);
+    if (!r->api)
+        return false;
+    r->server = vx_server_start(r->api, r->registry, r->loaded.config, error, size);
+    if (!r->server || !set_service_url(r))
+        return false;
+    r->sip =
+        vx_sip_start(root, r->registry, r->loaded.config, r->loaded.switch_config, error, size);
+    return r->sip != NULL;
+}
+
+static void say_ready(const struct vx_running *r) {
+    char http[320], sip[300];
+
+    http_url(http, sizeof http, r);
+    real_address(sip, sizeof sip, vx_switch_text(r->loaded.switch_config, VX_SW_SIP_LISTEN),
+                 vx_sip_port(r->sip));
+    printf("voxeme-switch ready: %s sip:%s\n", http, sip);
+    fflush(stdout);
+}
+
+/* Returns whether `root` may be destroyed. */
+static bool stop(struct vx_running *r) {
+    bool clean = !r->sip || vx_sip_release(&r->sip);
+
+    if (r->server)
+        vx_server_stop(&r->server);
+    if (r->api)
+        vx_api_release(&r->api);
+    if (r->registry)
+        vx_registry_release(&r->registry);
+    return clean;
+}
+
+struct loop {
+    struct vx_running *running;
+    su_root_t *root;
+};
+
+static void loop_end(void *ctx) {
+    struct loop *loop = ctx;
+
+    su_root_break(loop->root);
+}
+
+static void on_stop(void *ctx) {
+    struct loop *loop = ctx;
+
+    vx_log(VX_LOG_NOTICE, "stopping");
+    vx_sip_stop(loop->running->sip, loop_end, loop);
+}
+
+static void on_reload(void *ctx) {
+    struct loop *loop = ctx;
+
+    vx_reload(loop->running);
+}
+
+static int fail(const char *what) {
+    fprintf(stderr, "voxeme-switch: %s\n", what);
+    return 1;
+}
+
+static int run(struct vx_running *r, su_root_t *root) {
+    struct loop loop = {r, root};
+    struct vx_signals signals = {root, on_stop, on_reload, &loop, -1, -1};
+    char error[512];
+
+    if (!vx_signals_watch(&signals))
+        return fail(strerror(errno));
+    bool started = start(r, root, error, sizeof error);
+    if (started) {
+        say_ready(r);
+        su_root_run(root);
+    }
+    vx_signals_unwatch(&signals);
+    if (stop(r))
+        su_root_destroy(root);
+    return started ? 0 : fail(error);
+}
+
+int main(int argc, char **argv) {
+    struct vx_running running = {0};
+    struct vx_options options;
+    char error[512] = "";
+    su_root_t *root;
+
+    if (!vx_options_parse(&options, argc, argv))
+        return 2;
+    if (options.command != VX_RUN)
+        return vx_options_perform(&options);
+    if (!vx_config_load(&running.loaded, options.config, error, sizeof error))
+        return fail(error);
+    running.file = options.config;
+    su_init();
+    vx_log_sink_install();
+    vx_log_sink_level((enum vx_log_level)vx_config_int(running.loaded.config, VX_SET_LOG_LEVEL));
+    root = vx_signals_block() ? su_root_create(NULL) : NULL;
+    int status = 1;
+    if (root && su_root_threading(root, 0) >= 0)
+        status = run(&running, root);
+    else
+        fail(strerror(errno));
+    vx_loaded_clear(&running.loaded);
+    su_deinit();
+    return status;
+}

@@ -1,0 +1,169 @@
+/*
+ * Requests within the dialogs of a bridge: INVITE, UPDATE, INFO and MESSAGE are sent on to the
+ * other leg, and its response, good or bad, comes back. nua answers overlapping offers of one
+ * dialog itself; the two dialogs of a bridge together are watched here (491).
+ */
+#include "core/alloc.h"
+#include "host/sip/leg.h"
+
+#define MAX_WAITING 8
+
+static void push(struct vx_leg *leg, struct vx_relay *relay) {
+    struct vx_relay **end = &leg->relays;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = relay;
+    leg->relay_count++;
+}
+
+/* The oldest of a method, taken off the list; NULL when none waits. */
+static struct vx_relay *pop(struct vx_leg *leg, sip_method_t method) {
+    for (struct vx_relay **at = &leg->relays; *at; at = &(*at)->next) {
+        struct vx_relay *relay = *at;
+        if (relay->method == method) {
+            *at = relay->next;
+            leg->relay_count--;
+            return relay;
+        }
+    }
+    return NULL;
+}
+
+static void relay_free(struct vx_relay *relay) {
+    msg_destroy(relay->request);
+    vx_free(relay);
+}
+
+void vx_relay_drop_all(struct vx_leg *leg) {
+    while (leg->relays) {
+        struct vx_relay *relay = leg->relays;
+        leg->relays = relay->next;
+        relay_free(relay);
+    }
+    leg->relay_count = 0;
+}
+
+static bool negotiates(sip_method_t method) {
+    return method == sip_method_invite || method == sip_method_update;
+}
+
+static bool negotiating(const struct vx_leg *leg) {
+    for (const struct vx_relay *r = leg->relays; r; r = r->next)
+        if (negotiates(r->method))
+            return true;
+    return leg->unacked;
+}
+
+/* 0: the request can go on; else what it is answered at once. */
+static unsigned obstacle(const struct vx_leg *leg, sip_method_t method) {
+    if (leg->over || !leg->peer)
+        return 481;
+    if (method != sip_method_info && !negotiates(method) && method != sip_method_message)
+        return 501;
+    if (!leg->answered || !leg->peer->answered)
+        return negotiates(method) ? 491 : 480;
+    if (negotiates(method) && (negotiating(leg) || negotiating(leg->peer)))
+        return 491;
+    return leg->relay_count >= MAX_WAITING ? 500 : 0;
+}
+
+static void refuse(struct vx_leg *leg, msg_t *request, unsigned status) {
+    nua_respond(leg->nh, (int)status, vx_sip_reason(status), NUTAG_WITH(request),
+                TAG_IF(status == 500, SIPTAG_RETRY_AFTER_STR("3")), TAG_END());
+}
+
+#define BODY_OF(sip)                                                                               \
+    SIPTAG_CONTENT_TYPE((sip)->sip_content_type),                                                  \
+        SIPTAG_CONTENT_DISPOSITION((sip)->sip_content_disposition),                                \
+        SIPTAG_CONTENT_ENCODING((sip)->sip_content_encoding), SIPTAG_PAYLOAD((sip)->sip_payload)
+
+static void send_on(struct vx_leg *to, sip_method_t method, const sip_t *sip) {
+    vx_leg_sent_sdp(to, negotiates(method) ? sip : NULL);
+    if (method == sip_method_invite)
+        nua_invite(to->nh, BODY_OF(sip), TAG_END());
+    else if (method == sip_method_update)
+        nua_update(to->nh, BODY_OF(sip), TAG_END());
+    else if (method == sip_method_info)
+        nua_info(to->nh, BODY_OF(sip), TAG_END());
+    else
+        nua_message(to->nh, BODY_OF(sip), TAG_END());
+}
+
+void vx_relay_request(struct vx_leg *leg, msg_t *request, const sip_t *sip) {
+    sip_method_t method = sip->sip_request->rq_method;
+    unsigned status = obstacle(leg, method);
+    struct vx_relay *relay = status ? NULL : vx_calloc(1, sizeof *relay);
+
+    if (!relay) {
+        refuse(leg, request, status ? status : 500);
+        return;
+    }
+    relay->method = method;
+    relay->request = msg_ref(request);
+    push(leg, relay);
+    if (method == sip_method_invite)
+        leg->offerless = !vx_sip_has_body(sip);
+    send_on(leg->peer, method, sip);
+}
+
+/* The session timer made nua send an INVITE of its own, without a body where we were called: the
+ * 2xx then offers, and is answered with what this leg last agreed to. */
+static void end_refresh(struct vx_leg *leg, const sip_t *sip) {
+    bool sdp = sip && vx_sip_has_body(sip) && leg->route->action != VX_ROUTE_BRIDGE
+                   ? vx_answer_sdp(leg, sip)
+                   : leg->sdp.len > 0;
+
+    vx_buf_add(&leg->sdp, "", 1);
+    sdp = sdp && vx_buf_ok(&leg->sdp);
+    if (leg->sdp.len)
+        leg->sdp.len--;
+    nua_ack(leg->nh, TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
+            TAG_IF(sdp, SIPTAG_PAYLOAD_STR(leg->sdp.at)), TAG_END());
+}
+
+static void carry_back(struct vx_leg *origin, const struct vx_relay *relay, unsigned status,
+                       const char *phrase, const sip_t *sip) {
+    if (status >= 700)
+        status = 500, phrase = NULL;
+    if (status < 300 && negotiates(relay->method))
+        vx_leg_sent_sdp(origin, sip);
+    if (sip)
+        nua_respond(origin->nh, (int)status, vx_leg_phrase(origin, status, phrase),
+                    NUTAG_WITH(relay->request), BODY_OF(sip), TAG_END());
+    else
+        nua_respond(origin->nh, (int)status, vx_leg_phrase(origin, status, phrase),
+                    NUTAG_WITH(relay->request), TAG_END());
+}
+
+void vx_relay_response(struct vx_leg *leg, sip_method_t method, int status, const char *phrase,
+                       const sip_t *sip) {
+    struct vx_leg *origin = leg->peer;
+    bool taken = method == sip_method_invite && status >= 200 && status < 300;
+
+    if (status < 200)
+        return;
+    struct vx_relay *relay = origin ? pop(origin, method) : NULL;
+    if (!relay) {
+        if (taken)
+            end_refresh(leg, sip);
+        return;
+    }
+    carry_back(origin, relay, (unsigned)status, phrase, sip);
+    relay_free(relay);
+    if (!taken)
+        return;
+    origin->ack_peer = leg->unacked = origin->offerless;
+    if (!leg->unacked)
+        nua_ack(leg->nh, TAG_END());
+}
+
+void vx_relay_ack(struct vx_leg *leg, const sip_t *ack) {
+    struct vx_leg *peer = leg->peer;
+
+    if (!leg->ack_peer || !peer || !peer->unacked)
+        return;
+    leg->ack_peer = peer->unacked = false;
+    vx_leg_sent_sdp(peer, ack);
+    nua_ack(peer->nh, NUTAG_UPDATE_REFRESH(peer->peer_updates), BODY_OF(ack), TAG_END());
+}

@@ -1,0 +1,108 @@
+#include "host/sip/sdp.h"
+
+#include "host/sip/sofia.h"
+
+#include <inttypes.h>
+
+#define MAX_STREAMS  32
+#define DISCARD_PORT 9
+
+static void session_lines(struct vx_buf *out, const struct vx_sdp_origin *origin) {
+    const char *family = strchr(origin->host, ':') ? "IP6" : "IP4";
+
+    vx_buf_printf(out,
+                  "v=0\r\n"
+                  "o=voxeme %" PRIu64 " %u IN %s %s\r\n"
+                  "s=-\r\n"
+                  "c=IN %s %s\r\n"
+                  "t=0 0\r\n",
+                  origin->session, origin->version, family, origin->host, family, origin->host);
+}
+
+void vx_sdp_offer(struct vx_buf *out, const struct vx_sdp_origin *origin) {
+    session_lines(out, origin);
+    vx_buf_printf(out,
+                  "m=audio %d RTP/AVP 0 8 101\r\n"
+                  "a=rtpmap:0 PCMU/8000\r\n"
+                  "a=rtpmap:8 PCMA/8000\r\n"
+                  "a=rtpmap:101 telephone-event/8000\r\n"
+                  "a=fmtp:101 0-15\r\n"
+                  "a=inactive\r\n",
+                  DISCARD_PORT);
+}
+
+static const sdp_rtpmap_t *find_codec(const sdp_media_t *m, const char *name, const char *or_name) {
+    for (const sdp_rtpmap_t *r = m->m_rtpmaps; r; r = r->rm_next)
+        if (r->rm_encoding && r->rm_rate == 8000 &&
+            (strcasecmp(r->rm_encoding, name) == 0 || strcasecmp(r->rm_encoding, or_name) == 0))
+            return r;
+    return NULL;
+}
+
+static const sdp_rtpmap_t *acceptable(const sdp_media_t *m) {
+    if (m->m_type != sdp_media_audio || m->m_proto != sdp_proto_rtp || m->m_port == 0)
+        return NULL;
+    return find_codec(m, "PCMU", "PCMA");
+}
+
+static void accept_stream(struct vx_buf *out, const sdp_media_t *m, const sdp_rtpmap_t *codec) {
+    const sdp_rtpmap_t *dtmf = find_codec(m, "telephone-event", "telephone-event");
+
+    vx_buf_printf(out, "m=audio %d RTP/AVP %u", DISCARD_PORT, (unsigned)codec->rm_pt);
+    if (dtmf)
+        vx_buf_printf(out, " %u", (unsigned)dtmf->rm_pt);
+    vx_buf_printf(out, "\r\na=rtpmap:%u %s/8000\r\n", (unsigned)codec->rm_pt, codec->rm_encoding);
+    if (dtmf)
+        vx_buf_printf(out, "a=rtpmap:%u telephone-event/8000\r\na=fmtp:%u 0-15\r\n",
+                      (unsigned)dtmf->rm_pt, (unsigned)dtmf->rm_pt);
+    vx_buf_puts(out, "a=inactive\r\n");
+}
+
+static void refuse_stream(struct vx_buf *out, const sdp_media_t *m) {
+    vx_buf_printf(out, "m=%s 0 %s ", m->m_type_name ? m->m_type_name : "application",
+                  m->m_proto_name ? m->m_proto_name : "RTP/AVP");
+    if (m->m_rtpmaps)
+        vx_buf_printf(out, "%u\r\n", (unsigned)m->m_rtpmaps->rm_pt);
+    else
+        vx_buf_printf(out, "%s\r\n", m->m_format ? m->m_format->l_text : "0");
+}
+
+static bool answer_streams(struct vx_buf *out, const sdp_session_t *offer) {
+    unsigned streams = 0;
+    bool taken = false;
+
+    for (const sdp_media_t *m = offer->sdp_media; m; m = m->m_next) {
+        const sdp_rtpmap_t *codec = taken ? NULL : acceptable(m);
+
+        if (++streams > MAX_STREAMS)
+            return false;
+        if (codec)
+            accept_stream(out, m, codec);
+        else
+            refuse_stream(out, m);
+        taken = taken || codec;
+    }
+    return taken;
+}
+
+bool vx_sdp_answer(struct vx_buf *out, const struct vx_sdp_origin *origin, struct vx_str offer) {
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    size_t before = out->len;
+    bool ok = false;
+
+    /* The library's parser stops at a NUL; what comes after would go unread. */
+    if (offer.len == 0 || memchr(offer.at, '\0', offer.len))
+        return false;
+    su_home_init(home);
+    sdp_parser_t *parser = sdp_parse(home, offer.at, (issize_t)offer.len, 0);
+    const sdp_session_t *session = parser ? sdp_session(parser) : NULL;
+    if (session) {
+        session_lines(out, origin);
+        ok = answer_streams(out, session) && vx_buf_ok(out);
+    }
+    if (!ok)
+        out->len = before;
+    sdp_parser_free(parser);
+    su_home_deinit(home);
+    return ok;
+}

@@ -1,0 +1,324 @@
+#include "config.h"
+
+#include "host/sip/sip_stack.h"
+
+#include "core/alloc.h"
+#include "core/log.h"
+#include "host/sip/leg.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STOP_DEADLINE_MS 900
+
+static void finish_stop(struct vx_sip *sip) {
+    void (*done)(void *) = sip->done;
+
+    sip->done = NULL;
+    if (done)
+        done(sip->done_ctx);
+}
+
+static void stop_nua_when_idle(struct vx_sip *sip) {
+    if (!sip->stopping || sip->legs || sip->nua_stopping)
+        return;
+    sip->nua_stopping = true;
+    nua_shutdown(sip->nua);
+}
+
+void vx_sip_leg_freed(struct vx_sip *sip) {
+    stop_nua_when_idle(sip);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void on_cancel(struct vx_leg *leg) {
+    leg->answered = false; /* nua has answered 487, whatever of ours was on its way */
+    vx_leg_part(leg, 487, NULL, "ORIGINATOR_CANCEL");
+    vx_leg_over(leg, 487, NULL, "ORIGINATOR_CANCEL");
+}
+
+static void on_bye(struct vx_leg *leg) {
+    vx_leg_part(leg, 487, NULL, "NORMAL_CLEARING");
+    vx_leg_over(leg, 487, NULL, "NORMAL_CLEARING");
+}
+
+/* The dialog is gone. When neither side had ended the call in an orderly way, SIP's timers did. */
+static void on_terminated(struct vx_leg *leg, int status) {
+    if (!leg->over) {
+        unsigned told = status >= 300 && status < 700 ? (unsigned)status : 408;
+        const char *cause =
+            leg->answered ? "RECOVERY_ON_TIMER_EXPIRE" : vx_sip_cause_of_status(told);
+        vx_leg_part(leg, told, NULL, cause);
+        vx_leg_over(leg, told, NULL, cause);
+    }
+    vx_leg_free(leg);
+}
+
+static void on_state(struct vx_leg *leg, int status, tagi_t tags[]) {
+    int state = nua_callstate_init;
+
+    tl_gets(tags, NUTAG_CALLSTATE_REF(state), TAG_END());
+    /* Only here is it certain that our 2xx has won against a CANCEL. */
+    if (state == nua_callstate_completed && leg->reached != VX_EVENT_ANSWER &&
+        leg->facts.event.direction == VX_INBOUND)
+        vx_leg_tell(leg, VX_EVENT_ANSWER, (unsigned)status, vx_sip_reason((unsigned)status));
+    else if (state == nua_callstate_terminated)
+        on_terminated(leg, status);
+}
+
+static void on_request(struct vx_leg *leg, int status, const sip_t *sip) {
+    msg_t *request = nua_current_request(leg->sip->nua);
+
+    if (status >= 200 || !request || !sip)
+        return; /* nua has answered it */
+    if (leg->route && leg->route->action == VX_ROUTE_BRIDGE)
+        vx_relay_request(leg, request, sip);
+    else
+        vx_answer_request(leg, request, sip);
+}
+
+static void on_invite_response(struct vx_leg *leg, int status, const char *phrase,
+                               const sip_t *sip) {
+    if (leg->facts.event.direction == VX_OUTBOUND && !leg->answered)
+        vx_bridge_response(leg, status, phrase, sip);
+    else
+        vx_relay_response(leg, sip_method_invite, status, phrase, sip);
+}
+
+static void leg_event(struct vx_leg *leg, nua_event_t event, int status, const char *phrase,
+                      const sip_t *sip, tagi_t tags[]) {
+    switch ((int)event) {
+    case nua_i_invite:
+    case nua_i_update:
+    case nua_i_info:
+    case nua_i_message:
+        on_request(leg, status, sip);
+        break;
+    case nua_i_ack:
+        if (sip)
+            vx_relay_ack(leg, sip);
+        break;
+    case nua_i_cancel:
+        if (leg->reached != VX_EVENT_ANSWER) /* else of a later INVITE: its relay tells */
+            on_cancel(leg);
+        break;
+    case nua_i_bye:
+        on_bye(leg);
+        break;
+    case nua_i_state:
+        on_state(leg, status, tags);
+        break;
+    case nua_r_invite:
+        on_invite_response(leg, status, phrase, sip);
+        break;
+    case nua_r_update:
+        vx_relay_response(leg, sip_method_update, status, phrase, sip);
+        break;
+    case nua_r_info:
+        vx_relay_response(leg, sip_method_info, status, phrase, sip);
+        break;
+    case nua_r_message:
+        vx_relay_response(leg, sip_method_message, status, phrase, sip);
+        break;
+    default:
+        break;
+    }
+}
+
+/* A request outside of any call of ours; nua has made a handle for it, which is ours to give back.
+ */
+static void stray_event(struct vx_sip *sip, nua_handle_t *nh, nua_event_t event, int status,
+                        const sip_t *message) {
+    msg_t *request = nua_current_request(sip->nua);
+
+    if (event == nua_i_invite && status < 200 && request && message) {
+        vx_incoming(sip, nh, request, message);
+        return;
+    }
+    if (event == nua_i_state)
+        return; /* i_terminated follows */
+    if (event < nua_i_none && status < 200 && request && message && message->sip_request &&
+        event != nua_i_terminated && event != nua_i_active && event != nua_i_cancel &&
+        event != nua_i_ack)
+        nua_respond(nh, SIP_501_NOT_IMPLEMENTED, NUTAG_WITH(request), TAG_END());
+    nua_handle_destroy(nh);
+}
+
+static void on_event(nua_event_t event, int status, char const *phrase, nua_t *nua,
+                     struct vx_sip *sip, nua_handle_t *nh, struct vx_leg *leg, sip_t const *message,
+                     tagi_t tags[]) {
+    (void)nua;
+    if (event == nua_r_shutdown && status >= 200) {
+        sip->nua_stopped = true;
+        finish_stop(sip);
+    } else if (event == nua_r_get_params && !nh) {
+        const sip_contact_t *contact = NULL;
+        tl_gets(tags, NTATAG_CONTACT_REF(contact), SIPTAG_CONTACT_REF(contact), TAG_END());
+        if (contact && contact->m_url->url_host) {
+            const char *host = contact->m_url->url_host;
+            size_t len = strcspn(host += host[0] == '[', "]");
+            snprintf(sip->host, sizeof sip->host, "%.*s", (int)len, host);
+            sip->port = contact->m_url->url_port
+                            ? (unsigned)strtoul(contact->m_url->url_port, NULL, 10)
+                            : 5060;
+        }
+    } else if (leg) {
+        leg_event(leg, event, status, phrase, message, tags);
+    } else if (nh) {
+        stray_event(sip, nh, event, status, message);
+    }
+}
+
+/* --- start ------------------------------------------------------------------------------------ */
+
+static nua_t *create_nua(struct vx_sip *sip, const char *url) {
+    const struct vx_switch_config *c = sip->switch_config;
+
+    return nua_create(
+        sip->root, on_event, sip, NUTAG_URL(url), NUTAG_MEDIA_ENABLE(0), NUTAG_AUTOACK(0),
+        NUTAG_AUTOANSWER(0), NUTAG_AUTOALERT(0), NUTAG_AUTO302(0), NUTAG_AUTO305(0),
+        NUTAG_MAX_RETRY_AFTER(0), NUTAG_OUTBOUND("no-natify no-options-keepalive no-validate"),
+        NUTAG_USER_AGENT("voxeme/" PACKAGE_VERSION), NUTAG_SUPPORTED(NULL),
+        NUTAG_SUPPORTED("timer"), NUTAG_ALLOW(NULL),
+        NUTAG_ALLOW("INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, MESSAGE"),
+        NUTAG_APPL_METHOD(NULL), NUTAG_APPL_METHOD("INVITE, INFO, UPDATE, MESSAGE"),
+        NUTAG_SESSION_TIMER((unsigned)vx_switch_int(c, VX_SW_SESSION_EXPIRES_SECONDS)),
+        NUTAG_MIN_SE((unsigned)vx_switch_int(c, VX_SW_MIN_SE_SECONDS)),
+        NTATAG_MAXSIZE((usize_t)vx_switch_int(c, VX_SW_MAX_MESSAGE_BYTES)), NTATAG_UDP_MTU(65535),
+        TAG_END());
+}
+
+/* "127.0.0.1:5060" -> the URL that nua listens on: no transport stands for UDP and TCP, * for any
+ * port. */
+static bool listen_url(char *url, size_t size, const char *listen) {
+    char host[256];
+    unsigned port;
+
+    if (!vx_host_port_parse(listen, host, sizeof host, &port))
+        return false;
+    const char *v6 = strchr(host, ':');
+    if (port == 0)
+        snprintf(url, size, v6 ? "sip:[%s]:*" : "sip:%s:*", host);
+    else
+        snprintf(url, size, v6 ? "sip:[%s]:%u" : "sip:%s:%u", host, port);
+    return true;
+}
+
+/* nua tells its address in an event only, which is there after a turn or two of the loop. */
+static bool learn_port(struct vx_sip *sip) {
+    nua_get_params(sip->nua, TAG_ANY(), TAG_END());
+    for (int i = 0; i < 1000 && sip->port == 0; i++)
+        su_root_step(sip->root, 1);
+    return sip->port != 0;
+}
+
+static bool start(struct vx_sip *sip, char *error, size_t size) {
+    const char *listen = vx_switch_text(sip->switch_config, VX_SW_SIP_LISTEN);
+    char url[320];
+
+    sip->audit = su_timer_create(su_root_task(sip->root), 0);
+    sip->deadline = su_timer_create(su_root_task(sip->root), 0);
+    if (!listen_url(url, sizeof url, listen) || !sip->audit || !sip->deadline) {
+        snprintf(error, size, "sip: out of memory");
+        return false;
+    }
+    sip->nua = create_nua(sip, url);
+    if (!sip->nua) {
+        snprintf(error, size, "sip-listen: cannot listen on %s (UDP and TCP)", listen);
+        return false;
+    }
+    if (!learn_port(sip)) {
+        snprintf(error, size, "sip-listen: no address to be had for %s", listen);
+        return false;
+    }
+    vx_audit_schedule(sip);
+    return true;
+}
+
+struct vx_sip *vx_sip_start(su_root_t *root, struct vx_registry *registry, struct vx_config *config,
+                            struct vx_switch_config *switch_config, char *error, size_t size) {
+    struct vx_sip *sip = vx_calloc(1, sizeof *sip);
+
+    if (!sip) {
+        snprintf(error, size, "sip: out of memory");
+        return NULL;
+    }
+    sip->root = root;
+    sip->registry = registry;
+    sip->config = vx_config_ref(config);
+    sip->switch_config = vx_switch_config_ref(switch_config);
+    if (!start(sip, error, size)) {
+        if (sip->nua) {
+            nua_shutdown(sip->nua);
+            for (int i = 0; i < 1000 && !sip->nua_stopped; i++)
+                su_root_step(root, 1);
+        }
+        vx_sip_release(&sip);
+    }
+    return sip;
+}
+
+unsigned vx_sip_port(const struct vx_sip *sip) {
+    return sip->port;
+}
+
+void vx_sip_configure(struct vx_sip *sip, struct vx_config *config,
+                      struct vx_switch_config *switch_config) {
+    vx_config_release(&sip->config);
+    vx_switch_config_release(&sip->switch_config);
+    sip->config = vx_config_ref(config);
+    sip->switch_config = vx_switch_config_ref(switch_config);
+    if (!sip->stopping)
+        vx_audit_schedule(sip);
+}
+
+/* --- stop ------------------------------------------------------------------------------------- */
+
+static void on_deadline(su_root_magic_t *magic, su_timer_t *timer, su_timer_arg_t *arg) {
+    (void)magic;
+    (void)timer;
+    finish_stop(arg);
+}
+
+void vx_sip_stop(struct vx_sip *sip, void (*done)(void *ctx), void *ctx) {
+    if (sip->stopping)
+        return;
+    sip->stopping = true;
+    sip->done = done;
+    sip->done_ctx = ctx;
+    su_timer_reset(sip->audit);
+    for (struct vx_leg *leg = sip->legs; leg; leg = leg->next)
+        vx_leg_hangup(leg, 503, NULL, "SYSTEM_SHUTDOWN");
+    if (su_timer_set_interval(sip->deadline, on_deadline, sip, STOP_DEADLINE_MS) < 0)
+        finish_stop(sip);
+    stop_nua_when_idle(sip);
+}
+
+bool vx_sip_release(struct vx_sip **where) {
+    /* What sofia-sip still holds stays reachable, so that a leak checker sees it as such. */
+    static nua_t *held;
+    struct vx_sip *sip = *where;
+    bool clean = !sip->nua || sip->nua_stopped;
+
+    *where = NULL;
+    sip->nua_stopping = true; /* freeing legs starts nothing anew */
+    while (sip->legs) {
+        if (!clean)
+            sip->legs->nh = NULL;
+        vx_leg_free(sip->legs);
+    }
+    if (clean && sip->nua)
+        nua_destroy(sip->nua);
+    else
+        held = sip->nua;
+    (void)held;
+    if (sip->audit)
+        su_timer_destroy(sip->audit);
+    if (sip->deadline)
+        su_timer_destroy(sip->deadline);
+    vx_config_release(&sip->config);
+    vx_switch_config_release(&sip->switch_config);
+    vx_free(sip);
+    return clean;
+}
