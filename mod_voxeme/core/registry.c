@@ -33,6 +33,7 @@ struct vx_registry *vx_registry_new(struct vx_config *config, const struct vx_cl
     pthread_mutex_init(&r->configure_lock, NULL);
     pthread_mutex_init(&r->wake_lock, NULL);
     atomic_init(&r->awake, false);
+    atomic_init(&r->next_due, INT64_MAX);
     r->clock = clock;
     for (int stage = LIVE; stage <= GONE; stage++)
         vx_queue_init(&r->queue[stage]);

@@ -11,9 +11,7 @@ void vx_call_end(struct vx_registry *r, struct call *c, int64_t ended_us) {
     if (late < 0 || late > r->retention_us)
         late = late < 0 ? 0 : r->retention_us;
     vx_queue_take(&r->queue[c->stage], c);
-    c->stage = ENDED;
-    c->due_us = vx_mono_us(r->clock) + r->retention_us - late;
-    vx_queue_put_by_due(&r->queue[ENDED], c);
+    vx_call_await(r, c, ENDED, vx_mono_us(r->clock) + r->retention_us - late);
     r->stats.ended[vx_snapshot_status(c->snapshot)]++;
 }
 
@@ -44,10 +42,8 @@ struct vx_snapshot *vx_call_remove(struct vx_registry *r, struct call *c) {
     vx_call_table_remove(&r->table, c);
     vx_queue_take(&r->queue[c->stage], c);
     vx_call_touch(c, r);
-    c->stage = GONE;
     c->snapshot = NULL;
-    c->due_us = vx_mono_us(r->clock) + r->retention_us;
-    vx_queue_put_by_due(&r->queue[GONE], c);
+    vx_call_await(r, c, GONE, vx_mono_us(r->clock) + r->retention_us);
     return old;
 }
 
@@ -100,15 +96,19 @@ static int64_t next_due(struct vx_registry *r) {
         due = c->due_us;
     if ((c = vx_queue_first(&r->queue[GONE])) && c->due_us < due)
         due = c->due_us;
+    atomic_store(&r->next_due, due);
     pthread_mutex_unlock(&r->lock);
     return due;
 }
 
 int64_t vx_registry_expire(struct vx_registry *r, size_t max) {
     int64_t now = vx_mono_us(r->clock);
+    int64_t next = atomic_load(&r->next_due);
     size_t left = max ? max : SIZE_MAX, done;
     bool wake = false;
 
+    if (now < next)
+        return next; /* what every request asks first: costs no lock */
     do {
         done = remove_due(r, now, left < BATCH ? left : BATCH, &wake);
         left -= done;
@@ -129,13 +129,15 @@ void vx_registry_audit_begin(struct vx_registry *r) {
 
 bool vx_registry_audit_seen(struct vx_registry *r, const struct vx_uuid *call_sid) {
     struct call *c;
+    bool live;
 
     pthread_mutex_lock(&r->lock);
     c = vx_call_table_find(&r->table, call_sid);
-    if (c)
+    live = c && c->stage == LIVE;
+    if (live)
         c->audit = r->audit;
     pthread_mutex_unlock(&r->lock);
-    return c && c->stage == LIVE;
+    return live;
 }
 
 static bool lose(struct vx_registry *r, struct call *c, struct vx_snapshot **dead) {

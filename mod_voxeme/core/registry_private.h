@@ -87,6 +87,7 @@ struct vx_registry {
     struct vx_scope *all;
     struct call_table table;
     struct queue queue[GONE + 1];
+    _Atomic int64_t next_due; /* no call is due before; written under the lock, read without */
     uint64_t last_order;
     uint32_t audit;
     int64_t retention_us;
@@ -137,9 +138,10 @@ bool vx_call_followed(const struct call *c, const struct vx_registry *r);
 /* registry_queue.c */
 void vx_queue_init(struct queue *q);
 void vx_queue_put(struct queue *q, struct call *c);
-void vx_queue_put_by_due(struct queue *q, struct call *c);
 void vx_queue_take(struct queue *q, struct call *c);
 struct call *vx_queue_first(struct queue *q);
+/* Into the queue of ENDED or GONE calls until `due_us`. The call is in no queue before. */
+void vx_call_await(struct vx_registry *r, struct call *c, enum stage stage, int64_t due_us);
 
 /* registry_end.c: from LIVE to ENDED; the call's snapshot says so already. */
 void vx_call_end(struct vx_registry *r, struct call *c, int64_t ended_us);

@@ -20,7 +20,7 @@ void vx_queue_put(struct queue *q, struct call *c) {
 /* Ends are nearly always told in their order. How far a late one may be carried forward is bounded,
  * so that a host with a broken clock cannot make an event expensive: it then stays that little
  * longer. */
-void vx_queue_put_by_due(struct queue *q, struct call *c) {
+static void put_by_due(struct queue *q, struct call *c) {
     struct call *next = &q->head;
 
     for (int i = 0; i < 64 && next->prev != &q->head && next->prev->due_us > c->due_us; i++)
@@ -28,6 +28,14 @@ void vx_queue_put_by_due(struct queue *q, struct call *c) {
     if (next->prev != &q->head && next->prev->due_us > c->due_us)
         c->due_us = next->prev->due_us;
     insert_before(q, c, next);
+}
+
+void vx_call_await(struct vx_registry *r, struct call *c, enum stage stage, int64_t due_us) {
+    c->stage = (uint8_t)stage;
+    c->due_us = due_us;
+    put_by_due(&r->queue[stage], c);
+    if (c->due_us < atomic_load_explicit(&r->next_due, memory_order_relaxed))
+        atomic_store(&r->next_due, c->due_us);
 }
 
 void vx_queue_take(struct queue *q, struct call *c) {

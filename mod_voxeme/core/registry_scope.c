@@ -147,8 +147,6 @@ static void leave(struct vx_registry *r, struct call *c, struct vx_scope *s, str
     unlink_from(at);
     gone->sid = c->sid;
     gone->order = c->order;
-    gone->stage = GONE;
-    gone->due_us = vx_mono_us(r->clock) + r->retention_us;
     if (s->all) {
         gone->created_in_all = c->created_in_all;
         append(s, &gone->in_all);
@@ -157,7 +155,7 @@ static void leave(struct vx_registry *r, struct call *c, struct vx_scope *s, str
         gone->account = vx_scope_ref(s);
         append(s, &gone->in_account);
     }
-    vx_queue_put_by_due(&r->queue[GONE], gone);
+    vx_call_await(r, gone, GONE, vx_mono_us(r->clock) + r->retention_us);
 }
 
 void vx_call_move(struct vx_registry *r, struct call *c, struct vx_scope *account) {
