@@ -1,0 +1,88 @@
+// script/server: what it prints works, and it leaves nothing behind.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { checkList } from './lib/schema.mjs';
+import { Client } from './lib/http.mjs';
+import { ROOT } from './lib/switch.mjs';
+import { deadline } from './lib/wait.mjs';
+import { Watch } from './lib/watch.mjs';
+
+// Process ids of all descendants.
+async function descendants(pid) {
+  const children = new Map();
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => null);
+    if (!stat) continue;
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
+  }
+  const all = [];
+  for (const queue = [pid]; queue.length;) for (const child of children.get(queue.shift()) ?? []) { all.push(child); queue.push(child); }
+  return all;
+}
+
+const alive = async (pid) => readFile(`/proc/${pid}/stat`, 'utf8').then((s) => !/\) [ZX] /.test(s), () => false);
+
+async function start(t, args) {
+  const dir = await mkdtemp(join(tmpdir(), 'voxeme-scripts-'));
+  t.after(() => rm(dir, { recursive: true, force: true }));
+  // In another directory than the checkout: it must not care.
+  const child = spawn(join(ROOT, 'script/server'), args, { cwd: dir, env: { ...process.env, TMPDIR: dir }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  t.after(() => { try { process.kill(-child.pid, 'SIGKILL'); } catch { /* gone, as it should be */ } });
+  let stdout = '', stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk) => { stderr += chunk; });
+  const exit = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+  const ready = new Promise((resolve) => child.stdout.setEncoding('utf8').on('data', (chunk) => {
+    stdout += chunk;
+    if (/^Stop with .*\n/m.test(stdout)) resolve();
+  }));
+  // It may have to build first.
+  await deadline(Promise.race([ready, exit.then((e) => { throw new Error(`ended with ${e.code}: ${stdout}${stderr}`); })]), 'script/server to be ready', 300_000);
+  return { child, dir, exit, get stdout() { return stdout; }, get stderr() { return stderr; } };
+}
+
+for (const [signal, args] of [['SIGTERM', []], ['SIGINT', []], ['SIGTERM', ['--no-demo']]]) {
+  test(`script/server ${args.join(' ')}: the curl line works, ${signal} leaves nothing behind`, async (t) => {
+    const server = await start(t, args);
+    assert.match(server.stdout, /^voxeme-switch ready: http:\/\/127\.0\.0\.1:\d+ sip:127\.0\.0\.1:\d+$/m);
+    const line = /^ *(curl .*)$/m.exec(server.stdout)[1];
+    const curl = spawn('/bin/sh', ['-c', line], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let body = '';
+    for await (const chunk of curl.stdout) body += chunk;
+    checkList(JSON.parse(body));
+
+    if (args.length === 0) {
+      const [, token, base, path] = /Bearer ([^']+)' (http:\/\/[^/]+)(\/\S+)/.exec(line);
+      const client = new Client(base, token);
+      t.after(() => client.close());
+      const watch = new Watch(client, path);
+      await watch.until((calls) => calls.some((c) => c.direction === 'outbound') && calls.some((c) => c.call_status === 'busy') &&
+        calls.some((c) => c.call_status === 'in-progress') && calls.some((c) => c.call_status === 'ringing'), 'demo calls of several kinds');
+      checkList(watch.calls);
+    }
+    const processes = await descendants(server.child.pid);
+    assert.ok(processes.length >= (args.length ? 1 : 8), `${processes.length} processes`);
+    // Ctrl-C reaches the whole foreground group.
+    process.kill(signal === 'SIGINT' ? -server.child.pid : server.child.pid, signal);
+    const end = await deadline(server.exit, 'script/server to end');
+    assert.equal(end.code, 0, server.stderr);
+    for (const pid of processes) assert.equal(await alive(pid), false, `process ${pid} is still there`);
+    assert.deepEqual(await readdir(server.dir), [], 'the temporary directory is gone');
+  });
+}
+
+test('script/server killed outright takes its children with it', async (t) => {
+  const server = await start(t, []);
+  const processes = await descendants(server.child.pid);
+  server.child.kill('SIGKILL');
+  await server.exit;
+  await deadline((async () => {
+    for (const pid of processes) while (await alive(pid)) await new Promise((resolve) => setImmediate(resolve));
+  })(), 'the children to end');
+});
