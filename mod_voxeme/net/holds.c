@@ -1,0 +1,218 @@
+/*
+ * Long polls. A request that has to wait is copied and parked; those that wait for the same scope
+ * form a group, so that a wake-up looks once at each scope that is watched, however many watch it.
+ */
+#include "net/net_private.h"
+
+#include "core/alloc.h"
+#include "core/registry.h"
+
+struct vx_parked {
+    struct vx_request request; /* all it points to lies behind it */
+    uint64_t revision;
+    bool head_only;
+    struct vx_param params[];
+};
+
+struct vx_hold_group {
+    struct vx_hold_group *next;
+    struct vx_scope *scope;
+    uint64_t checked; /* nobody here waits for anything up to this revision */
+    struct vx_conn *conns;
+};
+
+static struct vx_hold_group **bucket(struct vx_server *server, const struct vx_scope *scope) {
+    return &server->groups[((uintptr_t)scope >> 6) % VX_HOLD_BUCKETS];
+}
+
+/* --- the copy --- */
+
+static struct vx_str keep(char **at, struct vx_str s) {
+    struct vx_str copy = {*at, s.len};
+
+    if (!s.at)
+        return VX_NONE;
+    memcpy(*at, s.at, s.len);
+    *at += s.len;
+    return copy;
+}
+
+static struct vx_parked *copy_request(const struct vx_request *r) {
+    size_t size = sizeof(struct vx_parked) + r->param_count * sizeof *r->params + r->path.len +
+                  r->authorization.len + r->if_none_match.len + r->content_type.len + r->body.len;
+    struct vx_parked *p;
+    char *at;
+
+    for (size_t i = 0; i < r->param_count; i++)
+        size += r->params[i].name.len + r->params[i].value.len;
+    p = vx_malloc(size);
+    if (!p)
+        return NULL;
+    at = (char *)&p->params[r->param_count];
+    p->request = *r;
+    p->request.params = p->params;
+    p->request.path = keep(&at, r->path);
+    p->request.authorization = keep(&at, r->authorization);
+    p->request.if_none_match = keep(&at, r->if_none_match);
+    p->request.content_type = keep(&at, r->content_type);
+    p->request.body = keep(&at, r->body);
+    for (size_t i = 0; i < r->param_count; i++)
+        p->params[i] =
+            (struct vx_param){keep(&at, r->params[i].name), keep(&at, r->params[i].value)};
+    return p;
+}
+
+/* --- groups --- */
+
+/* Takes over `scope`, also when it fails. */
+static bool join(struct vx_conn *conn, struct vx_scope *scope, uint64_t revision) {
+    struct vx_hold_group **b = bucket(conn->server, scope), *g = *b;
+
+    while (g && g->scope != scope)
+        g = g->next;
+    if (g) {
+        vx_scope_release(&scope);
+    } else {
+        g = vx_malloc(sizeof *g);
+        if (!g) {
+            vx_scope_release(&scope);
+            return false;
+        }
+        *g = (struct vx_hold_group){.next = *b, .scope = scope, .checked = revision};
+        *b = g;
+    }
+    conn->group = g;
+    conn->peers = g->conns;
+    conn->from = &g->conns;
+    if (conn->peers)
+        conn->peers->from = &conn->peers;
+    g->conns = conn;
+    return true;
+}
+
+static void leave(struct vx_conn *conn) {
+    struct vx_hold_group *g = conn->group;
+
+    if (!g)
+        return;
+    conn->group = NULL;
+    *conn->from = conn->peers;
+    if (conn->peers)
+        conn->peers->from = conn->from;
+    if (!g->conns) {
+        struct vx_hold_group **b = bucket(conn->server, g->scope);
+
+        while (*b != g)
+            b = &(*b)->next;
+        *b = g->next;
+        vx_scope_release(&g->scope);
+        vx_free(g);
+    }
+}
+
+static void wake(struct vx_conn *conn) {
+    if (conn->due)
+        return;
+    conn->due = true;
+    lws_callback_on_writable(conn->wsi);
+}
+
+/* Waits for `hold`; takes over its scope. */
+static bool wait_for(struct vx_conn *conn, struct vx_hold *hold) {
+    struct vx_scope *scope = hold->scope;
+
+    hold->scope = NULL;
+    conn->parked->revision = hold->revision;
+    if (!join(conn, scope, hold->revision))
+        return false;
+    /* It may have changed since the answer was "not yet", and the wake-up for that be over. */
+    if (vx_scope_revision(conn->group->scope) != hold->revision)
+        wake(conn);
+    return true;
+}
+
+bool vx_hold_park(struct vx_conn *conn, const struct vx_request *request, bool head_only,
+                  struct vx_response *response) {
+    conn->parked = copy_request(request);
+    if (!conn->parked)
+        return false;
+    conn->parked->head_only = head_only;
+    conn->due = conn->expired = false;
+    if (!wait_for(conn, &response->hold)) {
+        vx_free(conn->parked);
+        conn->parked = NULL;
+        return false;
+    }
+    conn->state = VX_HELD;
+    vx_timer_set(&conn->server->wheel, &conn->timer,
+                 vx_net_now() + (int64_t)response->hold.seconds * VX_SECOND_US);
+    vx_count(&conn->server->metrics.held, 1);
+    return true;
+}
+
+void vx_hold_drop(struct vx_conn *conn) {
+    if (!conn->parked)
+        return;
+    leave(conn);
+    vx_free(conn->parked);
+    conn->parked = NULL;
+    conn->due = conn->expired = false;
+    conn->state = VX_READING;
+    vx_uncount(&conn->server->metrics.held, 1);
+}
+
+bool vx_hold_ask(struct vx_conn *conn) {
+    struct vx_parked *p = conn->parked;
+    bool head_only = p->head_only;
+    struct vx_response response;
+
+    p->request.counted = true;
+    p->request.waited = conn->expired;
+    vx_api_invoke(conn->server->api, &p->request, &response);
+    if (!response.status && !conn->expired) { /* not yet: its time goes on */
+        leave(conn);
+        conn->due = false;
+        if (wait_for(conn, &response.hold))
+            return true;
+        vx_response_clear(&response);
+        vx_api_error(&response, 503, "out of memory");
+    } else if (!response.status) {
+        vx_response_clear(&response);
+        vx_api_error(&response, 500, "no answer");
+    }
+    vx_hold_drop(conn);
+    conn->timeout = VX_TIMEOUT_NONE;
+    return vx_http_answer(conn, &response, head_only);
+}
+
+void vx_holds_check(struct vx_server *server) {
+    for (size_t i = 0; i < VX_HOLD_BUCKETS; i++) {
+        for (struct vx_hold_group *g = server->groups[i]; g; g = g->next) {
+            uint64_t revision = vx_scope_revision(g->scope);
+
+            if (revision == g->checked)
+                continue;
+            g->checked = revision;
+            for (struct vx_conn *c = g->conns; c; c = c->peers)
+                if (c->parked->revision != revision)
+                    wake(c);
+        }
+    }
+}
+
+void vx_holds_wake_all(struct vx_server *server) {
+    for (size_t i = 0; i < VX_HOLD_BUCKETS; i++)
+        for (struct vx_hold_group *g = server->groups[i]; g; g = g->next)
+            for (struct vx_conn *c = g->conns; c; c = c->peers)
+                wake(c);
+}
+
+void vx_holds_finish(struct vx_server *server) {
+    for (struct vx_conn *c = server->conns, *next; c; c = next) {
+        next = c->next;
+        if (c->state != VX_HELD)
+            continue;
+        c->expired = c->closing = true;
+        (void)vx_hold_ask(c);
+    }
+}

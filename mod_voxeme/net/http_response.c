@@ -1,0 +1,296 @@
+/*
+ * The way out: the head is written right before the body and both leave in one write; what is too
+ * large for that follows in chunks, each when the socket has room. Bodies are shared, so that a
+ * client that does not read costs a reference and the one chunk that lws keeps for it.
+ */
+#include "net/net_private.h"
+
+#include "config.h"
+#include "core/alloc.h"
+#include "core/log.h"
+
+#include <stdio.h>
+#include <time.h>
+
+_Static_assert(VX_HEAD_SIZE <= VX_BODY_HEADROOM, "a head has to fit in front of a body");
+
+static const char preflight[] =
+    "Access-Control-Allow-Headers: Authorization, Content-Type, If-None-Match, Idempotency-Key\r\n"
+    "Access-Control-Max-Age: 86400\r\n";
+
+static const char *reason_of(unsigned status) {
+    static const struct {
+        unsigned status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {411, "Length Required"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {426, "Upgrade Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
+    };
+
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "";
+}
+
+/* --- the head --- */
+
+struct head {
+    char *at;
+    size_t len, size;
+    bool full;
+};
+
+static void put(struct head *h, const char *bytes, size_t len) {
+    if (len > h->size - h->len) {
+        h->full = true;
+        return;
+    }
+    memcpy(h->at + h->len, bytes, len);
+    h->len += len;
+}
+
+static void puts_(struct head *h, const char *text) {
+    put(h, text, strlen(text));
+}
+
+static void put_number(struct head *h, uint64_t n) {
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    put(h, digits + at, sizeof digits - at);
+}
+
+static void put_field(struct head *h, const char *name, const char *value) {
+    puts_(h, name);
+    puts_(h, value);
+    put(h, "\r\n", 2);
+}
+
+/* IMF-fixdate (RFC 9110, section 5.6.7); strftime() would speak the locale's language. */
+static void put_date(struct head *h, time_t now) {
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct tm tm = {0};
+    char text[64];
+
+    gmtime_r(&now, &tm);
+    snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday,
+             tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+             tm.tm_sec);
+    put_field(h, "Date: ", text);
+}
+
+static void refresh_common(struct vx_server *server) {
+    struct head h = {.at = server->common, .size = sizeof server->common};
+    time_t now = time(NULL);
+
+    if (server->common_second == (int64_t)now)
+        return;
+    put_date(&h, now);
+    puts_(&h, "Server: voxeme/" PACKAGE_VERSION "\r\n");
+    puts_(&h, server->cors);
+    puts_(&h, "Access-Control-Expose-Headers: ETag, Retry-After\r\n"
+              "X-Content-Type-Options: nosniff\r\nCache-Control: no-cache\r\n");
+    server->common_len = h.len;
+    server->common_second = (int64_t)now;
+}
+
+bool vx_http_set_cors(struct vx_server *server, const char *origin) {
+    struct vx_buf b = {0};
+
+    vx_buf_puts(&b, "Access-Control-Allow-Origin: ");
+    for (const char *c = origin; *c; c++) /* it comes from a file: no second header in it */
+        if ((unsigned char)*c > ' ' && *c != 0x7f)
+            vx_buf_add(&b, c, 1);
+    vx_buf_puts(&b, strcmp(origin, "*") ? "\r\nVary: Origin\r\n" : "\r\n");
+    vx_buf_add(&b, "", 1);
+    if (!vx_buf_ok(&b)) {
+        vx_buf_free(&b);
+        return false;
+    }
+    vx_free(server->cors);
+    server->cors = b.at;
+    server->common_second = -1;
+    return true;
+}
+
+static bool without_body(unsigned status) {
+    return status == 204 || status == 304 || status < 200;
+}
+
+static size_t render_head(struct vx_server *server, char *out, size_t size,
+                          const struct vx_response *r, size_t length, bool close) {
+    struct head h = {.at = out, .size = size};
+
+    refresh_common(server);
+    put(&h, "HTTP/1.1 ", 9);
+    put_number(&h, r->status);
+    put(&h, " ", 1);
+    put_field(&h, "", reason_of(r->status));
+    put(&h, server->common, server->common_len);
+    puts_(&h, close ? "Connection: close\r\n" : "Connection: keep-alive\r\n");
+    if (r->content_type)
+        put_field(&h, "Content-Type: ", r->content_type);
+    if (!without_body(r->status)) {
+        put(&h, "Content-Length: ", 16);
+        put_number(&h, length);
+        put(&h, "\r\n", 2);
+    }
+    if (r->etag[0])
+        put_field(&h, "ETag: ", r->etag);
+    if (r->challenge)
+        put_field(&h, "WWW-Authenticate: ", r->challenge);
+    if (r->allow[0])
+        put_field(&h, "Allow: ", r->allow);
+    if (r->retry_after) {
+        put(&h, "Retry-After: ", 13);
+        put_number(&h, r->retry_after);
+        put(&h, "\r\n", 2);
+    }
+    if (r->preflight) {
+        put_field(&h, "Access-Control-Allow-Methods: ",
+                  r->allow[0] ? r->allow : "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+        puts_(&h, preflight);
+    }
+    put(&h, "\r\n", 2);
+    return h.full ? 0 : h.len;
+}
+
+/* --- bodies of last resort: no memory is left for a real one --- */
+
+static struct vx_str last_resort(unsigned status) {
+    switch (status) {
+    case 503:
+        return VX_STR("{\"msg\":\"service unavailable, try again later\"}");
+    case 500:
+        return VX_STR("{\"msg\":\"internal error\"}");
+    default:
+        return VX_STR("{\"msg\":\"request refused\"}");
+    }
+}
+
+size_t vx_http_busy(struct vx_server *server, char *out, size_t size) {
+    struct vx_response r = {.status = 503, .content_type = "application/json", .retry_after = 1};
+    struct vx_str msg = VX_STR("{\"msg\":\"too many connections\"}");
+    size_t n = render_head(server, out, size - msg.len, &r, msg.len, true);
+
+    if (n)
+        memcpy(out + n, msg.at, msg.len);
+    vx_count(&server->metrics.codes[503], 1);
+    return n ? n + msg.len : 0;
+}
+
+/* --- sending --- */
+
+static bool write_some(struct vx_conn *conn, const char *at, size_t len) {
+    /* lws only reads from it. */
+    int n = lws_write(conn->wsi, (unsigned char *)(uintptr_t)at, len, LWS_WRITE_RAW);
+
+    if (n < 0 || (size_t)n < len)
+        return false;
+    vx_count(&conn->server->metrics.sent, len);
+    return true;
+}
+
+/* lws does not tell a socket that took everything from one that is full but for asking it. */
+static bool is_choked(struct vx_conn *conn) {
+    return lws_partial_buffered(conn->wsi);
+}
+
+bool vx_http_send(struct vx_conn *conn) {
+    while (conn->out && !is_choked(conn)) {
+        size_t left = vx_body_len(conn->out) - conn->sent;
+        size_t n = left < VX_CHUNK ? left : VX_CHUNK;
+
+        if (!write_some(conn, vx_body_data(conn->out) + conn->sent, n))
+            return false;
+        conn->sent += n;
+        if (conn->sent == vx_body_len(conn->out))
+            vx_body_release(&conn->out);
+    }
+    if (!conn->out && !is_choked(conn)) {
+        conn->state = VX_READING;
+        return true;
+    }
+    conn->state = VX_WRITING;
+    lws_callback_on_writable(conn->wsi);
+    return true;
+}
+
+/* Head and the first chunk of the body in one piece: the head goes into the room in front of the
+ * body, which is this thread's alone. */
+static bool send_first(struct vx_conn *conn, const char *head, size_t head_len,
+                       struct vx_body *body) {
+    size_t len = vx_body_len(body);
+    size_t n = len < VX_CHUNK ? len : VX_CHUNK;
+    char *start = vx_body_data(body) - head_len;
+
+    memcpy(start, head, head_len);
+    if (!write_some(conn, start, head_len + n))
+        return false;
+    if (n < len) {
+        conn->out = vx_body_ref(body);
+        conn->sent = n;
+    }
+    return vx_http_send(conn);
+}
+
+static bool send_small(struct vx_conn *conn, const char *head, size_t head_len,
+                       struct vx_str body) {
+    char all[VX_HEAD_SIZE + 128];
+
+    memcpy(all, head, head_len);
+    if (body.len)
+        memcpy(all + head_len, body.at, body.len);
+    return write_some(conn, all, head_len + body.len) && vx_http_send(conn);
+}
+
+bool vx_http_answer(struct vx_conn *conn, struct vx_response *r, bool head_only) {
+    struct vx_server *server = conn->server;
+    struct vx_str spare = VX_NONE;
+    char head[VX_HEAD_SIZE];
+    size_t head_len;
+    bool ok = false;
+
+    if (!r->body && r->status >= 400) {
+        spare = last_resort(r->status);
+        r->content_type = "application/json";
+    }
+    head_len = render_head(server, head, sizeof head, r, r->body ? vx_body_len(r->body) : spare.len,
+                           conn->closing);
+    vx_count(&server->metrics.codes[r->status < 600 ? r->status : 500], 1);
+    if (!head_len)
+        vx_log(VX_LOG_ERROR, "http: a response head is too long");
+    else if (r->body && !head_only && !without_body(r->status))
+        ok = send_first(conn, head, head_len, r->body);
+    else
+        ok = send_small(conn, head, head_len, head_only ? VX_NONE : spare);
+    vx_response_clear(r);
+    return ok;
+}

@@ -1,0 +1,57 @@
+/* The transport's rows of /metrics (Prometheus text format). */
+#include "net/net_private.h"
+
+#include <inttypes.h>
+
+static uint64_t get(const atomic_uint_fast64_t *counter) {
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void describe(struct vx_buf *out, const char *name, const char *type, const char *help) {
+    vx_buf_printf(out, "# HELP voxeme_http_%s %s\n# TYPE voxeme_http_%s %s\n", name, help, name,
+                  type);
+}
+
+static void single(struct vx_buf *out, const char *name, const char *type,
+                   const atomic_uint_fast64_t *counter, const char *help) {
+    describe(out, name, type, help);
+    vx_buf_printf(out, "voxeme_http_%s %" PRIu64 "\n", name, get(counter));
+}
+
+static void row(struct vx_buf *out, const char *name, const char *label, const char *value,
+                const atomic_uint_fast64_t *counter) {
+    vx_buf_printf(out, "voxeme_http_%s{%s=\"%s\"} %" PRIu64 "\n", name, label, value, get(counter));
+}
+
+static void render_codes(struct vx_buf *out, const struct vx_net_metrics *m) {
+    describe(out, "requests_total", "counter", "Requests answered, by status.");
+    for (size_t code = 0; code < sizeof m->codes / sizeof *m->codes; code++)
+        if (get(&m->codes[code]))
+            vx_buf_printf(out, "voxeme_http_requests_total{code=\"%zu\"} %" PRIu64 "\n", code,
+                          get(&m->codes[code]));
+}
+
+void vx_net_metrics_render(void *ctx, struct vx_buf *out) {
+    const struct vx_net_metrics *m = ctx;
+
+    render_codes(out, m);
+    single(out, "connections", "gauge", &m->connections, "Client connections now.");
+    single(out, "connections_total", "counter", &m->connections_total, "Connections accepted.");
+    describe(out, "refused_total", "counter", "Connections turned away, by reason.");
+    row(out, "refused_total", "reason", "max-connections", &m->refused_full);
+    row(out, "refused_total", "reason", "file-descriptors", &m->refused_descriptors);
+    row(out, "refused_total", "reason", "memory", &m->refused_memory);
+    describe(out, "timeouts_total", "counter",
+             "Connections closed because a request (header) did not arrive whole in time, none "
+             "came (idle), or an answer was not taken (write).");
+    row(out, "timeouts_total", "kind", "header", &m->timeouts[VX_TIMEOUT_HEADER]);
+    row(out, "timeouts_total", "kind", "idle", &m->timeouts[VX_TIMEOUT_IDLE]);
+    row(out, "timeouts_total", "kind", "write", &m->timeouts[VX_TIMEOUT_WRITE]);
+    describe(out, "too_large_total", "counter", "Requests over a size limit, by what was.");
+    row(out, "too_large_total", "kind", "header", &m->too_large_header);
+    row(out, "too_large_total", "kind", "body", &m->too_large_body);
+    single(out, "malformed_total", "counter", &m->malformed, "Requests that were not HTTP.");
+    single(out, "held_requests", "gauge", &m->held, "Long polls waiting for a change now.");
+    single(out, "bytes_received_total", "counter", &m->received, "Bytes received, without TLS.");
+    single(out, "bytes_sent_total", "counter", &m->sent, "Bytes sent, without TLS.");
+}
