@@ -43,6 +43,10 @@ struct vx_uuid vx_test_sid(unsigned n) {
     return u;
 }
 
+bool vx_test_contains(struct vx_str bytes, const char *text) {
+    return bytes.at && memmem(bytes.at, bytes.len, text, strlen(text));
+}
+
 /* --- log --- */
 
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;

@@ -5,6 +5,8 @@
 #ifndef VX_TEST_SUPPORT_H
 #define VX_TEST_SUPPORT_H
 
+#include "config.h" /* first: it asks for GNU extensions */
+
 /* cmocka.h needs these four, in this order, before itself. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,8 +14,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-
-#include "config.h"
 
 #include "core/alloc.h"
 #include "core/config_reader.h"
@@ -90,6 +90,9 @@ bool vx_test_has(struct vx_scope *scope, unsigned n);
 /* How many calls a fresh feed of the scope brings. */
 size_t vx_test_count(struct vx_scope *scope);
 uint64_t vx_test_calls(struct vx_test_world *w);
+
+/* Whether the bytes, which need not be terminated, contain the text. */
+bool vx_test_contains(struct vx_str bytes, const char *text);
 
 /* --- log --- */
 
