@@ -97,7 +97,6 @@ size_t vx_test_count(struct vx_scope *scope) {
     while ((n = vx_feed_pull(feed, changes, 16, &revision, &restarted)) > 0) {
         if (restarted)
             calls = 0;
-        restarted = false;
         for (size_t i = 0; i < n; i++) {
             calls += changes[i].call != NULL;
             vx_snapshot_release(&changes[i].call);

@@ -149,11 +149,11 @@ static void one_event(void) {
 static void follow(int f) {
     struct vx_change changes[7];
     uint64_t revision, last = 0;
-    bool restarted = false;
-    for (size_t got; (got = vx_feed_pull(feeds[f], changes, 7, &revision, &restarted)) > 0;) {
-        if (restarted)
+    bool restarted;
+    for (size_t got = 1; got > 0;) {
+        got = vx_feed_pull(feeds[f], changes, 7, &revision, &restarted);
+        if (restarted) /* also when nothing follows */
             memset(views[f], 0, sizeof views[f]);
-        restarted = false;
         for (size_t i = 0; i < got; i++) {
             struct vx_change *c = &changes[i];
             struct view *v = &views[f][c->call_sid.b[15] - 1];

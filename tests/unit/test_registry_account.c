@@ -56,6 +56,27 @@ static void test_unassigned_is_seen_by_admins_only(void **state) {
     assert_int_equal(vx_scope_counts(w.all).live_inbound, 1);
 }
 
+static void test_unassigned_of_unknown_direction_is_counted(void **state) {
+    (void)state;
+    struct vx_event e = bare(VX_EVENT_CREATE, 1);
+    struct vx_registry_stats stats;
+    e.direction = VX_DIRECTION_UNKNOWN;
+    apply(&e);
+    vx_registry_stats(w.registry, &stats);
+    assert_int_equal(stats.unassigned, 1);
+    e.direction = VX_INBOUND;
+    apply(&e);
+    vx_registry_stats(w.registry, &stats);
+    assert_int_equal(stats.unassigned, 1);
+    assert_int_equal(vx_scope_counts(w.all).live_inbound, 1);
+    e.direction = VX_DIRECTION_UNKNOWN;
+    e.call_sid = vx_test_sid(2);
+    e.evidence.variable = VX_STR(ALPHA);
+    apply(&e);
+    vx_registry_stats(w.registry, &stats);
+    assert_int_equal(stats.unassigned, 1);
+}
+
 static void test_every_kind_of_evidence(void **state) {
     (void)state;
     struct vx_event e = bare(VX_EVENT_CREATE, 1);
@@ -414,6 +435,7 @@ static void test_account_added_by_a_reload(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_unassigned_is_seen_by_admins_only),
+        TEST(test_unassigned_of_unknown_direction_is_counted),
         TEST(test_every_kind_of_evidence),
         TEST(test_a_stranger_must_not_choose),
         TEST(test_unknown_sids_are_counted),

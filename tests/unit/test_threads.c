@@ -81,11 +81,11 @@ static void look_at(struct reader *me, struct vx_change *c) {
 static bool pull_all(struct reader *me) {
     struct vx_change changes[32];
     uint64_t before = me->revision;
-    bool restarted = false;
-    for (size_t n; (n = vx_feed_pull(me->feed, changes, 32, &me->revision, &restarted)) > 0;) {
-        if (restarted)
+    bool restarted;
+    for (size_t n = 1; n > 0;) {
+        n = vx_feed_pull(me->feed, changes, 32, &me->revision, &restarted);
+        if (restarted) /* also when nothing follows */
             memset(me->there, 0, ALL_CALLS * sizeof *me->there);
-        restarted = false;
         for (size_t i = 0; i < n; i++)
             look_at(me, &changes[i]);
     }
