@@ -1,0 +1,42 @@
+/* One call, the count of calls, health. */
+#include "api/api_private.h"
+
+#include <inttypes.h>
+
+void vx_get_call(struct exchange *x) {
+    struct vx_snapshot *call;
+    struct vx_str json;
+    struct vx_uuid sid;
+    struct vx_buf out = {0};
+
+    vx_registry_expire(x->api->registry, 0);
+    vx_uuid_parse(&sid, x->call_sid); /* vx_authorize() has seen that it is one */
+    call = vx_scope_find(x->tenant->scope, &sid);
+    if (!call) {
+        vx_fail(x, 404, "no such call");
+        return;
+    }
+    json = vx_snapshot_json(call);
+    if (json.at)
+        vx_buf_str(&out, json);
+    else
+        out.failed = true;
+    vx_snapshot_release(&call);
+    vx_answer(x, 200, NULL, &out);
+}
+
+void vx_get_call_count(struct exchange *x) {
+    struct vx_counts counts = vx_scope_counts(x->tenant->scope);
+    struct vx_buf out = {0};
+
+    vx_buf_printf(&out, "{\"inbound\":%" PRIu64 ",\"outbound\":%" PRIu64 "}", counts.live_inbound,
+                  counts.live_outbound);
+    vx_answer(x, 200, NULL, &out);
+}
+
+void vx_get_health(struct exchange *x) {
+    struct vx_buf out = {0};
+
+    vx_buf_puts(&out, "{\"status\":\"ok\"}");
+    vx_answer(x, 200, NULL, &out);
+}

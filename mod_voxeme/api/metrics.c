@@ -1,0 +1,90 @@
+/* GET /metrics: the Prometheus text exposition format, version 0.0.4. */
+#include "api/api_private.h"
+#include "core/alloc.h"
+
+#include <inttypes.h>
+
+static void row(struct vx_buf *out, const char *name, const char *type, uint64_t value,
+                const char *help) {
+    vx_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type, name,
+                  value);
+}
+
+static void render_calls(struct exchange *x, struct vx_buf *out) {
+    struct vx_counts live = vx_scope_counts(x->api->all->scope);
+
+    vx_buf_puts(out, "# HELP voxeme_calls Calls in the registry.\n# TYPE voxeme_calls gauge\n");
+    vx_buf_printf(out,
+                  "voxeme_calls{state=\"live\",direction=\"inbound\"} %" PRIu64 "\n"
+                  "voxeme_calls{state=\"live\",direction=\"outbound\"} %" PRIu64 "\n"
+                  "voxeme_calls{state=\"ended\",direction=\"inbound\"} %" PRIu64 "\n"
+                  "voxeme_calls{state=\"ended\",direction=\"outbound\"} %" PRIu64 "\n",
+                  live.live_inbound, live.live_outbound, live.ended_inbound, live.ended_outbound);
+}
+
+static void render_ended(const struct vx_registry_stats *s, struct vx_buf *out) {
+    vx_buf_puts(out, "# HELP voxeme_calls_ended_total Calls that ended, by their final status.\n"
+                     "# TYPE voxeme_calls_ended_total counter\n");
+    for (enum vx_call_status status = VX_CALL_COMPLETED; status < VX_CALL_STATUS_COUNT; status++)
+        vx_buf_printf(out, "voxeme_calls_ended_total{status=\"%s\"} %" PRIu64 "\n",
+                      vx_call_status_name(status), s->ended[status]);
+}
+
+static void render_registry(struct exchange *x, struct vx_buf *out) {
+    struct vx_registry_stats s;
+
+    vx_registry_stats(x->api->registry, &s);
+    render_calls(x, out);
+    row(out, "voxeme_calls_unassigned", "gauge", s.unassigned,
+        "Calls in the registry that belong to no account.");
+    row(out, "voxeme_calls_created_total", "counter", s.created, "Calls taken into the registry.");
+    render_ended(&s, out);
+    row(out, "voxeme_calls_expired_total", "counter", s.expired,
+        "Calls removed at the end of their retention.");
+    row(out, "voxeme_calls_lost_total", "counter", s.lost, "Calls that an audit ended as lost.");
+    row(out, "voxeme_calls_moved_total", "counter", s.moved,
+        "Calls that a later, stronger match moved to another account.");
+    row(out, "voxeme_calls_refused_total", "counter", s.full,
+        "Calls not kept because the registry holds max-calls.");
+    row(out, "voxeme_events_total", "counter", s.events, "Events applied.");
+    row(out, "voxeme_events_unchanged_total", "counter", s.unchanged,
+        "Events that told nothing new.");
+    row(out, "voxeme_events_refused_total", "counter", s.refused,
+        "Events of unknown calls that told too little to keep.");
+    row(out, "voxeme_events_no_memory_total", "counter", s.no_memory,
+        "Events lost because memory was short.");
+    row(out, "voxeme_fields_truncated_total", "counter", s.truncated,
+        "Texts cut at max-field-bytes.");
+    row(out, "voxeme_untrusted_headers_total", "counter", s.untrusted_headers,
+        "X-Account-Sid headers from sources that may not choose an account.");
+    row(out, "voxeme_unknown_accounts_total", "counter", s.unknown_accounts,
+        "Account sids given by a variable or a header that name no account.");
+}
+
+static void render_api(struct exchange *x, struct vx_buf *out) {
+    const struct vx_api *api = x->api;
+
+    row(out, "voxeme_requests_unauthorized_total", "counter", atomic_load(&api->unauthorized),
+        "Requests without or with an unknown token.");
+    row(out, "voxeme_requests_forbidden_total", "counter", atomic_load(&api->forbidden),
+        "Requests for what their token may not see.");
+    row(out, "voxeme_requests_limited_total", "counter", atomic_load(&api->limited),
+        "Requests over their account's rate limit.");
+    row(out, "voxeme_requests_held_total", "counter", atomic_load(&api->held),
+        "Requests held until something changes.");
+    row(out, "voxeme_response_memory_bytes", "gauge", vx_body_memory(),
+        "Memory held by answers being built, kept or sent.");
+    row(out, "voxeme_allocation_failures_total", "counter", vx_alloc_failures(),
+        "Allocations that failed.");
+}
+
+void vx_get_metrics(struct exchange *x) {
+    struct vx_buf out = {0};
+
+    vx_registry_expire(x->api->registry, 0);
+    render_registry(x, &out);
+    render_api(x, &out);
+    for (size_t i = 0; i < x->api->hook_count; i++)
+        x->api->hooks[i].render(x->api->hooks[i].ctx, &out);
+    vx_answer(x, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
+}
