@@ -122,6 +122,7 @@ void vx_relay_request(struct vx_leg *leg, msg_t *request, const sip_t *sip);
 void vx_relay_response(struct vx_leg *leg, sip_method_t method, int status, const char *phrase,
                        const sip_t *sip);
 void vx_relay_ack(struct vx_leg *leg, const sip_t *ack);
+void vx_relay_cancel(struct vx_leg *leg);
 void vx_relay_drop_all(struct vx_leg *leg);
 
 /* audit.c: tells the registry which legs live. */

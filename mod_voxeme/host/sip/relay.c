@@ -126,6 +126,10 @@ static void carry_back(struct vx_leg *origin, const struct vx_relay *relay, unsi
                        const char *phrase, const sip_t *sip) {
     if (status >= 700)
         status = 500, phrase = NULL;
+    /* The other dialog is over, which nua reports next. Said to this one, the same status would end
+     * it as well, without a BYE. */
+    if (status >= 300 && sip_response_terminates_dialog((int)status, relay->method, NULL) != 0)
+        status = 500;
     if (status < 300 && negotiates(relay->method))
         vx_leg_sent_sdp(origin, sip);
     if (sip)
@@ -156,6 +160,16 @@ void vx_relay_response(struct vx_leg *leg, sip_method_t method, int status, cons
     origin->ack_peer = leg->unacked = origin->offerless;
     if (!leg->unacked)
         nua_ack(leg->nh, TAG_END());
+}
+
+void vx_relay_cancel(struct vx_leg *leg) {
+    struct vx_relay *relay = pop(leg, sip_method_invite);
+
+    if (!relay)
+        return;
+    relay_free(relay); /* nua has answered it with 487 */
+    if (leg->peer)
+        nua_cancel(leg->peer->nh, TAG_END());
 }
 
 void vx_relay_ack(struct vx_leg *leg, const sip_t *ack) {

@@ -100,7 +100,9 @@ static void leg_event(struct vx_leg *leg, nua_event_t event, int status, const c
             vx_relay_ack(leg, sip);
         break;
     case nua_i_cancel:
-        if (leg->reached != VX_EVENT_ANSWER) /* else of a later INVITE: its relay tells */
+        if (leg->reached == VX_EVENT_ANSWER)
+            vx_relay_cancel(leg);
+        else
             on_cancel(leg);
         break;
     case nua_i_bye:
@@ -126,6 +128,33 @@ static void leg_event(struct vx_leg *leg, nua_event_t event, int status, const c
     }
 }
 
+static void destroy_handle(su_root_magic_t *magic, su_msg_r message, su_msg_arg_t *arg) {
+    nua_handle_t **nh = arg;
+
+    (void)magic;
+    (void)message;
+    nua_handle_destroy(*nh);
+}
+
+/* A handle that is destroyed forgets what it was told to respond: this comes after that. */
+static void destroy_after_response(struct vx_sip *sip, nua_handle_t *nh) {
+    su_msg_r message = SU_MSG_R_INIT;
+
+    if (su_msg_create(message, su_root_task(sip->root), su_root_task(sip->root), destroy_handle,
+                      sizeof nh) == 0) {
+        *(nua_handle_t **)su_msg_data(message) = nh;
+        if (su_msg_send(message) == 0)
+            return;
+        su_msg_destroy(message);
+    }
+    nua_handle_destroy(nh);
+}
+
+static bool wants_response(nua_event_t event, int status) {
+    return status < 200 && (event == nua_i_info || event == nua_i_message ||
+                            event == nua_i_update || event == nua_i_method);
+}
+
 /* A request outside of any call of ours; nua has made a handle for it, which is ours to give back.
  */
 static void stray_event(struct vx_sip *sip, nua_handle_t *nh, nua_event_t event, int status,
@@ -134,15 +163,12 @@ static void stray_event(struct vx_sip *sip, nua_handle_t *nh, nua_event_t event,
 
     if (event == nua_i_invite && status < 200 && request && message) {
         vx_incoming(sip, nh, request, message);
-        return;
-    }
-    if (event == nua_i_state)
-        return; /* i_terminated follows */
-    if (event < nua_i_none && status < 200 && request && message && message->sip_request &&
-        event != nua_i_terminated && event != nua_i_active && event != nua_i_cancel &&
-        event != nua_i_ack)
+    } else if (wants_response(event, status) && request) {
         nua_respond(nh, SIP_501_NOT_IMPLEMENTED, NUTAG_WITH(request), TAG_END());
-    nua_handle_destroy(nh);
+        destroy_after_response(sip, nh);
+    } else if (event != nua_i_state) { /* i_terminated follows that */
+        nua_handle_destroy(nh);
+    }
 }
 
 static void on_event(nua_event_t event, int status, char const *phrase, nua_t *nua,
@@ -179,9 +205,8 @@ static nua_t *create_nua(struct vx_sip *sip, const char *url) {
         sip->root, on_event, sip, NUTAG_URL(url), NUTAG_MEDIA_ENABLE(0), NUTAG_AUTOACK(0),
         NUTAG_AUTOANSWER(0), NUTAG_AUTOALERT(0), NUTAG_AUTO302(0), NUTAG_AUTO305(0),
         NUTAG_MAX_RETRY_AFTER(0), NUTAG_OUTBOUND("no-natify no-options-keepalive no-validate"),
-        NUTAG_USER_AGENT("voxeme/" PACKAGE_VERSION), NUTAG_SUPPORTED(NULL),
-        NUTAG_SUPPORTED("timer"), NUTAG_ALLOW(NULL),
-        NUTAG_ALLOW("INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, MESSAGE"),
+        NUTAG_USER_AGENT("voxeme/" PACKAGE_VERSION), SIPTAG_SUPPORTED_STR("timer"),
+        SIPTAG_ALLOW_STR("INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, MESSAGE"),
         NUTAG_APPL_METHOD(NULL), NUTAG_APPL_METHOD("INVITE, INFO, UPDATE, MESSAGE"),
         NUTAG_SESSION_TIMER((unsigned)vx_switch_int(c, VX_SW_SESSION_EXPIRES_SECONDS)),
         NUTAG_MIN_SE((unsigned)vx_switch_int(c, VX_SW_MIN_SE_SECONDS)),
@@ -297,7 +322,7 @@ void vx_sip_stop(struct vx_sip *sip, void (*done)(void *ctx), void *ctx) {
 
 bool vx_sip_release(struct vx_sip **where) {
     /* What sofia-sip still holds stays reachable, so that a leak checker sees it as such. */
-    static nua_t *held;
+    static nua_t *volatile held;
     struct vx_sip *sip = *where;
     bool clean = !sip->nua || sip->nua_stopped;
 

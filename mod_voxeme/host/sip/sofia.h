@@ -13,6 +13,7 @@ struct vx_leg;
 #define SU_ROOT_MAGIC_T void
 #define SU_TIMER_ARG_T  void
 #define SU_WAKEUP_ARG_T void
+#define SU_MSG_ARG_T    void
 
 /* Its inline functions do not pass our warnings. */
 #pragma GCC diagnostic push
@@ -32,6 +33,7 @@ struct vx_leg;
 #include <sofia-sip/sip_protos.h>
 #include <sofia-sip/sip_status.h>
 #include <sofia-sip/sip_tag.h>
+#include <sofia-sip/sip_util.h>
 #include <sofia-sip/su_log.h>
 #include <sofia-sip/su_wait.h>
 #include <sofia-sip/tport_tag.h>
