@@ -99,7 +99,6 @@ bool vx_leg_event_inbound(struct vx_leg_event *out, const sip_t *sip,
     e->type = VX_EVENT_CREATE;
     e->direction = VX_INBOUND;
     e->sip_status = 100;
-    e->sip_reason = vx_str(vx_sip_reason(100));
     const struct text texts[] = {
         {&e->call_id, sip->sip_call_id ? sip->sip_call_id->i_id : NULL, AS_IS},
         {&e->from, from ? from : "", UNESCAPE},
@@ -136,7 +135,6 @@ bool vx_leg_event_outbound(struct vx_leg_event *out, const char *call_id, const 
     e->type = VX_EVENT_CREATE;
     e->direction = VX_OUTBOUND;
     e->sip_status = 100;
-    e->sip_reason = vx_str(vx_sip_reason(100));
     const struct text texts[] = {
         {&e->call_id, call_id, AS_IS},
         {&e->from, from ? from : "", UNESCAPE},
