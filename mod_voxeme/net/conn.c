@@ -312,7 +312,7 @@ const struct lws_protocols vx_net_protocols[] = {
     {.name = "voxeme-http",
      .callback = on_connection,
      .per_session_data_size = sizeof(struct vx_conn),
-     .tx_packet_size = VX_CHUNK + VX_HEAD_SIZE},
+     .tx_packet_size = VX_TLS_CHUNK},
     {.name = "voxeme-listen", .callback = on_listener},
     {0},
 };

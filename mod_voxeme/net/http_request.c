@@ -71,13 +71,10 @@ static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct
 }
 
 static bool say_continue(struct vx_conn *conn, const struct vx_http_head *head) {
-    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
-
     if (!head->expecting || conn->continued)
         return true;
     conn->continued = true;
-    return lws_write(conn->wsi, (unsigned char *)(uintptr_t)interim, sizeof interim - 1,
-                     LWS_WRITE_RAW) == (int)sizeof interim - 1;
+    return vx_http_interim(conn);
 }
 
 enum progress { HANDLED, WAITING, REFUSED, CLOSE };

@@ -1,7 +1,7 @@
 /*
- * The way out: the head is written right before the body and both leave in one write; what is too
- * large for that follows in chunks, each when the socket has room. Bodies are shared, so that a
- * client that does not read costs a reference and the one chunk that lws keeps for it.
+ * The way out: the head is written right before the body and both leave in one write; what the
+ * socket does not take follows when it has room. Bodies are shared, so that a client that does not
+ * read costs a reference, and with TLS the one chunk that lws keeps for it.
  */
 #include "net/net_private.h"
 
@@ -9,7 +9,9 @@
 #include "core/alloc.h"
 #include "core/log.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <time.h>
 
 _Static_assert(VX_HEAD_SIZE <= VX_BODY_HEADROOM, "a head has to fit in front of a body");
@@ -208,33 +210,62 @@ size_t vx_http_busy(struct vx_server *server, char *out, size_t size) {
 
 /* --- sending --- */
 
-static bool write_some(struct vx_conn *conn, const char *at, size_t len) {
+/* Leaves all of at[0..len) to lws, which keeps a copy of what the socket does not take. */
+static bool leave_to_lws(struct vx_conn *conn, const char *at, size_t len) {
     /* lws only reads from it. */
-    int n = lws_write(conn->wsi, (unsigned char *)(uintptr_t)at, len, LWS_WRITE_RAW);
-
-    if (n < 0 || (size_t)n < len)
-        return false;
-    vx_count(&conn->server->metrics.sent, len);
-    return true;
+    return lws_write(conn->wsi, (unsigned char *)(uintptr_t)at, len, LWS_WRITE_RAW) == (int)len;
 }
 
-/* lws does not tell a socket that took everything from one that is full but for asking it. */
-static bool is_choked(struct vx_conn *conn) {
-    return lws_partial_buffered(conn->wsi);
+/* Sends what goes out now: how much it was, 0 when the socket is full, -1 when it is broken.
+ *
+ * Without TLS the body goes to the socket directly: lws_write() would copy the rest of it for each
+ * client that reads slowly. A TLS record once begun has to be kept by somebody; there lws does, a
+ * chunk at a time. */
+static ssize_t send_now(struct vx_conn *conn, const char *at, size_t len) {
+    ssize_t n;
+
+    if (lws_partial_buffered(conn->wsi))
+        return 0;
+    if (conn->server->with_tls) {
+        size_t chunk = len < VX_TLS_CHUNK ? len : VX_TLS_CHUNK;
+
+        n = leave_to_lws(conn, at, chunk) ? (ssize_t)chunk : -1;
+    } else {
+        n = send(lws_get_socket_fd(conn->wsi), at, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+            n = 0;
+    }
+    if (n > 0)
+        vx_count(&conn->server->metrics.sent, (uint64_t)n);
+    return n;
+}
+
+/* Sends all of something small; lws keeps what is left of it. */
+static bool send_whole(struct vx_conn *conn, const char *at, size_t len) {
+    ssize_t n = send_now(conn, at, len);
+
+    if (n < 0)
+        return false;
+    if ((size_t)n == len)
+        return true;
+    vx_count(&conn->server->metrics.sent, len - (size_t)n);
+    return leave_to_lws(conn, at + n, len - (size_t)n);
 }
 
 bool vx_http_send(struct vx_conn *conn) {
-    while (conn->out && !is_choked(conn)) {
+    while (conn->out) {
         size_t left = vx_body_len(conn->out) - conn->sent;
-        size_t n = left < VX_CHUNK ? left : VX_CHUNK;
+        ssize_t n = send_now(conn, vx_body_data(conn->out) + conn->sent, left);
 
-        if (!write_some(conn, vx_body_data(conn->out) + conn->sent, n))
+        if (n < 0)
             return false;
-        conn->sent += n;
-        if (conn->sent == vx_body_len(conn->out))
+        conn->sent += (size_t)n;
+        if ((size_t)n == left)
             vx_body_release(&conn->out);
+        else if (!n || !conn->server->with_tls)
+            break;
     }
-    if (!conn->out && !is_choked(conn)) {
+    if (!conn->out && !lws_partial_buffered(conn->wsi)) {
         conn->state = VX_READING;
         return true;
     }
@@ -243,32 +274,43 @@ bool vx_http_send(struct vx_conn *conn) {
     return true;
 }
 
-/* Head and the first chunk of the body in one piece: the head goes into the room in front of the
- * body, which is this thread's alone. */
-static bool send_first(struct vx_conn *conn, const char *head, size_t head_len,
-                       struct vx_body *body) {
-    size_t len = vx_body_len(body);
-    size_t n = len < VX_CHUNK ? len : VX_CHUNK;
+/* Head and body in one piece: the head goes into the room in front of the body, which is this
+ * thread's alone, and only until the next answer with the same body. */
+static bool send_with_body(struct vx_conn *conn, const char *head, size_t head_len,
+                           struct vx_body *body) {
     char *start = vx_body_data(body) - head_len;
+    size_t len = vx_body_len(body);
+    ssize_t n;
 
     memcpy(start, head, head_len);
-    if (!write_some(conn, start, head_len + n))
+    n = send_now(conn, start, head_len + len);
+    if (n < 0)
         return false;
-    if (n < len) {
-        conn->out = vx_body_ref(body);
-        conn->sent = n;
+    if ((size_t)n < head_len) {
+        if (!send_whole(conn, head + n, head_len - (size_t)n))
+            return false;
+        n = (ssize_t)head_len;
     }
+    conn->sent = (size_t)n - head_len;
+    if (conn->sent < len)
+        conn->out = vx_body_ref(body);
     return vx_http_send(conn);
 }
 
-static bool send_small(struct vx_conn *conn, const char *head, size_t head_len,
-                       struct vx_str body) {
+static bool send_without_body(struct vx_conn *conn, const char *head, size_t head_len,
+                              struct vx_str spare) {
     char all[VX_HEAD_SIZE + 128];
 
     memcpy(all, head, head_len);
-    if (body.len)
-        memcpy(all + head_len, body.at, body.len);
-    return write_some(conn, all, head_len + body.len) && vx_http_send(conn);
+    if (spare.len)
+        memcpy(all + head_len, spare.at, spare.len);
+    return send_whole(conn, all, head_len + spare.len) && vx_http_send(conn);
+}
+
+bool vx_http_interim(struct vx_conn *conn) {
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+    return send_whole(conn, interim, sizeof interim - 1);
 }
 
 bool vx_http_answer(struct vx_conn *conn, struct vx_response *r, bool head_only) {
@@ -288,9 +330,9 @@ bool vx_http_answer(struct vx_conn *conn, struct vx_response *r, bool head_only)
     if (!head_len)
         vx_log(VX_LOG_ERROR, "http: a response head is too long");
     else if (r->body && !head_only && !without_body(r->status))
-        ok = send_first(conn, head, head_len, r->body);
+        ok = send_with_body(conn, head, head_len, r->body);
     else
-        ok = send_small(conn, head, head_len, head_only ? VX_NONE : spare);
+        ok = send_without_body(conn, head, head_len, head_only ? VX_NONE : spare);
     vx_response_clear(r);
     return ok;
 }

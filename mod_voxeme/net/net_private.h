@@ -30,9 +30,9 @@
 
 #define VX_MAX_PARAMS    64
 #define VX_MAX_LISTENERS 4
-#define VX_CHUNK         (256 * 1024) /* handed to lws at once; it copies what the socket does not take */
-#define VX_TURN_REQUESTS 64           /* answered for one client before others have their turn */
-#define VX_HEAD_SIZE     1400         /* room for a response head; less than VX_BODY_HEADROOM */
+#define VX_TLS_CHUNK     65536 /* handed to lws at once; it copies what the socket does not take */
+#define VX_TURN_REQUESTS 64    /* answered for one client before others have their turn */
+#define VX_HEAD_SIZE     1400  /* room for a response head; less than VX_BODY_HEADROOM */
 #define VX_LINGER_US     (2 * VX_SECOND_US)
 
 enum vx_timeout { VX_TIMEOUT_NONE, VX_TIMEOUT_HEADER, VX_TIMEOUT_IDLE, VX_TIMEOUT_WRITE };
@@ -165,6 +165,8 @@ bool vx_http_refuse(struct vx_conn *conn, unsigned status, const char *msg);
 bool vx_http_answer(struct vx_conn *conn, struct vx_response *response, bool head_only);
 /* Goes on sending. Returns false when the connection is to be closed at once. */
 bool vx_http_send(struct vx_conn *conn);
+/* 100 Continue. Returns false when the connection is to be closed at once. */
+bool vx_http_interim(struct vx_conn *conn);
 bool vx_http_set_cors(struct vx_server *server, const char *origin);
 /* A whole refusal, for a socket that is not lws's. Returns its length. */
 size_t vx_http_busy(struct vx_server *server, char *out, size_t size);

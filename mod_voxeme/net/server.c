@@ -149,6 +149,8 @@ void vx_net_woken(struct vx_server *server) {
 static void *serve(void *ctx) {
     struct vx_server *server = ctx;
 
+    pthread_mutex_lock(&server->lock); /* vx_server_start() has it until all is in place */
+    pthread_mutex_unlock(&server->lock);
     while (!atomic_load(&server->stop)) {
         if (lws_service(server->context, 0) < 0) {
             vx_log(VX_LOG_ERROR, "http: the network loop has failed");
@@ -258,12 +260,16 @@ static bool run_thread(struct vx_server *server, char *error, size_t size) {
     int e;
 
     vx_net_schedule(server);
+    pthread_mutex_lock(&server->lock);
     e = pthread_create(&server->thread, NULL, serve, server);
-    if (e) {
-        snprintf(error, size, "cannot start the network thread: %s", strerror(e));
-        return false;
+    if (!e) {
+        vx_registry_set_wake(server->registry, wake, server);
+        vx_api_add_metrics(server->api, vx_net_metrics_render, &server->metrics);
     }
-    return true;
+    pthread_mutex_unlock(&server->lock);
+    if (e)
+        snprintf(error, size, "cannot start the network thread: %s", strerror(e));
+    return !e;
 }
 
 struct vx_server *vx_server_start(struct vx_api *api, struct vx_registry *registry,
@@ -282,8 +288,6 @@ struct vx_server *vx_server_start(struct vx_api *api, struct vx_registry *regist
         free_server(server);
         return NULL;
     }
-    vx_registry_set_wake(registry, wake, server);
-    vx_api_add_metrics(api, vx_net_metrics_render, &server->metrics);
     return server;
 }
 

@@ -1,7 +1,9 @@
 /*
  * HTTP(S) for the API on libwebsockets: one network thread owns every socket.
  *
- * Start and stop on the host's main thread. Nothing here calls the host.
+ * Start and stop on the host's main thread. Nothing here calls the host. What is held is asked for
+ * again when the registry says that it has changed: the server takes vx_registry_set_wake() for
+ * itself, and sees to vx_registry_expire() and vx_api_tick().
  */
 #ifndef VX_SERVER_H
 #define VX_SERVER_H
@@ -14,7 +16,8 @@ struct vx_server;
 
 /* Opens the listening socket, loads the certificate, and starts the thread. Borrows `api` and
  * `registry`; own reference to `config`. On failure returns NULL, writes one line into error[] and
- * leaves nothing behind. */
+ * leaves nothing behind. An api is served once: the server's rows stay in its /metrics, so that
+ * after vx_server_stop() it may only be released. */
 struct vx_server *vx_server_start(struct vx_api *api, struct vx_registry *registry,
                                   struct vx_config *config, char *error, size_t size);
 
