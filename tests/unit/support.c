@@ -1,4 +1,4 @@
-#include "unit/support.h"
+#include "support.h"
 
 #include "core/log.h"
 

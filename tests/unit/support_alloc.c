@@ -5,7 +5,7 @@
  * malloc(), calloc() and realloc() in front of glibc's, which reach the libraries as well. Only the
  * thread that armed the counter is counted.
  */
-#include "unit/support.h"
+#include "support.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* Configurations for tests: a scanner for the little XML that tests write, and two accounts. */
-#include "unit/support.h"
+#include "support.h"
 
 #include <ctype.h>
 

@@ -1,5 +1,5 @@
 /* A registry of two accounts, and looks at what it holds. */
-#include "unit/support.h"
+#include "support.h"
 
 void vx_test_world_open(struct vx_test_world *w, const char *settings) {
     vx_test_capture_log();

@@ -1,5 +1,5 @@
 /* Which account a call belongs to: the order of the design's section 4. */
-#include "unit/support.h"
+#include "support.h"
 
 enum { FIRST, SECOND, THIRD, ACCOUNTS };
 

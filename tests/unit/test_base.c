@@ -1,5 +1,5 @@
 /* The small things everything stands on: clock, buffer, allocator, log, strings. */
-#include "unit/support.h"
+#include "support.h"
 
 #include "core/buf.h"
 #include "core/log.h"

@@ -1,5 +1,5 @@
 /* The file's structure: what is read, and that every error names file, line and setting. */
-#include "unit/support.h"
+#include "support.h"
 
 static char error[512];
 

@@ -1,5 +1,5 @@
 /* A reader's place in the changes: conflated, ordered, bounded, told when it was too slow. */
-#include "unit/support.h"
+#include "support.h"
 
 static struct vx_test_world w;
 static struct vx_feed *feed;

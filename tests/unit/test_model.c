@@ -5,7 +5,7 @@
  * calls, their fields, their accounts, each scope's revision and counts. A failure is repeated with
  * the seed that is printed: VX_TEST_SEED=... ./test_model
  */
-#include "unit/support.h"
+#include "support.h"
 
 enum { CALLS = 40, STEPS = 20000 };
 

@@ -1,6 +1,6 @@
 /* Whose call it is: late assignment, inheritance, isolation. The order of evidence itself is
  * test_account.c's. */
-#include "unit/support.h"
+#include "support.h"
 
 static struct vx_test_world w;
 

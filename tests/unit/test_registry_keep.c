@@ -1,5 +1,5 @@
 /* How long calls stay and how many there may be: retention, audit, rename, limits, wake. */
-#include "unit/support.h"
+#include "support.h"
 
 #include <malloc.h>
 

@@ -1,5 +1,5 @@
 /* The life of one call: what every event does, late, twice, out of order, or not at all. */
-#include "unit/support.h"
+#include "support.h"
 
 static struct vx_test_world w;
 

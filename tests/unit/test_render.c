@@ -1,5 +1,5 @@
 /* A call as JSON: the contract's example byte by byte, and hostile strings against json-c. */
-#include "unit/support.h"
+#include "support.h"
 
 #include <json.h>
 

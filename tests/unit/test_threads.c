@@ -3,7 +3,7 @@
  * the clock runs. Every call a writer makes goes through its whole life, so that at the end each
  * figure is known exactly. Meant for ThreadSanitizer as much as for its assertions.
  */
-#include "unit/support.h"
+#include "support.h"
 
 #include <pthread.h>
 

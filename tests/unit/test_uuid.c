@@ -1,4 +1,4 @@
-#include "unit/support.h"
+#include "support.h"
 
 static void test_parse_and_format(void **state) {
     (void)state;

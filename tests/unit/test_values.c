@@ -1,5 +1,5 @@
 /* Every setting's type, range and default, driven by the table of settings itself. */
-#include "unit/support.h"
+#include "support.h"
 
 static struct vx_values *values;
 static char error[512];

@@ -1,0 +1,60 @@
+/* What the tests of the API share: a service without sockets, and asking it. */
+#ifndef VX_TEST_API_SUPPORT_H
+#define VX_TEST_API_SUPPORT_H
+
+#include "support.h"
+
+#include "api/api.h"
+
+#include <json.h>
+
+#define CALLS_OF(account) "/v1/Accounts/" account "/Calls"
+#define ALPHA_CALLS       CALLS_OF(ALPHA)
+#define BETA_CALLS        CALLS_OF(BETA)
+
+struct vx_test_service {
+    struct vx_test_world world;
+    struct vx_api *api;
+};
+
+void vx_test_service_open(struct vx_test_service *s, const char *settings);
+void vx_test_service_close(struct vx_test_service *s);
+
+/* What is not given is left out of the request. */
+struct vx_test_ask {
+    enum vx_method method; /* 0: GET */
+    const char *target;    /* path and query, percent-encoded */
+    const char *token;     /* sent as "Bearer TOKEN" */
+    const char *authorization;
+    const char *if_none_match;
+    const char *peer;
+    bool waited, counted;
+};
+
+struct vx_test_answer {
+    struct vx_response response;
+    char *body; /* terminated; NULL without one */
+    size_t len;
+    struct json_object *json; /* when it is JSON, as its content type says */
+};
+
+/* Checks what holds for every answer, too: the content type fits the body, an error has a `msg` and
+ * nothing else, no token is in it. End with vx_test_answer_clear(). */
+void vx_test_ask(struct vx_test_service *s, const struct vx_test_ask *ask,
+                 struct vx_test_answer *answer);
+void vx_test_answer_clear(struct vx_test_answer *answer);
+
+/* GET with a token; fails the test unless the status is `status`. */
+void vx_test_get(struct vx_test_service *s, const char *target, const char *token, unsigned status,
+                 struct vx_test_answer *answer);
+
+/* The status of that GET. */
+unsigned vx_test_status(struct vx_test_service *s, const char *target, const char *token);
+
+/* "1 3 2": the numbers of the calls in a JSON array, in its order; a static buffer. */
+const char *vx_test_numbers(struct json_object *array);
+
+const char *vx_test_string(struct json_object *object, const char *key);
+int64_t vx_test_int(struct json_object *object, const char *key);
+
+#endif
