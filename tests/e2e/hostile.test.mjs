@@ -114,7 +114,7 @@ test('session timer: the answer agrees to one', async (t) => {
 
 const NAMES = [
   ['', ''], ['Alice', 'Alice'], ['"Alice Liddell"', 'Alice Liddell'], ['"O\'Neil, Sean"', 'O\'Neil, Sean'], ['"say \\"hi\\""', 'say "hi"'],
-  ['"back\\\\slash"', 'back\\slash'], ['"Zoë 山田 🎉"', 'Zoë 山田 🎉'], ['"{\\"json\\": [1,2]}"', '{"json": [1,2]}'], ['"<b>&amp;"', '<b>&amp;'], ['"%41%20"', '%41%20'],
+  ['"back\\\\slash"', 'back\\slash'], ['"Zoë 山田 🎉"', 'Zoë 山田 🎉'], ['"{\\"json\\": {}}"', '{"json": {}}'], ['"<b>&amp;"', '<b>&amp;'], ['"%41%20"', '%41%20'],
 ];
 test('display names arrive as they were meant', async (t) => {
   const { sw, watch } = await setup(t);
@@ -145,7 +145,7 @@ test('a name of 60,000 bytes over TCP is cut to max-field-bytes', async (t) => {
 test('a bridge to where nobody listens fails, and says so to both', async (t) => {
   const port = await freePort();
   const { sw, watch } = await setup(t, [route('^2$', 'bridge', { target: `sip:9@127.0.0.1:${port};transport=tcp`, timeout: '5' })]);
-  const sipp = await Sipp.start(t, { scenario: s.caller({ from: '1', to: '2' }, s.invite(), s.trying(), s.failed(), s.report('failed')), remote: sw.sip });
+  const sipp = await Sipp.start(t, { scenario: s.caller({ from: '1', to: '2' }, s.invite(), s.trying(), s.refusedByAny(408, 480, 500, 502, 503), s.report('failed')), remote: sw.sip });
   await sipp.finished();
   const status = Number(/^SIP\/2\.0 (\d{3})/.exec((await sipp.at('failed')).message)[1]);
   const { callId } = await sipp.at('start');

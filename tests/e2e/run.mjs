@@ -41,7 +41,7 @@ function fail(data) {
 
 const failures = [];
 const failedIn = new Set();
-run({ files, concurrency: Number(process.env.VOXEME_TEST_JOBS ?? 3), testNamePatterns: pattern ? [pattern] : undefined })
+run({ files, timeout: 240_000 * Number(process.env.VOXEME_TEST_SLOW ?? 1), concurrency: Number(process.env.VOXEME_TEST_JOBS ?? 3), testNamePatterns: pattern ? [pattern] : undefined })
   .on('test:pass', (data) => {
     if (isFile(data) || isSuite(data)) return;
     if (data.skip !== undefined) {

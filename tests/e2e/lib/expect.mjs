@@ -63,7 +63,8 @@ export const outbound = (sw, account, invite, parent, party, rest) => ({
   parent_call_sid: parent.call_sid, service_url: sw.url, ...rest,
 });
 
-export const trying = { call_status: 'trying', sip_status: 100, sip_reason: 'Trying' };
+// No reason phrase: that of a leg's own responses, of which there has been none yet.
+export const trying = { call_status: 'trying', sip_status: 100 };
 export const ringing = (reason = 'Ringing') => ({ call_status: 'ringing', sip_status: 180, sip_reason: reason });
 export const earlyMedia = (reason = 'Session Progress') => ({ call_status: 'early-media', sip_status: 183, sip_reason: reason });
 export const inProgress = (reason = 'OK') => ({ call_status: 'in-progress', sip_status: 200, sip_reason: reason });

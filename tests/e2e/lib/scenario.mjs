@@ -89,9 +89,11 @@ export const refused = (status) => (c) => [
     'CSeq: 1 ACK', 'Max-Forwards: 70', 'Content-Length: 0'], { retrans: false }),
 ];
 
-// Any final failure.
-export const failed = () => (c) => [
-  '<recv response="[4-6][0-9][0-9]" regexp_match="true"/>',
+// Waits for one of several final failures and acknowledges it.
+export const refusedByAny = (...statuses) => (c) => [
+  ...statuses.slice(0, -1).map((status) => `<recv response="${status}" optional="true" next="refused"/>`),
+  recv(statuses.at(-1)),
+  '<label id="refused"/>',
   ...refused(0)(c).slice(1),
 ];
 
