@@ -191,7 +191,7 @@ static bool on_writable(struct vx_conn *conn) {
 }
 
 static void expire_header(struct vx_conn *conn) {
-    struct vx_response response;
+    struct vx_response response = {0};
 
     vx_count(&conn->server->metrics.timeouts[VX_TIMEOUT_HEADER], 1);
     if (!conn->in_len) {

@@ -164,7 +164,7 @@ void vx_hold_drop(struct vx_conn *conn) {
 bool vx_hold_ask(struct vx_conn *conn) {
     struct vx_parked *p = conn->parked;
     bool head_only = p->head_only;
-    struct vx_response response;
+    struct vx_response response = {0};
 
     p->request.counted = true;
     p->request.waited = conn->expired;

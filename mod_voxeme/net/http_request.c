@@ -47,7 +47,7 @@ static bool make_request(struct vx_request *request, struct vx_param *params,
 static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct vx_str body) {
     struct vx_param params[VX_MAX_PARAMS];
     struct vx_request request;
-    struct vx_response response;
+    struct vx_response response = {0};
     struct vx_http_error error;
     bool head_only = head->method == VX_HEAD;
 
