@@ -78,15 +78,13 @@ void vx_ring_start(struct vx_leg *leg) {
 }
 
 static void reply(struct vx_leg *leg, msg_t *request, unsigned status, bool with_sdp) {
-    vx_buf_add(&leg->sdp, "", 1);
-    with_sdp = with_sdp && vx_buf_ok(&leg->sdp) && leg->sdp.len > 1;
-    if (leg->sdp.len)
-        leg->sdp.len--;
+    const char *sdp = with_sdp ? vx_leg_sdp_text(leg) : NULL;
+
     nua_respond(leg->nh, (int)status, vx_sip_reason(status), NUTAG_WITH(request),
                 TAG_IF(status == 415, SIPTAG_ACCEPT_STR("application/sdp")),
                 TAG_IF(status == 500, SIPTAG_RETRY_AFTER_STR("3")),
-                TAG_IF(with_sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
-                TAG_IF(with_sdp, SIPTAG_PAYLOAD_STR(leg->sdp.at)), TAG_END());
+                TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
+                TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
 }
 
 /* A new description in a dialog: INVITE always ends with one, UPDATE only when it brought one. */

@@ -81,18 +81,23 @@ const char *vx_leg_phrase(const struct vx_leg *leg, unsigned status, const char 
     return phrase ? phrase : standard;
 }
 
+const char *vx_leg_sdp_text(struct vx_leg *leg) {
+    if (leg->sdp.len == 0 || !vx_buf_reserve(&leg->sdp, 1))
+        return NULL;
+    leg->sdp.at[leg->sdp.len] = '\0';
+    return leg->sdp.at;
+}
+
 void vx_leg_respond(struct vx_leg *leg, unsigned status, const char *reason, bool with_sdp) {
-    vx_buf_add(&leg->sdp, "", 1); /* terminated for the tag, not counted */
-    with_sdp = with_sdp && vx_buf_ok(&leg->sdp) && leg->sdp.len > 1;
-    if (leg->sdp.len)
-        leg->sdp.len--;
+    const char *sdp = with_sdp ? vx_leg_sdp_text(leg) : NULL;
+
     leg->answered = leg->answered || (status >= 200 && status < 300);
     nua_respond(leg->nh, (int)status, vx_leg_phrase(leg, status, reason),
                 TAG_IF(status < 300, NUTAG_UPDATE_REFRESH(leg->peer_updates)),
                 TAG_IF(status == 415, SIPTAG_ACCEPT_STR("application/sdp")),
                 TAG_IF(status == 503, SIPTAG_RETRY_AFTER_STR("5")),
-                TAG_IF(with_sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
-                TAG_IF(with_sdp, SIPTAG_PAYLOAD_STR(leg->sdp.at)), TAG_END());
+                TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
+                TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
 }
 
 void vx_leg_hangup(struct vx_leg *leg, unsigned status, const char *reason, const char *cause) {

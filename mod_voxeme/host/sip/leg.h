@@ -49,7 +49,8 @@ struct vx_leg {
     bool over;                  /* the registry has been told that it ended */
     bool unacked;               /* outbound INVITE: a 2xx came, its ACK has not been sent */
     bool ack_peer;              /* the next ACK carries the answer to the peer's offer */
-    bool offerless;             /* the first INVITE came without a body */
+    bool offerless;             /* the last INVITE that came had no body */
+    bool offered;               /* the last INVITE that nua sent had one */
     bool peer_updates;          /* its other end allows UPDATE */
     int64_t over_since;         /* monotonic */
     su_timer_t *timer;
@@ -71,6 +72,9 @@ void vx_leg_tell(struct vx_leg *leg, enum vx_event_type step, unsigned status, c
 /* Calls `then` once, after `ms`; replaces a timer that runs. NULL only stops it. When no timer is
  * to be had the leg goes without. */
 void vx_leg_timer(struct vx_leg *leg, int64_t ms, void (*then)(struct vx_leg *leg));
+
+/* The leg's `sdp` as a string, borrowed until it changes; NULL without one. */
+const char *vx_leg_sdp_text(struct vx_leg *leg);
 
 /* Answers the first INVITE; a 1xx or 2xx with the leg's `sdp` when `with_sdp`. */
 void vx_leg_respond(struct vx_leg *leg, unsigned status, const char *reason, bool with_sdp);

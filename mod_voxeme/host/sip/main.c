@@ -10,6 +10,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
+
+#define SIP_FILES 4096 /* what SIP connections may use beside max-connections */
 
 static bool is_tls(const struct vx_config *config) {
     return vx_config_text(config, VX_SET_TLS_CERT)[0] != '\0';
@@ -108,6 +111,17 @@ static int fail(const char *what) {
     return 1;
 }
 
+/* Every client and every SIP connection is a file; the usual soft limit is 1,024. */
+static void raise_file_limit(const struct vx_config *config) {
+    rlim_t wanted = (rlim_t)vx_config_int(config, VX_SET_MAX_CONNECTIONS) + SIP_FILES;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run(struct vx_running *r, su_root_t *root) {
     struct loop loop = {r, root};
     struct vx_signals signals = {root, on_stop, on_reload, &loop, -1, -1};
@@ -139,6 +153,7 @@ int main(int argc, char **argv) {
     if (!vx_config_load(&running.loaded, options.config, error, sizeof error))
         return fail(error);
     running.file = options.config;
+    raise_file_limit(running.loaded.config);
     su_init();
     vx_log_sink_install();
     vx_log_sink_level((enum vx_log_level)vx_config_int(running.loaded.config, VX_SET_LOG_LEVEL));

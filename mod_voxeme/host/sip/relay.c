@@ -110,16 +110,13 @@ void vx_relay_request(struct vx_leg *leg, msg_t *request, const sip_t *sip) {
 /* The session timer made nua send an INVITE of its own, without a body where we were called: the
  * 2xx then offers, and is answered with what this leg last agreed to. */
 static void end_refresh(struct vx_leg *leg, const sip_t *sip) {
-    bool sdp = sip && vx_sip_has_body(sip) && leg->route->action != VX_ROUTE_BRIDGE
-                   ? vx_answer_sdp(leg, sip)
-                   : leg->sdp.len > 0;
+    bool wanted = !leg->offered && sip && vx_sip_has_body(sip);
 
-    vx_buf_add(&leg->sdp, "", 1);
-    sdp = sdp && vx_buf_ok(&leg->sdp);
-    if (leg->sdp.len)
-        leg->sdp.len--;
+    if (wanted && leg->route->action != VX_ROUTE_BRIDGE)
+        wanted = vx_answer_sdp(leg, sip);
+    const char *sdp = wanted ? vx_leg_sdp_text(leg) : NULL;
     nua_ack(leg->nh, TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
-            TAG_IF(sdp, SIPTAG_PAYLOAD_STR(leg->sdp.at)), TAG_END());
+            TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
 }
 
 static void carry_back(struct vx_leg *origin, const struct vx_relay *relay, unsigned status,

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STOP_DEADLINE_MS 900
+#define STOP_DEADLINE_MS   900
+#define PARTIAL_MESSAGE_MS 32000 /* 64*T1: nobody retransmits for longer */
 
 static void finish_stop(struct vx_sip *sip) {
     void (*done)(void *) = sip->done;
@@ -56,9 +57,11 @@ static void on_terminated(struct vx_leg *leg, int status) {
 }
 
 static void on_state(struct vx_leg *leg, int status, tagi_t tags[]) {
-    int state = nua_callstate_init;
+    int state = nua_callstate_init, offered = 0;
 
-    tl_gets(tags, NUTAG_CALLSTATE_REF(state), TAG_END());
+    tl_gets(tags, NUTAG_CALLSTATE_REF(state), NUTAG_OFFER_SENT_REF(offered), TAG_END());
+    if (state == nua_callstate_calling)
+        leg->offered = offered;
     /* Only here is it certain that our 2xx has won against a CANCEL. */
     if (state == nua_callstate_completed && leg->reached != VX_EVENT_ANSWER &&
         leg->facts.event.direction == VX_INBOUND)
