@@ -90,7 +90,8 @@ static void check_every_answer(const struct vx_test_answer *a) {
         assert_string_equal(r->etag, "");
     }
     assert_int_equal(r->status == 401, r->challenge != NULL);
-    assert_int_equal(r->status == 429, r->retry_after > 0);
+    if (r->status == 429)
+        assert_true(r->retry_after > 0);
     assert_int_equal(r->status == 0, r->hold.scope != NULL);
     if (r->status == 204 || r->status == 304)
         assert_null(r->body);

@@ -225,8 +225,7 @@ static void test_errors_of_the_transport(void **state) {
     (void)state;
     static const unsigned statuses[] = {400, 408, 413, 431, 500, 503};
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
-        struct vx_response r;
-        memset(&r, 0xa5, sizeof r);
+        struct vx_response r = {0};
         vx_api_error(&r, statuses[i], "it says \"no\"");
         assert_int_equal(r.status, statuses[i]);
         struct vx_str body = {vx_body_data(r.body), vx_body_len(r.body)};
@@ -238,7 +237,7 @@ static void test_errors_of_the_transport(void **state) {
 
 static void test_response_cleared_twice(void **state) {
     (void)state;
-    struct vx_response r;
+    struct vx_response r = {0};
     vx_api_error(&r, 500, "x");
     vx_response_clear(&r);
     vx_response_clear(&r);
