@@ -89,7 +89,7 @@ void vx_incoming(struct vx_sip *sip, nua_handle_t *nh, msg_t *request, const sip
     leg->peer_updates = sip_is_allowed(invite->sip_allow, SIP_METHOD_UPDATE);
     memcpy(&leg->origin.session, leg->facts.event.call_sid.b, sizeof leg->origin.session);
     leg->origin.session >>= 2; /* 62 bits: some read it as a signed number */
-    leg->origin.host = sip->host;
+    leg->origin.host = sip->address;
     vx_leg_tell(leg, VX_EVENT_CREATE, 100, NULL);
     follow_route(leg, invite, &match);
 }

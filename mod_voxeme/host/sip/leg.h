@@ -19,7 +19,8 @@ struct vx_sip {
     struct vx_switch_config *switch_config;
     struct vx_leg *legs; /* newest first */
     unsigned inbound;    /* inbound legs that are not over */
-    char host[64];       /* of our Contact, without brackets */
+    char host[64];       /* of our Contact, as URIs have it */
+    char address[64];    /* the same as SDP has it: no brackets */
     unsigned port;
     su_timer_t *audit;
     su_timer_t *deadline;

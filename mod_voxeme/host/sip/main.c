@@ -127,9 +127,12 @@ static int run(struct vx_running *r, su_root_t *root) {
     struct vx_signals signals = {root, on_stop, on_reload, &loop, -1, -1};
     char error[512];
 
-    if (!vx_signals_watch(&signals))
-        return fail(strerror(errno));
+    /* A signal that comes before it is watched for waits. */
     bool started = start(r, root, error, sizeof error);
+    if (started && !vx_signals_watch(&signals)) {
+        snprintf(error, sizeof error, "signals: %s", strerror(errno));
+        started = false;
+    }
     if (started) {
         say_ready(r);
         su_root_run(root);

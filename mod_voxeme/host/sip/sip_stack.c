@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/log.h"
 #include "host/sip/leg.h"
+#include "host/sip/probe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +45,9 @@ static void on_bye(struct vx_leg *leg) {
     vx_leg_over(leg, 487, NULL, "NORMAL_CLEARING");
 }
 
-/* The dialog is gone. When neither side had ended the call in an orderly way, SIP's timers did. */
-static void on_terminated(struct vx_leg *leg, int status) {
+/* nua ends the dialog by itself: no ACK came, or no refresh of the session, or the callee is gone.
+ */
+static void on_lost(struct vx_leg *leg, int status) {
     if (!leg->over) {
         unsigned told = status >= 300 && status < 700 ? (unsigned)status : 408;
         const char *cause =
@@ -53,7 +55,6 @@ static void on_terminated(struct vx_leg *leg, int status) {
         vx_leg_part(leg, told, NULL, cause);
         vx_leg_over(leg, told, NULL, cause);
     }
-    vx_leg_free(leg);
 }
 
 static void on_state(struct vx_leg *leg, int status, tagi_t tags[]) {
@@ -66,8 +67,10 @@ static void on_state(struct vx_leg *leg, int status, tagi_t tags[]) {
     if (state == nua_callstate_completed && leg->reached != VX_EVENT_ANSWER &&
         leg->facts.event.direction == VX_INBOUND)
         vx_leg_tell(leg, VX_EVENT_ANSWER, (unsigned)status, vx_sip_reason((unsigned)status));
-    else if (state == nua_callstate_terminated)
-        on_terminated(leg, status);
+    else if (state >= nua_callstate_terminating)
+        on_lost(leg, status);
+    if (state == nua_callstate_terminated)
+        vx_leg_free(leg);
 }
 
 static void on_request(struct vx_leg *leg, int status, const sip_t *sip) {
@@ -174,6 +177,19 @@ static void stray_event(struct vx_sip *sip, nua_handle_t *nh, nua_event_t event,
     }
 }
 
+static void learn_contact(struct vx_sip *sip, tagi_t tags[]) {
+    const sip_contact_t *contact = NULL;
+
+    tl_gets(tags, NTATAG_CONTACT_REF(contact), TAG_END());
+    if (!contact || !contact->m_url->url_host)
+        return;
+    const char *host = contact->m_url->url_host, *bare = host + (host[0] == '[');
+    snprintf(sip->host, sizeof sip->host, "%s", host);
+    snprintf(sip->address, sizeof sip->address, "%.*s", (int)strcspn(bare, "]"), bare);
+    sip->port =
+        contact->m_url->url_port ? (unsigned)strtoul(contact->m_url->url_port, NULL, 10) : 5060;
+}
+
 static void on_event(nua_event_t event, int status, char const *phrase, nua_t *nua,
                      struct vx_sip *sip, nua_handle_t *nh, struct vx_leg *leg, sip_t const *message,
                      tagi_t tags[]) {
@@ -182,16 +198,7 @@ static void on_event(nua_event_t event, int status, char const *phrase, nua_t *n
         sip->nua_stopped = true;
         finish_stop(sip);
     } else if (event == nua_r_get_params && !nh) {
-        const sip_contact_t *contact = NULL;
-        tl_gets(tags, NTATAG_CONTACT_REF(contact), SIPTAG_CONTACT_REF(contact), TAG_END());
-        if (contact && contact->m_url->url_host) {
-            const char *host = contact->m_url->url_host;
-            size_t len = strcspn(host += host[0] == '[', "]");
-            snprintf(sip->host, sizeof sip->host, "%.*s", (int)len, host);
-            sip->port = contact->m_url->url_port
-                            ? (unsigned)strtoul(contact->m_url->url_port, NULL, 10)
-                            : 5060;
-        }
+        learn_contact(sip, tags);
     } else if (leg) {
         leg_event(leg, event, status, phrase, message, tags);
     } else if (nh) {
@@ -219,18 +226,22 @@ static nua_t *create_nua(struct vx_sip *sip, const char *url) {
 
 /* "127.0.0.1:5060" -> the URL that nua listens on: no transport stands for UDP and TCP, * for any
  * port. */
-static bool listen_url(char *url, size_t size, const char *listen) {
-    char host[256];
+static bool listen_url(char *url, size_t size, const char *listen, char *error, size_t error_size) {
+    char host[256], why[128];
     unsigned port;
 
     if (!vx_host_port_parse(listen, host, sizeof host, &port))
-        return false;
-    const char *v6 = strchr(host, ':');
-    if (port == 0)
-        snprintf(url, size, v6 ? "sip:[%s]:*" : "sip:%s:*", host);
-    else
-        snprintf(url, size, v6 ? "sip:[%s]:%u" : "sip:%s:%u", host, port);
-    return true;
+        snprintf(why, sizeof why, "not an address");
+    else if (vx_probe_listen(host, port, why, sizeof why)) {
+        const char *v6 = strchr(host, ':');
+        if (port == 0)
+            snprintf(url, size, v6 ? "sip:[%s]:*" : "sip:%s:*", host);
+        else
+            snprintf(url, size, v6 ? "sip:[%s]:%u" : "sip:%s:%u", host, port);
+        return true;
+    }
+    snprintf(error, error_size, "sip-listen: cannot listen on %s: %s", listen, why);
+    return false;
 }
 
 /* nua tells its address in an event only, which is there after a turn or two of the loop. */
@@ -247,10 +258,12 @@ static bool start(struct vx_sip *sip, char *error, size_t size) {
 
     sip->audit = su_timer_create(su_root_task(sip->root), 0);
     sip->deadline = su_timer_create(su_root_task(sip->root), 0);
-    if (!listen_url(url, sizeof url, listen) || !sip->audit || !sip->deadline) {
+    if (!sip->audit || !sip->deadline) {
         snprintf(error, size, "sip: out of memory");
         return false;
     }
+    if (!listen_url(url, sizeof url, listen, error, size))
+        return false;
     sip->nua = create_nua(sip, url);
     if (!sip->nua) {
         snprintf(error, size, "sip-listen: cannot listen on %s (UDP and TCP)", listen);
