@@ -1,0 +1,135 @@
+/* Bytes -> the fields of a call -> JSON -> json-c: always valid, always the same keys, and valid
+ * UTF-8 comes back as it went in. */
+#include "fuzz.h"
+
+#include "core/call.h"
+
+#include <json.h>
+
+struct input {
+    const uint8_t *at;
+    size_t left;
+};
+
+static uint8_t byte(struct input *in) {
+    if (in->left == 0)
+        return 0;
+    in->left--;
+    return *in->at++;
+}
+
+static int64_t number(struct input *in) {
+    uint64_t n = 0;
+    for (int i = 0; i < 8; i++)
+        n = n << 8 | byte(in);
+    return (int64_t)n;
+}
+
+static struct vx_uuid uuid(struct input *in) {
+    struct vx_uuid u = {{0}};
+    if (byte(in) % 2)
+        for (int i = 0; i < 16; i++)
+            u.b[i] = byte(in);
+    return u;
+}
+
+static struct vx_str text(struct input *in) {
+    uint8_t kind = byte(in);
+    size_t len = byte(in);
+    if (kind == 0)
+        return VX_NONE;
+    if (len > in->left)
+        len = in->left;
+    struct vx_str s = {len ? (const char *)in->at : "", len};
+    in->at += len;
+    in->left -= len;
+    return s;
+}
+
+static struct json_object *parse(const char *at, size_t len) {
+    struct json_tokener *t = json_tokener_new_ex(8);
+    FUZZ_CHECK(t);
+    json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    struct json_object *o = json_tokener_parse_ex(t, at, (int)len);
+    FUZZ_CHECK(json_tokener_get_error(t) == json_tokener_success);
+    FUZZ_CHECK(json_tokener_get_parse_end(t) == len);
+    json_tokener_free(t);
+    return o;
+}
+
+/* json-c, asked to validate, is the judge of what is UTF-8. */
+static bool is_utf8(struct vx_str s) {
+    struct vx_buf quoted = {0};
+    vx_buf_puts(&quoted, "\"");
+    for (size_t i = 0; i < s.len; i++) {
+        bool plain = (unsigned char)s.at[i] >= 0x20 && s.at[i] != '"' && s.at[i] != '\\';
+        vx_buf_add(&quoted, plain ? &s.at[i] : ".", 1);
+    }
+    vx_buf_puts(&quoted, "\"");
+    struct json_tokener *t = json_tokener_new_ex(8);
+    FUZZ_CHECK(t);
+    json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    json_object_put(json_tokener_parse_ex(t, quoted.at, (int)quoted.len));
+    bool good = json_tokener_get_error(t) == json_tokener_success;
+    json_tokener_free(t);
+    vx_buf_free(&quoted);
+    return good;
+}
+
+static void comes_back(struct json_object *call, const char *key, struct vx_str in) {
+    struct json_object *value;
+    if (!in.at || !is_utf8(in))
+        return;
+    FUZZ_CHECK(json_object_object_get_ex(call, key, &value));
+    FUZZ_CHECK((size_t)json_object_get_string_len(value) == in.len);
+    FUZZ_CHECK(memcmp(json_object_get_string(value), in.len ? in.at : "", in.len) == 0);
+}
+
+static void check_keys(struct json_object *call) {
+    size_t row = 0;
+    json_object_object_foreach(call, key, value) {
+        while (row < vx_call_field_count && strcmp(vx_call_field_table[row].key, key) != 0)
+            row++;
+        FUZZ_CHECK(row < vx_call_field_count);
+        bool is_string = json_object_is_type(value, json_type_string);
+        FUZZ_CHECK(is_string == (strcmp(vx_call_field_table[row].type, "string") == 0));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct input in = {data, size};
+    struct vx_call_fields f = {
+        .call_sid = uuid(&in),
+        .account_sid = uuid(&in),
+        .application_sid = uuid(&in),
+        .parent_call_sid = uuid(&in),
+        .attempted_us = number(&in),
+        .answered_us = number(&in),
+        .ended_us = number(&in),
+        .status = (enum vx_call_status)(byte(&in) % VX_CALL_STATUS_COUNT),
+        .direction = (enum vx_direction)(byte(&in) % 3),
+        .sip_status = (uint16_t)(byte(&in) << 8 | byte(&in)),
+        .service_url = "http://127.0.0.1:3000",
+    };
+    for (int t = 0; t < VX_TEXT_COUNT; t++)
+        f.text[t] = text(&in);
+
+    struct vx_buf out = {0};
+    vx_call_render(&out, &f);
+    FUZZ_CHECK(vx_buf_ok(&out));
+    struct json_object *call = parse(out.at, out.len);
+    FUZZ_CHECK(json_object_is_type(call, json_type_object));
+    check_keys(call);
+    comes_back(call, "from", f.text[VX_TEXT_FROM]);
+    comes_back(call, "to", f.text[VX_TEXT_TO]);
+    comes_back(call, "caller_name", f.text[VX_TEXT_CALLER_NAME]);
+    json_object_put(call);
+
+    struct vx_snapshot *s = vx_snapshot_new(&f);
+    FUZZ_CHECK(s);
+    struct vx_str json = vx_snapshot_json(s);
+    FUZZ_CHECK(json.len == out.len && memcmp(json.at, out.at, json.len) == 0);
+    vx_snapshot_release(&s);
+    vx_buf_free(&out);
+    return 0;
+}
