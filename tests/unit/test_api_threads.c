@@ -1,0 +1,195 @@
+/*
+ * The API asked by several threads while hosts' threads write: whatever is answered is whole, no
+ * client ever sees a revision go back, and a client that follows by ?since= ends up with the list.
+ */
+#include "api_support.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#ifdef VX_SANITIZERS
+enum { WRITERS = 2, POLLERS = 2, CALLS_EACH = 300 };
+#else
+enum { WRITERS = 2, POLLERS = 2, CALLS_EACH = 600 };
+#endif
+enum { ALL_CALLS = WRITERS * CALLS_EACH };
+
+static struct vx_test_service s;
+static atomic_bool writing;
+
+struct worker {
+    pthread_t thread;
+    unsigned first;
+    uint64_t wrong, answers;
+    bool there[ALL_CALLS];
+    uint64_t revision;
+};
+
+/* assert_* is for cmocka's own thread only: workers count what is wrong. */
+static unsigned ask(const char *target, const char *query_name, const char *query_value,
+                    struct vx_response *response) {
+    struct vx_param param = {vx_str(query_name), vx_str(query_value)};
+    struct vx_request request = {.method = VX_GET,
+                                 .path = vx_str(target),
+                                 .params = &param,
+                                 .param_count = query_name ? 1 : 0,
+                                 .authorization = VX_STR("Bearer alpha-token")};
+    vx_api_invoke(s.api, &request, response);
+    return response->status;
+}
+
+static void *write_calls(void *arg) {
+    struct worker *me = arg;
+    static const enum vx_event_type life[] = {VX_EVENT_CREATE, VX_EVENT_PROGRESS, VX_EVENT_ANSWER,
+                                              VX_EVENT_HANGUP};
+    for (unsigned n = me->first; n < me->first + CALLS_EACH; n++) {
+        for (size_t i = 0; i < 4; i++) {
+            struct vx_event e = vx_test_event(life[i], n);
+            me->wrong += vx_registry_apply(s.world.registry, &e) != VX_APPLIED;
+        }
+        if (n % 50 == 0) {
+            vx_test_advance(&s.world.time, 60 * VX_SECOND_US);
+            vx_registry_expire(s.world.registry, 0);
+            vx_api_tick(s.api);
+        }
+        /* Writers are quicker than readers; a list that is changed while it is made is the point.
+         */
+        sched_yield();
+    }
+    return NULL;
+}
+
+static uint64_t revision_of(const char *e_dot_r) {
+    const char *dot = strchr(e_dot_r, '.');
+    return dot ? strtoull(dot + 1, NULL, 10) : 0;
+}
+
+static void *poll_lists(void *arg) {
+    struct worker *me = arg;
+    while (atomic_load(&writing)) {
+        struct vx_response r;
+        me->wrong += ask(ALPHA_CALLS, me->first ? "state" : NULL, "ended", &r) != 200;
+        const char *at = r.body ? vx_body_data(r.body) : "";
+        size_t len = r.body ? vx_body_len(r.body) : 0;
+        me->wrong += len < 2 || at[0] != '[' || at[len - 1] != ']';
+        uint64_t revision = revision_of(r.etag);
+        me->wrong += revision < me->revision;
+        me->revision = revision;
+        me->answers++;
+        vx_response_clear(&r);
+    }
+    return NULL;
+}
+
+static void note(struct worker *me, struct json_object *list, bool there) {
+    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+        struct json_object *item = json_object_array_get_idx(list, i), *sid = item;
+        if (there)
+            json_object_object_get_ex(item, "call_sid", &sid);
+        unsigned long n = strtoul(json_object_get_string(sid) + 28, NULL, 16);
+        me->wrong += n >= ALL_CALLS;
+        if (n < ALL_CALLS)
+            me->there[n] = there;
+    }
+}
+
+static void follow_once(struct worker *me, char mark[VX_ETAG_SIZE]) {
+    struct vx_response r;
+    struct json_object *calls = NULL, *removed = NULL, *revision;
+    me->wrong += ask(ALPHA_CALLS, "since", mark, &r) != 200;
+    struct json_tokener *t = json_tokener_new_ex(8);
+    struct json_object *o =
+        json_tokener_parse_ex(t, vx_body_data(r.body), (int)vx_body_len(r.body));
+    json_object_object_get_ex(o, "calls", &calls);
+    json_object_object_get_ex(o, "removed", &removed);
+    if (json_object_object_get_ex(o, "reset", NULL))
+        memset(me->there, 0, sizeof me->there);
+    note(me, calls, true);
+    note(me, removed, false);
+    if (json_object_object_get_ex(o, "revision", &revision)) {
+        me->wrong += revision_of(json_object_get_string(revision)) < me->revision;
+        me->revision = revision_of(json_object_get_string(revision));
+        snprintf(mark, VX_ETAG_SIZE, "%s", json_object_get_string(revision));
+    } else {
+        me->wrong++;
+    }
+    me->answers++;
+    json_object_put(o);
+    json_tokener_free(t);
+    vx_response_clear(&r);
+}
+
+static void *follow(void *arg) {
+    struct worker *me = arg;
+    char mark[VX_ETAG_SIZE] = "0.0";
+    while (atomic_load(&writing))
+        follow_once(me, mark);
+    follow_once(me, mark);
+    return NULL;
+}
+
+static void *configure(void *arg) {
+    struct worker *me = arg;
+    while (atomic_load(&writing)) {
+        me->wrong += !vx_registry_configure(s.world.registry, s.world.config);
+        me->wrong += !vx_api_configure(s.api, s.world.config);
+        struct vx_response r;
+        me->wrong += ask("/v1/Accounts/" ALPHA "/CallCount", NULL, NULL, &r) != 200;
+        vx_response_clear(&r);
+        me->answers++;
+    }
+    return NULL;
+}
+
+static void check_follower(const struct worker *f) {
+    bool listed[ALL_CALLS] = {false};
+    struct vx_test_answer a;
+    vx_test_get(&s, ALPHA_CALLS, "alpha-token", 200, &a);
+    for (size_t i = 0; i < json_object_array_length(a.json); i++) {
+        const char *sid = vx_test_string(json_object_array_get_idx(a.json, i), "call_sid");
+        listed[strtoul(sid + 28, NULL, 16)] = true;
+    }
+    assert_int_equal(f->revision, vx_scope_revision(s.world.alpha));
+    assert_memory_equal(f->there, listed, sizeof listed);
+    vx_test_answer_clear(&a);
+}
+
+static void test_all_at_once(void **state) {
+    (void)state;
+    static struct worker writers[WRITERS], pollers[POLLERS], follower, reloader;
+    vx_test_service_open(&s, "rate-limit-per-minute=0");
+    atomic_store(&writing, true);
+    for (unsigned i = 0; i < WRITERS; i++) {
+        writers[i] = (struct worker){.first = i * CALLS_EACH};
+        assert_int_equal(pthread_create(&writers[i].thread, NULL, write_calls, &writers[i]), 0);
+    }
+    for (unsigned i = 0; i < POLLERS; i++) {
+        pollers[i] = (struct worker){.first = i};
+        assert_int_equal(pthread_create(&pollers[i].thread, NULL, poll_lists, &pollers[i]), 0);
+    }
+    follower = reloader = (struct worker){.first = 0};
+    assert_int_equal(pthread_create(&follower.thread, NULL, follow, &follower), 0);
+    assert_int_equal(pthread_create(&reloader.thread, NULL, configure, &reloader), 0);
+    for (unsigned i = 0; i < WRITERS; i++)
+        pthread_join(writers[i].thread, NULL);
+    atomic_store(&writing, false);
+    for (unsigned i = 0; i < POLLERS; i++) {
+        pthread_join(pollers[i].thread, NULL);
+        assert_int_equal(pollers[i].wrong, 0);
+    }
+    pthread_join(follower.thread, NULL);
+    pthread_join(reloader.thread, NULL);
+    for (unsigned i = 0; i < WRITERS; i++)
+        assert_int_equal(writers[i].wrong, 0);
+    assert_int_equal(follower.wrong, 0);
+    assert_int_equal(reloader.wrong, 0);
+    check_follower(&follower);
+    vx_test_service_close(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_at_once),
+    };
+    return cmocka_run_group_tests_name("api_threads", tests, NULL, NULL);
+}
