@@ -49,7 +49,7 @@ test('X-Account-Sid from any other source does not, and is counted', async (t) =
   const a = account('a', { sources: ['127.0.0.0/8'] }), b = account('b');
   const { sw, admin, belongs } = await setup(t, { accounts: [a, b], settings: TRUST });
   await belongs(await busyCall(t, sw, { host: '127.0.0.2', headers: [`X-Account-Sid: ${b.sid}`] }), a);
-  assert.equal(await read(admin, 'voxeme_untrusted_account_headers_total'), 1);
+  assert.equal(await read(admin, 'voxeme_untrusted_headers_total'), 1);
 });
 
 test('a stranger with X-Account-Sid and nothing else stays unassigned', async (t) => {
@@ -92,7 +92,7 @@ test('without any match a call is unassigned: the admin sees it, nobody else', a
   const { sw, admin, unassigned } = await setup(t, { accounts: [a] });
   const call = await unassigned(await busyCall(t, sw));
   assert.equal((await sw.client(a.token).get(`${callsOf(a)}/${call.call_sid}`)).status, 404);
-  assert.equal(await read(admin, 'voxeme_unassigned_calls'), 1);
+  assert.equal(await read(admin, 'voxeme_calls_unassigned'), 1);
 });
 
 test('a variable of the route moves the call, and wins over header, accountcode and source', async (t) => {

@@ -10,14 +10,20 @@ import { isFree } from './lib/ports.mjs';
 import { Sipp } from './lib/sipp.mjs';
 import { Switch } from './lib/switch.mjs';
 import { callsOf, Watch } from './lib/watch.mjs';
-import { SLOW } from './lib/wait.mjs';
+import { deadline, SLOW } from './lib/wait.mjs';
+import { read } from './lib/metrics.mjs';
+
+// Waits until so many requests are held: the counter tells, as nothing else can.
+async function heldRequests(sw, count) {
+  const client = sw.client(sw.spec.adminTokens?.[0]);
+  await deadline((async () => { while (await read(client, 'voxeme_http_held_requests') < count); })(), `${count} held requests`);
+}
 
 const ROUTES = [RING, ANSWER, BUSY];
 const cursorOf = (answer) => /^W\/"(.*)"$/.exec(answer.headers.etag)[1];
 
-async function setup(t, spec = {}) {
-  const owner = demo();
-  const sw = await Switch.start(t, { accounts: [owner], routes: ROUTES, ...spec });
+async function setup(t, spec = {}, owner = demo()) {
+  const sw = await Switch.start(t, { accounts: [owner], routes: ROUTES, adminTokens: [randomUUID()], ...spec });
   const client = sw.client(owner.token);
   return { sw, owner, client, path: callsOf(owner), watch: new Watch(client, callsOf(owner)) };
 }
@@ -54,8 +60,7 @@ test('SIGTERM with nothing to do, and with idle and held connections, takes no t
   const { sw, client, path } = await setup(t);
   const first = await client.get(path);
   const held = client.get(`${path}?wait=60`, { headers: { 'If-None-Match': first.headers.etag } }).then((a) => a.status, (e) => e.code);
-  // A second answer on another connection shows that the first request has arrived.
-  await client.get('/healthz');
+  await heldRequests(sw, 1);
   const end = await sw.stop();
   assert.equal(end.code, 0, sw.stderr);
   assert.ok(end.ms <= 2000 * SLOW, `took ${end.ms} ms`);
@@ -84,25 +89,30 @@ test('killed and started again: another epoch, so that since gives a reset', asy
 });
 
 test('SIGHUP: tokens change, the call and the held poll survive', async (t) => {
-  const { sw, owner, client, path, watch } = await setup(t);
+  const kept = randomUUID(), gone = randomUUID(), fresh = randomUUID();
+  const owner = account('demo', { tokens: [kept, gone], sources: ['127.0.0.0/8'] });
+  const { sw, client, path, watch } = await setup(t, { accounts: [owner] }, owner);
   const live = await liveCall(t, sw);
   await watch.call(live.callId, 'in-progress');
   const first = await client.get(path);
-  const held = client.get(`${path}?wait=60`, { headers: { 'If-None-Match': first.headers.etag } });
+  const hold = (token) => client.get(`${path}?wait=60`, { token, headers: { 'If-None-Match': first.headers.etag } });
+  const held = hold(kept), forsaken = hold(gone);
+  await heldRequests(sw, 2);
 
-  const kept = randomUUID(), added = account('added');
-  const old = owner.token;
-  await sw.reload({ ...sw.spec, accounts: [{ ...owner, tokens: [kept] }, added] });
-  assert.equal((await client.get(path, { token: kept })).status, 200, 'a new token works');
-  assert.equal((await client.get(path, { token: old })).status, 401, 'a removed one does not');
+  const added = account('added');
+  await sw.reload({ ...sw.spec, accounts: [{ ...owner, tokens: [kept, fresh] }, added] });
+  assert.equal((await client.get(path, { token: fresh })).status, 200, 'a new token works');
+  assert.equal((await client.get(path, { token: kept })).status, 200, 'one that stays still does');
+  assert.equal((await client.get(path, { token: gone })).status, 401, 'a removed one does not');
   assert.equal((await client.get(callsOf(added), { token: added.token })).status, 200, 'a new account is there');
-  assert.equal((await client.get(path, { token: kept })).json[0].call_status, 'in-progress', 'the call is still up');
+  assert.equal((await client.get(path)).json[0].call_status, 'in-progress', 'the call is still up');
 
   await live.hangUp();
   const answer = await held;
   assert.equal(answer.status, 200, 'the request that was held gets its answer');
   assert.equal(answer.json[0].call_status, 'completed');
-  assert.ok(!sw.stderr.includes(old));
+  assert.equal((await forsaken).status, 401, 'one whose token is gone gets no calls any more');
+  assert.ok(!sw.stderr.includes(gone));
 });
 
 test('SIGHUP: an account taken out loses its access, a live call its end not', async (t) => {

@@ -125,7 +125,7 @@ for (const [setting, value] of [['rate-limit-per-minute', 5], ['rate-limit-per-h
     assert.equal(typeof over.json.msg, 'string');
     assert.equal((await sw.client(b.token).get(callsOf(b))).status, 200, 'another account is not touched');
     for (let i = 0; i < 2 * value; i++) assert.equal((await admin.get(path)).status, 200, 'an admin is not limited');
-    assert.equal(await read(admin, 'voxeme_rate_limited_total'), 1);
+    assert.equal(await read(admin, 'voxeme_requests_limited_total'), 1);
   });
 }
 
@@ -246,6 +246,6 @@ test('max-calls: further calls are counted, not kept, and are put through', asyn
   await new Watch(client, path).until((calls) => calls.length === 2);
   const three = await liveCall(t, sw);
   assert.equal((await client.get(path)).json.length, 2);
-  assert.ok(await read(admin, 'voxeme_registry_full_total') >= 1);
+  assert.ok(await read(admin, 'voxeme_calls_refused_total') >= 1);
   for (const call of [one, two, three]) await call.hangUp();
 });

@@ -11,13 +11,15 @@ const xml = (text) =>
 const send = (lines, { retrans = true } = {}) =>
   `<send${retrans ? ' retrans="500"' : ''}><![CDATA[\n\n${lines.join('\n')}\n\n]]></send>`;
 
-export const report = (label) =>
-  `<sendCmd><![CDATA[\nCall-ID: [call_id]\nAt: ${label}\n\n[last_message]\n]]></sendCmd>`;
+const say = (label, waits) =>
+  `<sendCmd><![CDATA[\nCall-ID: [call_id]\nAt: ${label}\nWaits: ${waits}\n\n[last_message]\n]]></sendCmd>`;
+
+export const report = (label) => say(label, 'no');
 
 // The first message of a scenario has no last message to show.
 const announce = (label) => `<sendCmd><![CDATA[\nCall-ID: [call_id]\nAt: ${label}\n\n]]></sendCmd>`;
 
-export const gate = (label) => `${report(label)}\n<recvCmd/>`;
+export const gate = (label) => `${say(label, 'yes')}\n<recvCmd/>`;
 
 export const sdp = (version = 1, attribute = 'sendrecv') => [
   'v=0',

@@ -12,6 +12,8 @@ const ESC = '\x1b';
 
 export class Sipp {
   #child; #dir; #events = []; #waiters = []; #socket; #exit; #twin;
+  #waiting = new Set(); // calls that stand at a gate
+  #let = new Map();     // call -> how many gates it may pass
 
   // options: scenario (XML), remote ("host:port", for callers), transport ("udp" or "tcp"),
   // host (local address), port, calls, rate (calls a second), limit (calls at once).
@@ -72,6 +74,10 @@ export class Sipp {
     const callId = /^Call-ID: *(.*?)\r?$/m.exec(text)?.[1];
     const at = /^At: *(.*?)\r?$/m.exec(text)?.[1];
     const message = text.slice(text.indexOf('\r\n\r\n') + 4);
+    if (/^Waits: *yes/m.test(text.slice(0, text.indexOf('\r\n\r\n')))) {
+      this.#waiting.add(callId);
+      this.#letOn(callId);
+    }
     this.#events.push({ callId, at, message, time: Date.now(), taken: false });
     this.#serve();
   }
@@ -113,8 +119,19 @@ export class Sipp {
   // Everything reported so far under a label.
   reports(label) { return this.#events.filter((e) => e.at === label); }
 
-  // Lets a call that stands at a gate go on.
-  go(callId) { this.#socket.write(`Call-ID: ${callId}\r\nGo: on\r\n\r\n${ESC}`); }
+  // Lets a call go on that stands at a gate, or through the next one it comes to. (SIPp gives up a
+  // call that is told so anywhere else.)
+  go(callId) {
+    this.#let.set(callId, (this.#let.get(callId) ?? 0) + 1);
+    this.#letOn(callId);
+  }
+
+  #letOn(callId) {
+    const times = this.#let.get(callId) ?? 0;
+    if (times === 0 || !this.#waiting.delete(callId)) return;
+    this.#let.set(callId, times - 1);
+    this.#socket.write(`Call-ID: ${callId}\r\nGo: on\r\n\r\n${ESC}`);
+  }
 
   // Waits for its end; every call must have gone as the scenario says.
   async finished({ code = 0 } = {}) {
