@@ -6,8 +6,9 @@
 
 #include "core/alloc.h"
 
+#include <linux/tcp.h> /* glibc's tcp_info ends before tcpi_bytes_acked */
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -47,17 +48,12 @@ static void drop_front(struct vx_conn *conn, size_t len) {
 /* --- time-outs --- */
 
 static uint64_t acked_bytes(const struct vx_conn *conn) {
-    struct {
-        struct tcp_info info;
-        /* newer than glibc's struct, older than any kernel this runs on */
-        uint64_t pacing_rate, max_pacing_rate, bytes_acked;
-    } tcp = {0};
+    struct tcp_info tcp = {0};
     socklen_t len = sizeof tcp;
 
-    _Static_assert(sizeof(struct tcp_info) == 104, "tcp_info has grown: drop the fields above");
     if (getsockopt(lws_get_socket_fd(conn->wsi), IPPROTO_TCP, TCP_INFO, &tcp, &len))
         return 0;
-    return tcp.bytes_acked;
+    return tcp.tcpi_bytes_acked;
 }
 
 static void set_timeout(struct vx_conn *conn, enum vx_timeout kind) {
@@ -87,8 +83,10 @@ static void reset_conn(struct vx_conn *conn) {
 static void linger(struct vx_conn *conn) {
     SSL *ssl = lws_get_ssl(conn->wsi);
 
-    if (ssl)
+    if (ssl) {
         SSL_shutdown(ssl);
+        ERR_clear_error();
+    }
     shutdown(lws_get_socket_fd(conn->wsi), SHUT_WR);
     conn->state = VX_LINGERING;
     drop_front(conn, conn->in_len);
@@ -238,7 +236,7 @@ void vx_conn_expire(struct vx_timer *timer) {
             expire_header(conn);
         } else {
             vx_count(&conn->server->metrics.timeouts[VX_TIMEOUT_IDLE], 1);
-            kill_conn(conn);
+            linger(conn);
         }
         break;
     }

@@ -261,11 +261,6 @@ static bool on_content_type(struct fields *f, struct vx_str value) {
     return true;
 }
 
-static bool on_upgrade(struct fields *f, struct vx_str value) {
-    f->head->upgrade = value;
-    return true;
-}
-
 static bool parse_field(struct fields *f, struct vx_str line) {
     static const struct {
         struct vx_str name;
@@ -279,7 +274,6 @@ static bool parse_field(struct fields *f, struct vx_str line) {
         {{"content-type", 12}, on_content_type},
         {{"transfer-encoding", 17}, on_encoding},
         {{"expect", 6}, on_expect},
-        {{"upgrade", 7}, on_upgrade},
     };
     const char *colon = memchr(line.at, ':', line.len);
     struct vx_str name, value;

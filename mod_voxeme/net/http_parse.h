@@ -18,8 +18,8 @@ struct vx_http_head {
     size_t size;        /* bytes, the empty line included */
     struct vx_str path; /* still percent-encoded, as are the names and values of the query */
     struct vx_str query;
-    struct vx_str authorization, if_none_match, content_type, upgrade; /* VX_NONE when absent */
-    uint64_t length;                                                   /* Content-Length */
+    struct vx_str authorization, if_none_match, content_type; /* VX_NONE when absent */
+    uint64_t length;                                          /* Content-Length */
     bool has_length;
     bool chunked;   /* Transfer-Encoding: chunked */
     bool persist;   /* the connection stays open afterwards */

@@ -131,13 +131,25 @@ bool vx_listen_adopt(struct vx_server *server) {
     return true;
 }
 
+#define LOG_GAP_US (60 * VX_SECOND_US)
+
+static void log_shortage(struct vx_server *server) {
+    int64_t now = vx_net_now();
+
+    vx_count(&server->metrics.refused_descriptors, 1);
+    if (server->shortage_logged_us && now - server->shortage_logged_us < LOG_GAP_US)
+        return;
+    server->shortage_logged_us = now;
+    vx_log(VX_LOG_ERROR, "http: out of file descriptors, clients have to wait or are refused");
+}
+
+/* Until the next tick: what cannot be accepted would make the loop spin. */
 static void pause_accepting(struct vx_server *server) {
     for (size_t i = 0; i < server->listener_count; i++)
         lws_rx_flow_control(server->accepting[i], 0);
-    if (!server->accept_paused)
-        vx_log(VX_LOG_ERROR, "http: no more file descriptors, waiting for some");
     server->accept_paused = true;
-    vx_count(&server->metrics.refused_descriptors, 1);
+    vx_net_schedule(server);
+    log_shortage(server);
 }
 
 void vx_listen_resume(struct vx_server *server) {
@@ -153,7 +165,6 @@ void vx_listen_resume(struct vx_server *server) {
 static void turn_away(struct vx_server *server, int fd) {
     char answer[VX_HEAD_SIZE], request[4096];
 
-    vx_count(&server->metrics.refused_full, 1);
     if (!server->with_tls) {
         size_t len = vx_http_busy(server, answer, sizeof answer);
 
@@ -175,7 +186,7 @@ static void adopt(struct vx_server *server, int fd, const struct sockaddr *peer)
     wsi = lws_adopt_descriptor_vhost(server->vhost, LWS_ADOPT_SOCKET | LWS_ADOPT_ALLOW_SSL,
                                      descriptor, vx_net_protocols[0].name, NULL);
     if (!wsi) {
-        vx_count(&server->metrics.refused_memory, 1);
+        vx_count(&server->metrics.refused_setup, 1);
         return;
     }
     conn = lws_wsi_user(wsi);
@@ -199,13 +210,13 @@ void vx_listen_accept(struct vx_server *server, struct lws *wsi) {
         }
         vx_count(&server->metrics.connections_total, 1);
         if (fd >= server->descriptors) {
-            close(fd);
-            pause_accepting(server);
-            return;
-        }
-        if (atomic_load(&server->metrics.connections) >= server->max_connections)
+            log_shortage(server);
             turn_away(server, fd);
-        else
+        } else if (atomic_load(&server->metrics.connections) >= server->max_connections) {
+            vx_count(&server->metrics.refused_full, 1);
+            turn_away(server, fd);
+        } else {
             adopt(server, fd, (const struct sockaddr *)&peer);
+        }
     }
 }

@@ -40,7 +40,7 @@ void vx_net_metrics_render(void *ctx, struct vx_buf *out) {
     describe(out, "refused_total", "counter", "Connections turned away, by reason.");
     row(out, "refused_total", "reason", "max-connections", &m->refused_full);
     row(out, "refused_total", "reason", "file-descriptors", &m->refused_descriptors);
-    row(out, "refused_total", "reason", "memory", &m->refused_memory);
+    row(out, "refused_total", "reason", "setup", &m->refused_setup);
     describe(out, "timeouts_total", "counter",
              "Connections closed because a request (header) did not arrive whole in time, none "
              "came (idle), or an answer was not taken (write).");

@@ -79,7 +79,7 @@ struct vx_conn {
 struct vx_net_metrics {
     atomic_uint_fast64_t codes[600];
     atomic_uint_fast64_t connections_total;
-    atomic_uint_fast64_t refused_full, refused_descriptors, refused_memory;
+    atomic_uint_fast64_t refused_full, refused_descriptors, refused_setup;
     atomic_uint_fast64_t timeouts[VX_TIMEOUT_KINDS];
     atomic_uint_fast64_t too_large_header, too_large_body, malformed;
     atomic_uint_fast64_t received, sent;
@@ -103,6 +103,7 @@ struct vx_server {
     struct lws *accepting[VX_MAX_LISTENERS];
     size_t listener_count;
     bool accept_paused;
+    int64_t shortage_logged_us;
     int descriptors; /* lws has tables for file descriptors below this */
 
     /* Limits, from `config`. */

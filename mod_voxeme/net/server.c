@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-#define EXPIRE_AT_ONCE 256
-#define EXPIRE_GAP_US  (VX_SECOND_US / 20)
-#define BEHIND_GAP_US  (VX_SECOND_US / 200)
-#define API_TICK_US    (5 * VX_SECOND_US)
-#define RECEIVE_SIZE   32768
+#define EXPIRE_AT_ONCE    256
+#define EXPIRE_GAP_US     (VX_SECOND_US / 20)
+#define BEHIND_GAP_US     (VX_SECOND_US / 200)
+#define API_TICK_US       (5 * VX_SECOND_US)
+#define RECEIVE_SIZE      32768
+#define SPARE_DESCRIPTORS 64     /* for all else that the process does */
+#define TABLE_SIZE        131072 /* descriptors that lws is to keep track of */
 
 int64_t vx_net_now(void) {
     return vx_mono_us(&vx_clock_system);
@@ -168,8 +170,6 @@ static void on_lws_log(int level, const char *line) {
            (int)strcspn(line, "\r\n"), line);
 }
 
-/* lws keeps a table indexed by descriptor and, in Debian's build, walks all of it whenever a
- * connection closes. Where descriptors go into the millions it is made with a smaller one. */
 static struct lws_context *create_context(struct vx_server *server) {
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
@@ -187,6 +187,26 @@ static struct lws_context *create_context(struct vx_server *server) {
     return lws_create_context(&info);
 }
 
+/* lws makes a table with a place for every descriptor the process may open, and in Debian's build
+ * walks all of it whenever a connection closes: half a millisecond at a million. Beyond ten million
+ * it makes one of 2,560 and trusts that no descriptor is above that. So it is shown a limit of a
+ * sane size for the moment in which it looks; a descriptor that is beyond it is not handed to it.
+ */
+static struct lws_context *create_context_of_size(struct vx_server *server) {
+    struct rlimit limit, shown;
+    struct lws_context *context;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur <= TABLE_SIZE)
+        return create_context(server);
+    shown = limit;
+    shown.rlim_cur = TABLE_SIZE;
+    if (setrlimit(RLIMIT_NOFILE, &shown))
+        return NULL;
+    context = create_context(server);
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    return context;
+}
+
 static struct lws_vhost *create_vhost(struct vx_server *server) {
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
@@ -197,29 +217,35 @@ static struct lws_vhost *create_vhost(struct vx_server *server) {
     };
 
     if (server->with_tls)
-        info.options |=
-            LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
+        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+                        LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX |
+                        LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
     return lws_create_vhost(server->context, &info);
 }
 
 static bool check_descriptors(struct vx_server *server, char *error, size_t size) {
     struct rlimit limit;
+    size_t most;
 
     if (getrlimit(RLIMIT_NOFILE, &limit)) {
         snprintf(error, size, "cannot read the limit of file descriptors: %s", strerror(errno));
         return false;
     }
-    server->descriptors = limit.rlim_cur > INT32_MAX ? INT32_MAX : (int)limit.rlim_cur;
-    if (limit.rlim_cur < server->max_connections + 64)
-        vx_log(VX_LOG_WARNING,
-               "http: max-connections is %zu but the process may open %llu files (ulimit -n)",
-               server->max_connections, (unsigned long long)limit.rlim_cur);
+    server->descriptors = limit.rlim_cur > TABLE_SIZE ? TABLE_SIZE : (int)limit.rlim_cur;
+    most = server->descriptors > 2 * SPARE_DESCRIPTORS
+               ? (size_t)(server->descriptors - SPARE_DESCRIPTORS)
+               : SPARE_DESCRIPTORS;
+    if (most < server->max_connections) {
+        vx_log(VX_LOG_NOTICE, "http: %zu connections at most, not %zu: file descriptors end at %d",
+               most, server->max_connections, server->descriptors);
+        server->max_connections = most;
+    }
     return true;
 }
 
 static bool open_context(struct vx_server *server, char *error, size_t size) {
     lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
-    server->context = create_context(server);
+    server->context = create_context_of_size(server);
     if (server->context)
         server->vhost = create_vhost(server);
     if (server->vhost && vx_listen_adopt(server))
