@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "host/sip/leg.h"
 #include "host/sip/probe.h"
+#include "host/sip/resolver.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,7 +265,9 @@ static bool start(struct vx_sip *sip, char *error, size_t size) {
     }
     if (!listen_url(url, sizeof url, listen, error, size))
         return false;
+    vx_resolver_addresses_only(false);
     sip->nua = create_nua(sip, url);
+    vx_resolver_addresses_only(true);
     if (!sip->nua) {
         snprintf(error, size, "sip-listen: cannot listen on %s (UDP and TCP)", listen);
         return false;
