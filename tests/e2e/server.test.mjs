@@ -62,8 +62,11 @@ for (const [signal, args] of [['SIGTERM', []], ['SIGINT', []], ['SIGTERM', ['--n
       const client = new Client(base, token);
       t.after(() => client.close());
       const watch = new Watch(client, path);
-      await watch.until((calls) => calls.some((c) => c.direction === 'outbound') && calls.some((c) => c.call_status === 'busy') &&
-        calls.some((c) => c.call_status === 'in-progress') && calls.some((c) => c.call_status === 'ringing'), 'demo calls of several kinds');
+      const seen = new Set();
+      await watch.until((calls) => {
+        for (const call of calls) seen.add(`${call.direction} ${call.call_status}`);
+        return ['inbound ringing', 'inbound in-progress', 'inbound busy', 'outbound ringing', 'outbound in-progress'].every((kind) => seen.has(kind));
+      }, 'demo calls of several kinds');
       checkList(watch.calls);
     }
     const processes = await descendants(server.child.pid);
@@ -79,7 +82,13 @@ for (const [signal, args] of [['SIGTERM', []], ['SIGINT', []], ['SIGTERM', ['--n
 
 test('script/server killed outright takes its children with it', async (t) => {
   const server = await start(t, []);
-  const processes = await descendants(server.child.pid);
+  // A child that has not got as far as its own program is not bound to the script's life yet.
+  let processes;
+  const program = (pid) => readFile(`/proc/${pid}/comm`, 'utf8').then((text) => text.trim(), () => '');
+  await deadline((async () => {
+    do processes = await descendants(server.child.pid);
+    while (!(await Promise.all(processes.map(program))).every((name) => ['sipp', 'voxeme-switch'].includes(name)));
+  })(), 'all programs to run');
   server.child.kill('SIGKILL');
   await server.exit;
   await deadline((async () => {

@@ -142,6 +142,10 @@ export class Switch {
         this.signal('SIGKILL');
         throw new Error(`${error.message}\n${this.stderr}`);
       }
+      // A test that failed for this shows only what it met; here is why.
+      if (!this.#checked && (end.signal ?? end.code) !== 0) {
+        process.stderr.write(`voxeme-switch ended with ${end.signal ?? `status ${end.code}`}:\n${this.stderr}\n`);
+      }
       this.checkLog();
       if (!this.#checked) assert.equal(end.signal ?? end.code, 0, `voxeme-switch ended with ${end.signal ?? end.code}:\n${this.stderr}`);
     } finally {
