@@ -9,8 +9,8 @@
 #include <json.h>
 
 #define CALLS_OF(account) "/v1/Accounts/" account "/Calls"
-#define ALPHA_CALLS       CALLS_OF(ALPHA)
-#define BETA_CALLS        CALLS_OF(BETA)
+#define ALPHA_CALLS       CALLS_OF(ALPHA_SID)
+#define BETA_CALLS        CALLS_OF(BETA_SID)
 
 struct vx_test_service {
     struct vx_test_world world;

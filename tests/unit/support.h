@@ -24,10 +24,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ALPHA   "5f8e8f60-4771-44cb-92a6-94ea66df0450"
-#define BETA    "b7e1f3a0-0d4f-4a57-9c0b-1c2d3e4f5a6b"
-#define NOBODY  "00000000-dead-4bad-8bad-000000000000"
-#define APP_SID "9984fdc5-89ec-4ffe-9cee-880255a46253"
+#define ALPHA_SID "5f8e8f60-4771-44cb-92a6-94ea66df0450"
+#define BETA_SID  "b7e1f3a0-0d4f-4a57-9c0b-1c2d3e4f5a6b"
+#define NOBODY    "00000000-dead-4bad-8bad-000000000000"
+#define APP_SID   "9984fdc5-89ec-4ffe-9cee-880255a46253"
 
 /* SHA-256 of "alpha-token" and so on, from sha256sum. */
 #define ALPHA_SHA "a336d9b1d8b8647875238537ca5087b0ea335afd2032936aecdffc3e4b13f720"

@@ -9,9 +9,9 @@ void vx_test_world_open(struct vx_test_world *w, const char *settings) {
     w->registry = vx_registry_new(w->config, &w->time.clock);
     assert_non_null(w->registry);
     assert_true(vx_registry_set_service_url(w->registry, "http://172.31.32.144:3000"));
-    struct vx_uuid sid = vx_test_uuid(ALPHA);
+    struct vx_uuid sid = vx_test_uuid(ALPHA_SID);
     w->alpha = vx_registry_account(w->registry, &sid);
-    sid = vx_test_uuid(BETA);
+    sid = vx_test_uuid(BETA_SID);
     w->beta = vx_registry_account(w->registry, &sid);
     w->all = vx_registry_all(w->registry);
     assert_non_null(w->alpha);
@@ -59,7 +59,7 @@ struct vx_event vx_test_event_of(const char *account, enum vx_event_type type, u
 }
 
 struct vx_event vx_test_event(enum vx_event_type type, unsigned n) {
-    return vx_test_event_of(ALPHA, type, n);
+    return vx_test_event_of(ALPHA_SID, type, n);
 }
 
 enum vx_applied vx_test_apply(struct vx_test_world *w, enum vx_event_type type, unsigned n) {

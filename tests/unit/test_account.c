@@ -10,7 +10,7 @@ static char name_a[] = "alpha", name_b[] = "Beta", realm_a[] = "alpha.example",
 static char *realms_a[] = {realm_a}, *realms_b[] = {realm_b1, realm_b2};
 static struct vx_account_spec accounts[ACCOUNTS];
 
-#define GAMMA "c0ffee00-0000-4000-8000-00000000000c"
+#define GAMMA_SID "c0ffee00-0000-4000-8000-00000000000c"
 
 static struct vx_cidr cidr(const char *text) {
     struct vx_cidr c;
@@ -26,10 +26,11 @@ static struct vx_addr addr(const char *text) {
 
 static struct vx_directory_spec spec(const char *default_account) {
     accounts[FIRST] =
-        (struct vx_account_spec){vx_test_uuid(ALPHA), name_a, realms_a, 1, sources, 2};
+        (struct vx_account_spec){vx_test_uuid(ALPHA_SID), name_a, realms_a, 1, sources, 2};
     accounts[SECOND] =
-        (struct vx_account_spec){vx_test_uuid(BETA), name_b, realms_b, 2, sources + 2, 3};
-    accounts[THIRD] = (struct vx_account_spec){vx_test_uuid(GAMMA), NULL, NULL, 0, sources + 5, 1};
+        (struct vx_account_spec){vx_test_uuid(BETA_SID), name_b, realms_b, 2, sources + 2, 3};
+    accounts[THIRD] =
+        (struct vx_account_spec){vx_test_uuid(GAMMA_SID), NULL, NULL, 0, sources + 5, 1};
     sources[0] = cidr("192.0.2.0/24");
     sources[1] = cidr("2001:db8::/32");
     sources[2] = cidr("192.0.2.128/25");
@@ -75,9 +76,9 @@ static void expect(const struct vx_account_evidence *e, enum vx_account_rank ran
 /* All six kinds of evidence at once, the strongest taken away one after the other. */
 static void test_order(void **state) {
     (void)state;
-    struct vx_account_evidence e = {.variable = VX_STR(ALPHA),
-                                    .header = VX_STR(BETA),
-                                    .accountcode = VX_STR(GAMMA),
+    struct vx_account_evidence e = {.variable = VX_STR(ALPHA_SID),
+                                    .header = VX_STR(BETA_SID),
+                                    .accountcode = VX_STR(GAMMA_SID),
                                     .domain = VX_STR("alpha.example"),
                                     .auth_domain = VX_STR("alpha.example"),
                                     .source = addr("127.0.0.1")};
@@ -105,7 +106,7 @@ static void test_default(void **state) {
     expect(&e, VX_RANK_DEFAULT, SECOND);
     e.source = addr("192.0.2.1");
     expect(&e, VX_RANK_SOURCE, FIRST);
-    e.variable = VX_STR(GAMMA);
+    e.variable = VX_STR(GAMMA_SID);
     expect(&e, VX_RANK_VARIABLE, THIRD);
 }
 
@@ -120,13 +121,13 @@ static void test_unknown_variable_falls_through(void **state) {
     r = resolve(&e);
     assert_int_equal(r.rank, VX_RANK_NONE);
     assert_true(r.unknown_sid);
-    e = (struct vx_account_evidence){.variable = VX_STR(ALPHA)};
+    e = (struct vx_account_evidence){.variable = VX_STR(ALPHA_SID)};
     assert_false(resolve(&e).unknown_sid);
 }
 
 static void test_header_needs_a_trusted_source(void **state) {
     (void)state;
-    struct vx_account_evidence e = {.header = VX_STR(BETA), .source = addr("192.0.2.1")};
+    struct vx_account_evidence e = {.header = VX_STR(BETA_SID), .source = addr("192.0.2.1")};
     struct vx_resolution r = resolve(&e);
     assert_true(r.untrusted_header);
     assert_int_equal(r.rank, VX_RANK_SOURCE);
@@ -156,7 +157,7 @@ static void test_unknown_source_matches_no_block(void **state) {
     sources[0] = cidr("::/0");
     struct vx_directory *open = vx_directory_new(&s);
     assert_non_null(open);
-    struct vx_account_evidence e = {.header = VX_STR(BETA)};
+    struct vx_account_evidence e = {.header = VX_STR(BETA_SID)};
     struct vx_resolution r = vx_directory_resolve(open, &e, VX_RANK_NONE);
     assert_int_equal(r.rank, VX_RANK_NONE);
     assert_true(r.untrusted_header);
@@ -186,9 +187,9 @@ static void test_accountcode_by_sid_or_name(void **state) {
         {"alpha", VX_RANK_ACCOUNTCODE, FIRST},
         {"ALPHA", VX_RANK_ACCOUNTCODE, FIRST},
         {"beta", VX_RANK_ACCOUNTCODE, SECOND},
-        {BETA, VX_RANK_ACCOUNTCODE, SECOND},
+        {BETA_SID, VX_RANK_ACCOUNTCODE, SECOND},
         {"B7E1F3A0-0D4F-4A57-9C0B-1C2D3E4F5A6B", VX_RANK_ACCOUNTCODE, SECOND},
-        {GAMMA, VX_RANK_ACCOUNTCODE, THIRD},
+        {GAMMA_SID, VX_RANK_ACCOUNTCODE, THIRD},
         {"", VX_RANK_NONE, 0},
         {"alph", VX_RANK_NONE, 0},
         {"alphaa", VX_RANK_NONE, 0},
@@ -301,7 +302,7 @@ static void test_only_what_is_stronger(void **state) {
 static void test_find(void **state) {
     (void)state;
     size_t index = 99;
-    struct vx_uuid sid = vx_test_uuid(GAMMA);
+    struct vx_uuid sid = vx_test_uuid(GAMMA_SID);
     assert_true(vx_directory_find(directory, &sid, &index));
     assert_int_equal(index, THIRD);
     sid = vx_test_uuid(NOBODY);
@@ -315,8 +316,8 @@ static void test_empty_directory(void **state) {
     struct vx_directory_spec nothing = {NULL, 0, NULL, 0, NULL};
     struct vx_directory *d = vx_directory_new(&nothing);
     assert_non_null(d);
-    struct vx_account_evidence e = {.variable = VX_STR(ALPHA),
-                                    .header = VX_STR(ALPHA),
+    struct vx_account_evidence e = {.variable = VX_STR(ALPHA_SID),
+                                    .header = VX_STR(ALPHA_SID),
                                     .accountcode = VX_STR("a"),
                                     .domain = VX_STR("a"),
                                     .source = addr("127.0.0.1")};

@@ -30,7 +30,7 @@ static void forget(void) {
 static void test_no_credentials(void **state) {
     (void)state;
     static const char *const targets[] = {ALPHA_CALLS, "/v1/Calls", "/metrics",
-                                          "/v1/Accounts/" ALPHA "/CallCount"};
+                                          "/v1/Accounts/" ALPHA_SID "/CallCount"};
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
         assert_int_equal(ask(VX_GET, targets[i], NULL), 401);
         assert_string_equal(a.response.challenge, "Bearer realm=\"voxeme\"");
@@ -85,7 +85,7 @@ static void test_other_and_unknown_account_look_alike(void **state) {
     vx_test_apply(&s.world, VX_EVENT_CREATE, 1); /* alpha's */
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         char other[128], unknown[128];
-        snprintf(other, sizeof other, "/v1/Accounts/" ALPHA "%s", suffixes[i]);
+        snprintf(other, sizeof other, "/v1/Accounts/" ALPHA_SID "%s", suffixes[i]);
         snprintf(unknown, sizeof unknown, "/v1/Accounts/" NOBODY "%s", suffixes[i]);
         assert_int_equal(ask(VX_GET, other, "beta-token"), 403);
         assert_string_equal(a.body, "{\"msg\":\"insufficient permissions\"}");
@@ -124,12 +124,12 @@ static void test_unknown_paths(void **state) {
     static const char *const paths[] = {"/v1",
                                         "/v1/",
                                         "/v1/Accounts",
-                                        "/v1/Accounts/" ALPHA,
-                                        "/v1/Accounts/" ALPHA "/",
-                                        "/v1/Accounts/" ALPHA "/calls",
-                                        "/v1/Accounts/" ALPHA "/Calls/x/y",
-                                        "/v2/Accounts/" ALPHA "/Calls",
-                                        "/v1/Accounts/" ALPHA "/Queues",
+                                        "/v1/Accounts/" ALPHA_SID,
+                                        "/v1/Accounts/" ALPHA_SID "/",
+                                        "/v1/Accounts/" ALPHA_SID "/calls",
+                                        "/v1/Accounts/" ALPHA_SID "/Calls/x/y",
+                                        "/v2/Accounts/" ALPHA_SID "/Calls",
+                                        "/v1/Accounts/" ALPHA_SID "/Queues",
                                         "/v1/Callss",
                                         "/v1/openapi.jso",
                                         "/healthz2",
@@ -155,7 +155,7 @@ static void test_unknown_call(void **state) {
 static void test_wrong_method(void **state) {
     (void)state;
     static const char *const paths[] = {
-        ALPHA_CALLS, "/v1/Calls", "/v1/Accounts/" ALPHA "/CallCount",
+        ALPHA_CALLS, "/v1/Calls", "/v1/Accounts/" ALPHA_SID "/CallCount",
         "/healthz",  "/metrics",  "/v1/openapi.json"};
     static const enum vx_method methods[] = {VX_POST, VX_PUT, VX_DELETE, VX_PATCH, VX_OTHER};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
@@ -192,7 +192,7 @@ static void test_head_is_get_without_the_body(void **state) {
     vx_test_apply(&s.world, VX_EVENT_CREATE, 1);
     static const char *const paths[] = {
         ALPHA_CALLS, ALPHA_CALLS "/ca110000-0000-4000-8000-000000000001",
-        "/v1/Accounts/" ALPHA "/CallCount", "/v1/openapi.json", "/healthz"};
+        "/v1/Accounts/" ALPHA_SID "/CallCount", "/v1/openapi.json", "/healthz"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         char etag[VX_ETAG_SIZE];
         assert_int_equal(ask(VX_GET, paths[i], "alpha-token"), 200);
@@ -215,7 +215,7 @@ static void test_accounts_never_see_each_other(void **state) {
                                           BETA_CALLS "?state=live",
                                           BETA_CALLS "?from=15083728299",
                                           BETA_CALLS "/ca110000-0000-4000-8000-000000000001",
-                                          "/v1/Accounts/" BETA "/CallCount"};
+                                          "/v1/Accounts/" BETA_SID "/CallCount"};
     char since[256], etag[VX_ETAG_SIZE];
     assert_int_equal(ask(VX_GET, BETA_CALLS, "beta-token"), 200);
     strcpy(etag, a.response.etag);
@@ -225,10 +225,10 @@ static void test_accounts_never_see_each_other(void **state) {
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
         ask(VX_GET, targets[i], "beta-token");
         assert_null(strstr(a.body, "ca110000"));
-        assert_null(strstr(a.body, ALPHA));
+        assert_null(strstr(a.body, ALPHA_SID));
         assert_null(strstr(a.body, "1508372"));
     }
-    assert_int_equal(ask(VX_GET, "/v1/Accounts/" BETA "/CallCount", "beta-token"), 200);
+    assert_int_equal(ask(VX_GET, "/v1/Accounts/" BETA_SID "/CallCount", "beta-token"), 200);
     assert_int_equal(vx_test_int(a.json, "inbound"), 0);
     ask(VX_GET, since, "beta-token");
     assert_null(strstr(a.body, "ca110000"));
@@ -258,7 +258,7 @@ static void test_per_minute(void **state) {
         assert_int_equal(ask(VX_GET, ALPHA_CALLS, "alpha-token"), 200);
     assert_int_equal(ask(VX_GET, ALPHA_CALLS, "alpha-token"), 429);
     assert_in_range(a.response.retry_after, 1, 60);
-    assert_int_equal(ask(VX_GET, "/v1/Accounts/" ALPHA "/CallCount", "alpha-token"), 429);
+    assert_int_equal(ask(VX_GET, "/v1/Accounts/" ALPHA_SID "/CallCount", "alpha-token"), 429);
     assert_int_equal(ask(VX_GET, BETA_CALLS, "beta-token"), 200); /* its own limit */
     assert_int_equal(ask(VX_GET, "/healthz", NULL), 200);
     /* Retry-After is a promise. */
@@ -354,7 +354,7 @@ static void test_tokens_of_a_reload(void **state) {
     (void)state;
     char error[256];
     struct vx_config *fresh =
-        vx_test_read("<configuration name=\"voxeme.conf\"><accounts><account sid=\"" ALPHA
+        vx_test_read("<configuration name=\"voxeme.conf\"><accounts><account sid=\"" ALPHA_SID
                      "\"><token sha256=\"" GAMMA_SHA "\"/></account></accounts></configuration>",
                      NULL, error, sizeof error);
     assert_non_null(fresh);

@@ -323,7 +323,7 @@ static void test_one_call(void **state) {
     make_variety();
     struct json_object *call = get(ALPHA_CALLS "/ca110000-0000-4000-8000-000000000003");
     assert_string_equal(vx_test_string(call, "call_status"), "in-progress");
-    assert_string_equal(vx_test_string(call, "account_sid"), ALPHA);
+    assert_string_equal(vx_test_string(call, "account_sid"), ALPHA_SID);
     assert_int_equal(vx_test_int(call, "sip_status"), 200);
     assert_string_equal(vx_test_string(call, "attempted_at"), "2021-05-30T12:22:24.000Z");
     struct vx_uuid sid = vx_test_sid(3);
@@ -338,10 +338,10 @@ static void test_one_call(void **state) {
 
 static void test_call_count(void **state) {
     (void)state;
-    get("/v1/Accounts/" ALPHA "/CallCount");
+    get("/v1/Accounts/" ALPHA_SID "/CallCount");
     assert_string_equal(a.body, "{\"inbound\":0,\"outbound\":0}");
     make_variety();
-    get("/v1/Accounts/" ALPHA "/CallCount");
+    get("/v1/Accounts/" ALPHA_SID "/CallCount");
     assert_string_equal(a.body, "{\"inbound\":2,\"outbound\":1}");
 }
 
@@ -353,7 +353,7 @@ static struct json_object *get_all(const char *target) {
 
 static void test_calls_of_all_accounts(void **state) {
     (void)state;
-    static const char *const owners[] = {ALPHA, BETA, NULL};
+    static const char *const owners[] = {ALPHA_SID, BETA_SID, NULL};
     for (unsigned n = 1; n <= 3; n++) {
         struct vx_event e = vx_test_event_of(owners[n - 1], VX_EVENT_CREATE, n);
         e.direction = n == 2 ? VX_OUTBOUND : VX_INBOUND;
@@ -363,7 +363,8 @@ static void test_calls_of_all_accounts(void **state) {
     assert_string_equal(vx_test_numbers(list), "3 2 1");
     assert_false(
         json_object_object_get_ex(json_object_array_get_idx(list, 0), "account_sid", NULL));
-    assert_string_equal(vx_test_string(json_object_array_get_idx(list, 1), "account_sid"), BETA);
+    assert_string_equal(vx_test_string(json_object_array_get_idx(list, 1), "account_sid"),
+                        BETA_SID);
     assert_string_equal(vx_test_numbers(get_all("/v1/Calls?direction=inbound")), "3 1");
     assert_string_equal(vx_test_numbers(get_all("/v1/Calls?state=ended")), "");
     get_all("/v1/Calls?page=1&page_size=2");

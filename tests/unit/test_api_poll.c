@@ -58,7 +58,7 @@ static void test_etag_is_epoch_and_revision(void **state) {
     vx_test_apply(&s.world, VX_EVENT_CREATE, 1);
     assert_int_equal(get(ALPHA_CALLS), 200);
     assert_string_equal(a.response.etag, etag_now());
-    struct vx_event other = vx_test_event_of(BETA, VX_EVENT_CREATE, 2);
+    struct vx_event other = vx_test_event_of(BETA_SID, VX_EVENT_CREATE, 2);
     vx_registry_apply(s.world.registry, &other);
     assert_int_equal(get(ALPHA_CALLS), 200);
     assert_string_equal(a.response.etag, etag_now());
@@ -173,11 +173,11 @@ static void test_since_tells_a_call_that_moved_away(void **state) {
     vx_registry_apply(s.world.registry, &e);
     char mark[VX_ETAG_SIZE];
     strcpy(mark, revision_now());
-    e = vx_test_event_of(BETA, VX_EVENT_UPDATE, 1);
+    e = vx_test_event_of(BETA_SID, VX_EVENT_UPDATE, 1);
     vx_registry_apply(s.world.registry, &e);
     assert_int_equal(since(mark), 200);
     is_delta("", "1");
-    assert_null(strstr(a.body, BETA));
+    assert_null(strstr(a.body, BETA_SID));
     struct vx_test_ask q = {.target = BETA_CALLS, .token = "beta-token"};
     assert_int_equal(ask(q), 200);
     assert_string_equal(vx_test_numbers(a.json), "1");
@@ -222,6 +222,34 @@ static void test_since_malformed(void **state) {
             fail_msg("since=%s: %u", bad[i], a.response.status);
         assert_non_null(strstr(a.body, "since"));
     }
+}
+
+/* Who follows a filter must hear of calls that no longer pass it, and of no others. */
+static void test_since_with_a_filter(void **state) {
+    (void)state;
+    char mark[VX_ETAG_SIZE], target[256];
+    for (unsigned n = 1; n <= 3; n++)
+        vx_test_apply(&s.world, VX_EVENT_CREATE, n);
+    strcpy(mark, revision_now());
+    vx_test_apply(&s.world, VX_EVENT_HANGUP, 2); /* live no more */
+    vx_test_apply(&s.world, VX_EVENT_ANSWER, 3);
+    vx_test_apply(&s.world, VX_EVENT_HANGUP, 4); /* came and ended: never seen as live */
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 5);
+    snprintf(target, sizeof target, ALPHA_CALLS "?state=live&since=%s", mark);
+    assert_int_equal(get(target), 200);
+    is_delta("5 3", "2");
+    snprintf(target, sizeof target, ALPHA_CALLS "?state=ended&since=%s", mark);
+    assert_int_equal(get(target), 200);
+    struct json_object *list;
+    assert_true(json_object_object_get_ex(a.json, "calls", &list));
+    assert_string_equal(vx_test_numbers(list), "4 2");
+    assert_int_equal(get(ALPHA_CALLS "?state=live&since=0.0"), 200);
+    is_reset("5 3 1");
+}
+
+static void test_since_does_not_page(void **state) {
+    (void)state;
+    assert_int_equal(get(ALPHA_CALLS "?since=0.0&page=1&page_size=5"), 400);
 }
 
 /* A client that applies every delta holds what the list says, always. */
@@ -312,6 +340,22 @@ static void test_wait_with_another_etag_answers_at_once(void **state) {
     (void)state;
     assert_int_equal(ask(wait_for("60", "W/\"0.0\"")), 200);
     assert_int_equal(ask(wait_for("60", NULL)), 200); /* nothing to compare with */
+}
+
+static void test_wait_for_what_is_since(void **state) {
+    (void)state;
+    char target[256];
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 1);
+    snprintf(target, sizeof target, ALPHA_CALLS "?wait=30&since=%s", revision_now());
+    struct vx_test_ask q = {.target = target, .if_none_match = etag_now()};
+    char etag[VX_ETAG_SIZE];
+    strcpy(etag, etag_now());
+    q.if_none_match = etag;
+    assert_int_equal(ask(q), 0);
+    assert_int_equal(a.response.hold.seconds, 30);
+    vx_test_apply(&s.world, VX_EVENT_ANSWER, 1);
+    assert_int_equal(ask(q), 200);
+    is_delta("1", "");
 }
 
 static void test_wait_of_an_admin(void **state) {
@@ -416,10 +460,13 @@ int main(void) {
         TEST(test_since_another_epoch),
         TEST(test_since_too_old),
         TEST(test_since_malformed),
+        TEST(test_since_with_a_filter),
+        TEST(test_since_does_not_page),
         TEST(test_replaying_deltas_gives_the_list),
         TEST(test_wait_holds_until_something_changes),
         TEST(test_wait_is_over),
         TEST(test_wait_with_another_etag_answers_at_once),
+        TEST(test_wait_for_what_is_since),
         TEST(test_wait_of_an_admin),
         TEST(test_bad_waits),
         TEST(test_a_held_request_needs_its_token),

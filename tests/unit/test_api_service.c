@@ -151,7 +151,7 @@ static void test_openapi_is_what_is_served(void **state) {
         for (const char *p = path; *p;) {
             const char *fill = NULL;
             if (strncmp(p, "{account_sid}", 13) == 0)
-                fill = ALPHA;
+                fill = ALPHA_SID;
             if (strncmp(p, "{call_sid}", 10) == 0)
                 fill = "ca110000-0000-4000-8000-000000000001";
             if (!fill) {
@@ -210,7 +210,7 @@ static void test_a_new_token_fits_its_hash(void **state) {
 
     char xml[512], error[256];
     snprintf(xml, sizeof xml,
-             "<configuration name=\"voxeme.conf\"><accounts><account sid=\"" ALPHA
+             "<configuration name=\"voxeme.conf\"><accounts><account sid=\"" ALPHA_SID
              "\"><token sha256=\"%s\"/></account></accounts></configuration>",
              hex);
     struct vx_config *config = vx_test_read(xml, NULL, error, sizeof error);
@@ -320,7 +320,7 @@ static const struct vx_test_ask endpoints[] = {
     {.target = ALPHA_CALLS "?wait=5", .token = "alpha-token", .if_none_match = "*"},
     {.target = ALPHA_CALLS "?direction=no", .token = "alpha-token"},
     {.target = ALPHA_CALLS "/ca110000-0000-4000-8000-000000000001", .token = "alpha-token"},
-    {.target = "/v1/Accounts/" ALPHA "/CallCount", .token = "alpha-token"},
+    {.target = "/v1/Accounts/" ALPHA_SID "/CallCount", .token = "alpha-token"},
     {.target = "/v1/Calls", .token = "admin-token"},
     {.target = "/metrics", .token = "admin-token"},
     {.target = "/v1/openapi.json"},

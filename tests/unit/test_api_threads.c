@@ -134,7 +134,7 @@ static void *configure(void *arg) {
         me->wrong += !vx_registry_configure(s.world.registry, s.world.config);
         me->wrong += !vx_api_configure(s.api, s.world.config);
         struct vx_response r;
-        me->wrong += ask("/v1/Accounts/" ALPHA "/CallCount", NULL, NULL, &r) != 200;
+        me->wrong += ask("/v1/Accounts/" ALPHA_SID "/CallCount", NULL, NULL, &r) != 200;
         vx_response_clear(&r);
         me->answers++;
     }

@@ -44,14 +44,14 @@ static void test_reads_everything(void **state) {
 
     const struct vx_account_spec *accounts;
     assert_int_equal(vx_config_accounts(config, &accounts), 2);
-    struct vx_uuid sid = vx_test_uuid(ALPHA);
+    struct vx_uuid sid = vx_test_uuid(ALPHA_SID);
     assert_true(vx_uuid_eq(&accounts[0].sid, &sid));
     assert_string_equal(accounts[0].name, "alpha");
     assert_int_equal(accounts[0].realm_count, 1);
     assert_string_equal(accounts[0].realms[0], "alpha.example");
     assert_int_equal(accounts[1].source_count, 2);
     size_t index;
-    sid = vx_test_uuid(BETA);
+    sid = vx_test_uuid(BETA_SID);
     assert_true(vx_directory_find(vx_config_directory(config), &sid, &index));
     assert_int_equal(index, 1);
     vx_config_release(&config);
@@ -99,8 +99,8 @@ static void test_sections_in_any_order_and_left_out(void **state) {
     vx_config_release(&config);
 
     config = read_or_fail(HEAD "<admin/>\n<accounts>\n" ACCOUNT(
-        ALPHA, "a") "</account></accounts>\n"
-                    "<settings><param name=\"default-account\" value=\"A\"/></settings>" TAIL);
+        ALPHA_SID, "a") "</account></accounts>\n"
+                        "<settings><param name=\"default-account\" value=\"A\"/></settings>" TAIL);
     vx_config_release(&config);
 }
 
@@ -139,8 +139,9 @@ static void test_structure_errors(void **state) {
     (void)state;
     refuse("<document>\n</document>", 1, "document");
     refuse(HEAD "<stettings>\n</stettings>" TAIL, 2, "stettings");
-    refuse(HEAD "<accounts>\n<acount sid=\"" ALPHA "\"/></accounts>" TAIL, 3, "acount");
-    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "a") "<reelm name=\"x\"/></account></accounts>" TAIL,
+    refuse(HEAD "<accounts>\n<acount sid=\"" ALPHA_SID "\"/></accounts>" TAIL, 3, "acount");
+    refuse(HEAD
+           "<accounts>\n" ACCOUNT(ALPHA_SID, "a") "<reelm name=\"x\"/></account></accounts>" TAIL,
            4, "reelm");
     refuse(HEAD "<admin>\n<realm name=\"x\"/></admin>" TAIL, 3, "realm");
     refuse(HEAD "<param name=\"max-calls\" value=\"5\"/>" TAIL, 2, "param");
@@ -158,33 +159,35 @@ static void test_account_errors(void **state) {
     refuse(HEAD "<accounts>\n" ACCOUNT("00000000-0000-0000-0000-000000000000",
                                        "a") "</account></accounts>" TAIL,
            3, "sid");
-    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "a") "<realm/></account></accounts>" TAIL, 4,
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA_SID, "a") "<realm/></account></accounts>" TAIL, 4,
            "realm");
     refuse(HEAD "<accounts>\n" ACCOUNT(
-               ALPHA, "a") "<source cidr=\"10.0.0.0/99\"/></account></accounts>" TAIL,
+               ALPHA_SID, "a") "<source cidr=\"10.0.0.0/99\"/></account></accounts>" TAIL,
            4, "cidr");
-    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "a") "<source/></account></accounts>" TAIL, 4,
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA_SID, "a") "<source/></account></accounts>" TAIL, 4,
            "cidr");
 }
 
 static void test_two_accounts_alike(void **state) {
     (void)state;
-    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "a") "</account>\n" ACCOUNT(
-               ALPHA, "b") "</account></accounts>" TAIL,
-           5, ALPHA);
-    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "demo") "</account>\n" ACCOUNT(
-               BETA, "Demo") "</account></accounts>" TAIL,
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA_SID, "a") "</account>\n" ACCOUNT(
+               ALPHA_SID, "b") "</account></accounts>" TAIL,
+           5, ALPHA_SID);
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA_SID, "demo") "</account>\n" ACCOUNT(
+               BETA_SID, "Demo") "</account></accounts>" TAIL,
            5, "emo");
-    refuse(HEAD
-           "<accounts>\n" ACCOUNT(ALPHA, "a") "<realm name=\"pbx.example\"/></account>\n" ACCOUNT(
-               BETA, "b") "\n<realm name=\"PBX.example\"/></account></accounts>" TAIL,
-           7, "example");
+    refuse(
+        HEAD
+        "<accounts>\n" ACCOUNT(ALPHA_SID, "a") "<realm name=\"pbx.example\"/></account>\n" ACCOUNT(
+            BETA_SID, "b") "\n<realm name=\"PBX.example\"/></account></accounts>" TAIL,
+        7, "example");
 }
 
 static void test_two_accounts_may_leave_out_their_names(void **state) {
     (void)state;
-    struct vx_config *config = read_or_fail(HEAD "<accounts>\n<account sid=\"" ALPHA
-                                                 "\"/><account sid=\"" BETA "\"/></accounts>" TAIL);
+    struct vx_config *config =
+        read_or_fail(HEAD "<accounts>\n<account sid=\"" ALPHA_SID "\"/><account sid=\"" BETA_SID
+                          "\"/></accounts>" TAIL);
     const struct vx_account_spec *accounts;
     assert_int_equal(vx_config_accounts(config, &accounts), 2);
     vx_config_release(&config);
@@ -206,11 +209,11 @@ static void test_token_errors(void **state) {
 static void test_token_twice(void **state) {
     (void)state;
     refuse(HEAD "<admin>\n" ONE_TOKEN(ALPHA_SHA) ONE_TOKEN(ALPHA_SHA) "</admin>" TAIL, 4, "token");
-    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "a")
-               ONE_TOKEN(ALPHA_SHA) "</account>\n" ACCOUNT(BETA, "b")
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA_SID, "a")
+               ONE_TOKEN(ALPHA_SHA) "</account>\n" ACCOUNT(BETA_SID, "b")
                    ONE_TOKEN(ALPHA_SHA) "</account></accounts>" TAIL,
            7, "token");
-    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA, "a")
+    refuse(HEAD "<accounts>\n" ACCOUNT(ALPHA_SID, "a")
                ONE_TOKEN(ALPHA_SHA) "</account></accounts>\n"
                                     "<admin>" ONE_TOKEN(ALPHA_SHA) "</admin>" TAIL,
            6, "token");
@@ -227,10 +230,10 @@ static void test_default_account(void **state) {
     (void)state;
 #define DEFAULT(value)                                                                             \
     HEAD "<settings>\n<param name=\"default-account\" value=\"" value                              \
-         "\"/></settings>\n<accounts>" ACCOUNT(ALPHA, "demo") "</account></accounts>" TAIL
+         "\"/></settings>\n<accounts>" ACCOUNT(ALPHA_SID, "demo") "</account></accounts>" TAIL
     refuse(DEFAULT("nobody"), 3, "default-account");
     refuse(DEFAULT(NOBODY), 3, "default-account");
-    static const char *const good[] = {DEFAULT("demo"), DEFAULT("DEMO"), DEFAULT(ALPHA),
+    static const char *const good[] = {DEFAULT("demo"), DEFAULT("DEMO"), DEFAULT(ALPHA_SID),
                                        DEFAULT("")};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         struct vx_config *config = read_or_fail(good[i]);

@@ -98,7 +98,7 @@ static enum vx_call_status model_status(const struct model_call *c) {
 static const struct vx_str froms[] = {VX_STR("1001"), VX_STR("1002"), VX_STR("\xff\"odd")};
 
 static void add_evidence(struct vx_event *e, int rank, enum owner owner) {
-    struct vx_str sid = owner == ALPHAS ? VX_STR(ALPHA) : VX_STR(BETA);
+    struct vx_str sid = owner == ALPHAS ? VX_STR(ALPHA_SID) : VX_STR(BETA_SID);
     if (rank == 0)
         e->evidence.variable = sid;
     if (rank == 2)

@@ -71,7 +71,7 @@ static void test_unassigned_of_unknown_direction_is_counted(void **state) {
     assert_int_equal(vx_scope_counts(w.all).live_inbound, 1);
     e.direction = VX_DIRECTION_UNKNOWN;
     e.call_sid = vx_test_sid(2);
-    e.evidence.variable = VX_STR(ALPHA);
+    e.evidence.variable = VX_STR(ALPHA_SID);
     apply(&e);
     vx_registry_stats(w.registry, &stats);
     assert_int_equal(stats.unassigned, 1);
@@ -92,7 +92,7 @@ static void test_every_kind_of_evidence(void **state) {
     apply(&e);
     is_only_in(w.beta, 3);
     e = bare(VX_EVENT_CREATE, 4);
-    e.evidence.header = VX_STR(ALPHA);
+    e.evidence.header = VX_STR(ALPHA_SID);
     e.evidence.source = addr("127.0.0.1");
     apply(&e);
     is_only_in(w.alpha, 4);
@@ -101,7 +101,7 @@ static void test_every_kind_of_evidence(void **state) {
 static void test_a_stranger_must_not_choose(void **state) {
     (void)state;
     struct vx_event e = bare(VX_EVENT_CREATE, 1);
-    e.evidence.header = VX_STR(ALPHA);
+    e.evidence.header = VX_STR(ALPHA_SID);
     e.evidence.source = addr("203.0.113.1");
     e.application_sid_header = VX_STR(APP_SID);
     apply(&e);
@@ -176,7 +176,7 @@ static void test_late_assignment_moves_the_call(void **state) {
     uint64_t a = vx_scope_revision(w.alpha), b = vx_scope_revision(w.beta),
              x = vx_scope_revision(w.all);
     e = bare(VX_EVENT_UPDATE, 1);
-    e.evidence.variable = VX_STR(BETA);
+    e.evidence.variable = VX_STR(BETA_SID);
     assert_int_equal(apply(&e), VX_APPLIED);
     is_only_in(w.beta, 1);
     assert_int_equal(vx_scope_revision(w.alpha), a + 1);
@@ -231,7 +231,7 @@ static void test_weaker_or_equal_never_moves(void **state) {
     assert_int_equal(apply(&weaker), VX_UNCHANGED);
     is_only_in(w.alpha, 1);
     struct vx_event stronger = bare(VX_EVENT_UPDATE, 1);
-    stronger.evidence.variable = VX_STR(BETA);
+    stronger.evidence.variable = VX_STR(BETA_SID);
     assert_int_equal(apply(&stronger), VX_APPLIED);
     is_only_in(w.beta, 1);
     assert_int_equal(apply(&e), VX_UNCHANGED);
@@ -246,7 +246,7 @@ static void test_same_account_stronger_rank(void **state) {
     e.evidence.source = addr("192.0.2.1");
     apply(&e);
     e = bare(VX_EVENT_UPDATE, 1);
-    e.evidence.variable = VX_STR(ALPHA);
+    e.evidence.variable = VX_STR(ALPHA_SID);
     assert_int_equal(apply(&e), VX_UNCHANGED);
     e = bare(VX_EVENT_UPDATE, 1);
     e.evidence.accountcode = VX_STR("beta");
@@ -259,7 +259,7 @@ static void test_ended_call_may_still_find_its_account(void **state) {
     struct vx_event e = bare(VX_EVENT_CREATE, 1);
     apply(&e);
     e.type = VX_EVENT_HANGUP;
-    e.evidence.variable = VX_STR(ALPHA);
+    e.evidence.variable = VX_STR(ALPHA_SID);
     assert_int_equal(apply(&e), VX_APPLIED);
     is_only_in(w.alpha, 1);
     struct vx_counts c = vx_scope_counts(w.alpha);
@@ -318,7 +318,7 @@ static void test_child_with_a_mind_of_its_own(void **state) {
     apply(&child);
     is_only_in(w.beta, 2);
     child = child_of(1, 3);
-    child.evidence.variable = VX_STR(BETA);
+    child.evidence.variable = VX_STR(BETA_SID);
     apply(&child);
     is_only_in(w.beta, 3);
 }
@@ -335,7 +335,7 @@ static void test_child_follows_its_parent(void **state) {
     is_only_in(w.alpha, 2);
     /* The variable set in the dialplan first shows on the parent's next event. */
     parent.type = VX_EVENT_ANSWER;
-    parent.evidence.variable = VX_STR(BETA);
+    parent.evidence.variable = VX_STR(BETA_SID);
     apply(&parent);
     is_only_in(w.beta, 1);
     is_only_in(w.beta, 2);
@@ -360,7 +360,7 @@ static void test_a_call_that_is_its_own_parent(void **state) {
     struct vx_event a = child_of(3, 2), b = child_of(2, 3); /* a ring of two */
     apply(&a);
     apply(&b);
-    a.evidence.variable = VX_STR(ALPHA);
+    a.evidence.variable = VX_STR(ALPHA_SID);
     a.type = VX_EVENT_UPDATE;
     apply(&a);
     is_only_in(w.alpha, 2);
@@ -375,14 +375,15 @@ static void test_account_that_is_no_longer_configured(void **state) {
     (void)state;
     vx_test_apply(&w, VX_EVENT_CREATE, 1);
     char error[256];
-    struct vx_config *without_alpha = vx_test_read(
-        "<configuration name=\"voxeme.conf\"><accounts><account sid=\"" BETA "\" name=\"beta\"/>"
-        "</accounts></configuration>",
-        NULL, error, sizeof error);
+    struct vx_config *without_alpha =
+        vx_test_read("<configuration name=\"voxeme.conf\"><accounts><account sid=\"" BETA_SID
+                     "\" name=\"beta\"/>"
+                     "</accounts></configuration>",
+                     NULL, error, sizeof error);
     assert_non_null(without_alpha);
     assert_true(vx_registry_configure(w.registry, without_alpha));
     assert_true(vx_test_has(w.alpha, 1));
-    struct vx_uuid sid = vx_test_uuid(ALPHA);
+    struct vx_uuid sid = vx_test_uuid(ALPHA_SID);
     struct vx_scope *gone = vx_registry_account(w.registry, &sid);
     assert_null(gone);
     assert_int_equal(vx_test_apply(&w, VX_EVENT_ANSWER, 1), VX_APPLIED);
@@ -407,7 +408,8 @@ static void test_account_added_by_a_reload(void **state) {
     assert_null(vx_registry_account(w.registry, &sid));
     struct vx_config *more = vx_test_read(
         "<configuration name=\"voxeme.conf\"><accounts><account sid=\"" APP_SID "\" name=\"new\"/>"
-        "<account sid=\"" ALPHA "\" name=\"alpha\"/><account sid=\"" BETA "\" name=\"beta\"/>"
+        "<account sid=\"" ALPHA_SID "\" name=\"alpha\"/><account sid=\"" BETA_SID
+        "\" name=\"beta\"/>"
         "</accounts></configuration>",
         NULL, error, sizeof error);
     assert_non_null(more);

@@ -364,7 +364,7 @@ static void test_counts(void **state) {
     }
     e.type = VX_EVENT_HANGUP;
     apply(&e);
-    e = vx_test_event_of(BETA, VX_EVENT_CREATE, 7);
+    e = vx_test_event_of(BETA_SID, VX_EVENT_CREATE, 7);
     apply(&e);
     struct vx_counts a = vx_scope_counts(w.alpha), all = vx_scope_counts(w.all);
     assert_int_equal(a.live_inbound, 2);
@@ -391,7 +391,7 @@ static void test_epoch(void **state) {
 
 static void test_scopes(void **state) {
     (void)state;
-    struct vx_uuid alpha = vx_test_uuid(ALPHA), nobody = vx_test_uuid(NOBODY), nil = {{0}};
+    struct vx_uuid alpha = vx_test_uuid(ALPHA_SID), nobody = vx_test_uuid(NOBODY), nil = {{0}};
     assert_true(vx_uuid_eq(vx_scope_sid(w.alpha), &alpha));
     assert_true(vx_uuid_is_nil(vx_scope_sid(w.all)));
     assert_null(vx_registry_account(w.registry, &nobody));
@@ -429,7 +429,7 @@ static void test_wake_is_coalesced(void **state) {
     vx_test_apply(&w, VX_EVENT_ANSWER, 10);
     assert_int_equal(woken, 2);
     vx_registry_woken(w.registry);
-    struct vx_event other = vx_test_event_of(BETA, VX_EVENT_CREATE, 11);
+    struct vx_event other = vx_test_event_of(BETA_SID, VX_EVENT_CREATE, 11);
     apply(&other); /* no feed follows beta */
     assert_int_equal(woken, 2);
     vx_registry_set_wake(w.registry, NULL, NULL);
@@ -453,7 +453,7 @@ static void scenario(void *ctx) {
         uint64_t before = vx_scope_revision(s.all);
         struct vx_event e = vx_test_event(types[i], 1 + i % 2);
         e.call_id = VX_STR("another-call-id@192.0.2.1");
-        e.evidence.variable = i == 2 ? VX_STR(BETA) : VX_STR(ALPHA);
+        e.evidence.variable = i == 2 ? VX_STR(BETA_SID) : VX_STR(ALPHA_SID);
         enum vx_applied got = vx_registry_apply(s.registry, &e);
         refused += got == VX_NO_MEMORY;
         if (got == VX_NO_MEMORY)

@@ -8,7 +8,7 @@
 static struct vx_call_fields plain_fields(void) {
     return (struct vx_call_fields){
         .call_sid = vx_test_uuid("a4941f23-66b8-4b52-b495-94192adee7ec"),
-        .account_sid = vx_test_uuid(ALPHA),
+        .account_sid = vx_test_uuid(ALPHA_SID),
         .status = VX_CALL_COMPLETED,
         .direction = VX_OUTBOUND,
         .sip_status = 200,
@@ -249,6 +249,9 @@ static void test_duration(void **state) {
     f.answered_us = 0;
     f.ended_us = VX_TEST_WALL_US;
     assert_int_equal(vx_call_duration(&f), 0);
+    f.answered_us = INT64_MIN; /* nonsense, but no undefined behaviour */
+    f.ended_us = INT64_MAX;
+    assert_true(vx_call_duration(&f) >= 0);
 }
 
 /* --- strings --- */

@@ -7,7 +7,7 @@
 static struct vx_call_fields fields_of(unsigned n) {
     return (struct vx_call_fields){
         .call_sid = vx_test_sid(n),
-        .account_sid = vx_test_uuid(ALPHA),
+        .account_sid = vx_test_uuid(ALPHA_SID),
         .application_sid = vx_test_uuid(APP_SID),
         .parent_call_sid = vx_test_sid(n + 1),
         .attempted_us = 1,

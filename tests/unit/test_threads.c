@@ -26,7 +26,7 @@ struct writer {
 };
 
 static void say(struct writer *me, enum vx_event_type type, unsigned n) {
-    struct vx_event e = vx_test_event_of(n % 2 ? ALPHA : BETA, type, n);
+    struct vx_event e = vx_test_event_of(n % 2 ? ALPHA_SID : BETA_SID, type, n);
     e.direction = n % 3 ? VX_INBOUND : VX_OUTBOUND;
     e.sip_status = type == VX_EVENT_HANGUP ? 486 : 0;
     enum vx_applied got = vx_registry_apply(w.registry, &e);

@@ -1,0 +1,233 @@
+/* The head of a request: what is read, and that nothing is taken that two readers could read two
+ * ways (RFC 9112). */
+#include "support.h"
+
+#include "net/http_parse.h"
+
+static char text[70000];
+static struct vx_http_head head;
+static struct vx_http_error error;
+
+static enum vx_http_result parse(const char *request) {
+    size_t scanned = 0, len = strlen(request);
+    strcpy(text, request);
+    size_t end = vx_http_head_end(text, len, &scanned);
+    if (end == 0)
+        return VX_HTTP_MORE;
+    memset(&head, 0xa5, sizeof head);
+    error = (struct vx_http_error){0, NULL};
+    return vx_http_head_parse(&head, text, end, &error);
+}
+
+static void refuses(const char *request, unsigned status) {
+    if (parse(request) != VX_HTTP_BAD)
+        fail_msg("accepted:\n%s", request);
+    if (error.status != status)
+        fail_msg("%u, should be %u:\n%s", error.status, status, request);
+    assert_non_null(error.msg);
+}
+
+static void takes(const char *request) {
+    enum vx_http_result got = parse(request);
+    if (got != VX_HTTP_DONE)
+        fail_msg("%s (%s):\n%s", got == VX_HTTP_MORE ? "more" : "refused",
+                 error.msg ? error.msg : "", request);
+}
+
+static void test_a_plain_request(void **state) {
+    (void)state;
+    takes("GET /v1/Calls?a=b&c HTTP/1.1\r\nHost: h\r\nAUTHORIZATION:\tBearer x \r\n"
+          "if-none-match: W/\"1\"\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n");
+    assert_int_equal(head.method, VX_GET);
+    assert_true(vx_str_eq(head.path, VX_STR("/v1/Calls")));
+    assert_true(vx_str_eq(head.query, VX_STR("a=b&c")));
+    assert_true(vx_str_eq(head.authorization, VX_STR("Bearer x")));
+    assert_true(vx_str_eq(head.if_none_match, VX_STR("W/\"1\"")));
+    assert_true(vx_str_eq(head.content_type, VX_STR("application/json")));
+    assert_true(head.has_length && head.length == 12 && !head.chunked);
+    assert_true(head.persist && !head.http10 && !head.expecting);
+    assert_int_equal(head.size, strlen(text));
+}
+
+static void test_methods(void **state) {
+    (void)state;
+    static const struct {
+        const char *line;
+        enum vx_method method;
+    } rows[] = {{"GET", VX_GET},     {"HEAD", VX_HEAD},      {"POST", VX_POST},
+                {"PUT", VX_PUT},     {"DELETE", VX_DELETE},  {"OPTIONS", VX_OPTIONS},
+                {"PATCH", VX_PATCH}, {"PROPFIND", VX_OTHER}, {"get", VX_OTHER},
+                {"GETX", VX_OTHER}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char request[128];
+        snprintf(request, sizeof request, "%s / HTTP/1.1\r\nHost: h\r\n\r\n", rows[i].line);
+        takes(request);
+        assert_int_equal(head.method, rows[i].method);
+    }
+}
+
+static void test_persistence(void **state) {
+    (void)state;
+    takes("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert_false(head.persist);
+    takes("GET / HTTP/1.1\r\nHost: h\r\nConnection: foo, Close\r\n\r\n");
+    assert_false(head.persist);
+    takes("GET / HTTP/1.0\r\n\r\n");
+    assert_true(head.http10 && !head.persist);
+    takes("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
+    assert_true(head.http10 && head.persist);
+    takes("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+    assert_true(head.expecting);
+}
+
+static void test_lenient_in_what_is_harmless(void **state) {
+    (void)state;
+    takes("GET / HTTP/1.1\nHost: h\n\n");
+    takes("\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    takes("GET / HTTP/1.1\r\nHost: h\r\nX-Empty:\r\n\r\n");
+}
+
+static void test_smuggling(void **state) {
+    (void)state;
+#define POST "POST / HTTP/1.1\r\nHost: h\r\n"
+    refuses(POST "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400);
+    refuses(POST "Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400);
+    refuses(POST "Content-Length: 1, 2\r\n\r\n", 400);
+    refuses(POST "Content-Length: -1\r\n\r\n", 400);
+    refuses(POST "Content-Length: +1\r\n\r\n", 400);
+    refuses(POST "Content-Length: 0x1\r\n\r\n", 400);
+    refuses(POST "Content-Length: 1 1\r\n\r\n", 400);
+    refuses(POST "Content-Length:\r\n\r\n", 400);
+    refuses(POST "Content-Length: 99999999999999999999999\r\n\r\n", 400);
+    refuses(POST "Content-Length : 1\r\n\r\n", 400);
+    refuses(POST " folded: 1\r\n\r\n", 400);
+    refuses(POST "A: 1\r\n\tfolded\r\n\r\n", 400);
+    refuses(POST "A: 1\x01\r\n\r\n", 400);
+    refuses(POST "A: 1\rB: 2\r\n\r\n", 400);
+    refuses(POST "no colon\r\n\r\n", 400);
+    refuses(POST ": no name\r\n\r\n", 400);
+    refuses(POST "a b: c\r\n\r\n", 400);
+}
+
+static void test_request_lines(void **state) {
+    (void)state;
+    refuses("GET /\r\nHost: h\r\n\r\n", 400);
+    refuses("GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400);
+    refuses("GET / / HTTP/1.1\r\nHost: h\r\n\r\n", 400);
+    refuses("GET /\x7f HTTP/1.1\r\nHost: h\r\n\r\n", 400);
+    refuses("GET / http/1.1\r\nHost: h\r\n\r\n", 400);
+    refuses("GET / HTTP/1.1x\r\nHost: h\r\n\r\n", 400);
+    refuses("G(T / HTTP/1.1\r\nHost: h\r\n\r\n", 400);
+    refuses("GET / HTTP/1.1\r\n\r\n", 400);                       /* no Host */
+    refuses("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400); /* RFC 9112, section 3.2 */
+    refuses("GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505);
+}
+
+static void test_bytes_that_trickle_in(void **state) {
+    (void)state;
+    const char *request = "\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\nnext";
+    size_t scanned = 0, whole = strlen(request) - 4, len = strlen(request);
+    for (size_t n = 0; n < whole; n++)
+        assert_int_equal(vx_http_head_end(request, n, &scanned), 0);
+    assert_int_equal(vx_http_head_end(request, len, &scanned), whole);
+}
+
+/* --- the query --- */
+
+static void test_percent_decode(void **state) {
+    (void)state;
+    static const struct {
+        const char *in, *out; /* NULL: refused */
+    } rows[] = {{"", ""},         {"a+b", "a+b"}, {"%2B1%20x", "+1 x"}, {"%e4%B8", "\xe4\xb8"},
+                {"%25%32", "%2"}, {"%", NULL},    {"%2", NULL},         {"%zz", NULL},
+                {"a%00b", NULL},  {"%2 1", NULL}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char copy[64];
+        strcpy(copy, rows[i].in);
+        struct vx_str s = vx_str(copy);
+        assert_int_equal(vx_percent_decode(&s), rows[i].out != NULL);
+        if (rows[i].out)
+            assert_true(vx_str_eq(s, vx_str(rows[i].out)));
+    }
+}
+
+static void test_params(void **state) {
+    (void)state;
+    char copy[] = "a=1&b=%3D%26&&c&d==x&=y";
+    struct vx_param params[8];
+    size_t n;
+    assert_true(vx_http_params(vx_str(copy), params, 8, &n, &error));
+    static const char *const want[][2] = {{"a", "1"}, {"b", "=&"}, {"c", ""}, {"d", "=x"}};
+    size_t seen = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (params[i].name.len == 0)
+            continue; /* what has no name may be left out */
+        assert_true(seen < 4);
+        assert_true(vx_str_eq(params[i].name, vx_str(want[seen][0])));
+        assert_true(vx_str_eq(params[i].value, vx_str(want[seen][1])));
+        seen++;
+    }
+    assert_int_equal(seen, 4);
+    char many[] = "a&b&c&d&e&f&g&h&i", bad[] = "a=%x";
+    assert_false(vx_http_params(vx_str(many), params, 8, &n, &error));
+    assert_true(error.status >= 400 && error.msg);
+    assert_false(vx_http_params(vx_str(bad), params, 8, &n, &error));
+    assert_int_equal(error.status, 400);
+    assert_true(vx_http_params(VX_NONE, params, 8, &n, &error));
+    assert_int_equal(n, 0);
+}
+
+/* --- chunks --- */
+
+static enum vx_http_result scan(const char *raw, size_t step, size_t limit, const char *want) {
+    char copy[512];
+    struct vx_chunks chunks = {0};
+    enum vx_http_result got = VX_HTTP_MORE;
+    size_t len = strlen(raw);
+    strcpy(copy, raw);
+    for (size_t n = step; got == VX_HTTP_MORE; n += step) {
+        got = vx_chunks_scan(&chunks, copy, n < len ? n : len, limit, &error);
+        if (n >= len)
+            break;
+    }
+    if (got == VX_HTTP_DONE && want) {
+        assert_int_equal(chunks.size, strlen(want));
+        assert_int_equal(vx_chunks_join(copy, chunks.scanned), strlen(want));
+        assert_memory_equal(copy, want, strlen(want));
+    }
+    return got;
+}
+
+static void test_chunks(void **state) {
+    (void)state;
+    for (size_t step = 1; step < 40; step++) {
+        assert_int_equal(scan("0\r\n\r\n", step, 100, ""), VX_HTTP_DONE);
+        assert_int_equal(scan("3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nT: v\r\n\r\n", step, 100,
+                              "abc0123456789"),
+                         VX_HTTP_DONE);
+        assert_int_equal(scan("3\r\nabc\r\n0\r\n", step, 100, NULL), VX_HTTP_MORE);
+        assert_int_equal(scan("3\r\nabcd\r\n0\r\n\r\n", step, 100, NULL), VX_HTTP_BAD);
+        assert_int_equal(scan("x\r\n\r\n", step, 100, NULL), VX_HTTP_BAD);
+        assert_int_equal(scan("-1\r\n\r\n", step, 100, NULL), VX_HTTP_BAD);
+        assert_int_equal(scan("\r\n\r\n", step, 100, NULL), VX_HTTP_BAD);
+        assert_int_equal(scan("ffffffffffffffffffff\r\n", step, 100, NULL), VX_HTTP_BAD);
+        assert_int_equal(scan("5\r\nabcde\r\n0\r\n\r\n", step, 4, NULL), VX_HTTP_BAD);
+        assert_int_equal(error.status, 413);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_plain_request),
+        cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_persistence),
+        cmocka_unit_test(test_lenient_in_what_is_harmless),
+        cmocka_unit_test(test_smuggling),
+        cmocka_unit_test(test_request_lines),
+        cmocka_unit_test(test_bytes_that_trickle_in),
+        cmocka_unit_test(test_percent_decode),
+        cmocka_unit_test(test_params),
+        cmocka_unit_test(test_chunks),
+    };
+    return cmocka_run_group_tests_name("http_parse", tests, NULL, NULL);
+}

@@ -1,0 +1,196 @@
+/* From the headers of an INVITE to what the registry is told, and the SIP host's small parsers. */
+#include "support.h"
+
+#include "host/sip/leg_event.h"
+#include "host/sip/routes.h"
+#include "host/sip/sdp.h"
+#include "host/sip/uri.h"
+
+#include <arpa/inet.h>
+
+static struct vx_leg_event leg;
+
+static bool invite(const char *to_uri, const char *from, const char *more) {
+    char text[2048];
+    int len = snprintf(text, sizeof text,
+                       "INVITE %s SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5090;branch=z9hG4bK1\r\n"
+                       "From: %s;tag=1\r\nTo: <sip:to-header@h>\r\nCall-ID: 1-2@192.0.2.1\r\n"
+                       "CSeq: 1 INVITE\r\n%sContent-Length: 0\r\n\r\n",
+                       to_uri, from, more);
+    struct sockaddr_in source = {.sin_family = AF_INET, .sin_port = htons(5090)};
+    inet_pton(AF_INET, "192.0.2.1", &source.sin_addr);
+    vx_leg_event_clear(&leg);
+    return vx_leg_event_from_bytes(&leg, text, (size_t)len, (struct sockaddr *)&source);
+}
+
+static void is(struct vx_str got, const char *want) {
+    if (!vx_str_eq(got, vx_str(want)))
+        fail_msg("\"%.*s\", should be \"%s\"", (int)got.len, got.at, want);
+}
+
+static void test_a_plain_invite(void **state) {
+    (void)state;
+    assert_true(
+        invite("sip:1001@alpha.example:5060", "\"Alice\" <sip:15083728299@beta.example>", ""));
+    const struct vx_event *e = &leg.event;
+    assert_int_equal(e->type, VX_EVENT_CREATE);
+    assert_int_equal(e->direction, VX_INBOUND);
+    is(e->from, "15083728299");
+    is(e->to, "1001");
+    is(e->caller_name, "Alice");
+    is(e->call_id, "1-2@192.0.2.1");
+    is(e->originating_sip_ip, "192.0.2.1:5090");
+    is(e->evidence.domain, "alpha.example");
+    struct vx_addr want;
+    assert_true(vx_addr_parse(&want, VX_STR("192.0.2.1")));
+    assert_memory_equal(e->evidence.source.b, want.b, 16);
+    assert_null(e->evidence.header.at);
+    assert_null(e->evidence.variable.at);
+    vx_leg_event_clear(&leg);
+}
+
+static void test_names(void **state) {
+    (void)state;
+    assert_true(invite("sip:1@h", "\"Zo\xc3\xab \\\"Z\\\" O'Neil\" <sip:a@b>", ""));
+    is(leg.event.caller_name, "Zo\xc3\xab \"Z\" O'Neil");
+    assert_true(invite("sip:1@h", "<sip:a@b>", ""));
+    is(leg.event.caller_name, "");
+    assert_true(invite("sip:1@h", "Bob Token <sip:a@b>", ""));
+    is(leg.event.caller_name, "Bob Token");
+    assert_true(invite("sip:%2B1%20555@h;user=phone", "<sip:a%40b@c>", ""));
+    is(leg.event.to, "+1 555");
+    is(leg.event.from, "a@b");
+    vx_leg_event_clear(&leg);
+}
+
+static void test_headers_that_choose(void **state) {
+    (void)state;
+    assert_true(invite("sip:1@h", "<sip:a@b>",
+                       "X-Account-Sid: " ALPHA_SID "\r\nX-Application-Sid: " APP_SID "\r\n"));
+    is(leg.event.evidence.header, ALPHA_SID);
+    is(leg.event.application_sid_header, APP_SID);
+    assert_null(leg.event.application_sid.at); /* the variable is not a stranger's to set */
+    vx_leg_event_clear(&leg);
+}
+
+static void test_what_is_no_request(void **state) {
+    (void)state;
+    static const char *const bad[] = {"", "\r\n\r\n", "garbage", "SIP/2.0 200 OK\r\n\r\n"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_false(vx_leg_event_from_bytes(&leg, bad[i], strlen(bad[i]), NULL));
+        vx_leg_event_clear(&leg);
+    }
+}
+
+static void test_outbound(void **state) {
+    (void)state;
+    assert_true(vx_leg_event_outbound(&leg, "id@h", "%2B1", "222", "\"A \\\"B\\\"\""));
+    assert_int_equal(leg.event.direction, VX_OUTBOUND);
+    is(leg.event.from, "+1");
+    is(leg.event.to, "222");
+    is(leg.event.caller_name, "A \"B\"");
+    is(leg.event.call_id, "id@h");
+    vx_leg_event_clear(&leg);
+    assert_true(vx_leg_event_outbound(&leg, NULL, NULL, NULL, NULL));
+    vx_leg_event_clear(&leg);
+}
+
+/* --- routes --- */
+
+static void test_routes(void **state) {
+    (void)state;
+    struct vx_routes routes = {NULL, NULL};
+    char error[256];
+    static const char *const rows[][9] = {
+        {"to", "^1\\d+$", "action", "answer", NULL},
+        {"to", "^2(\\d+)$", "action", "bridge", "target", "sip:$1@127.0.0.1:5090", NULL},
+        {"to", "^3(.*)$", "action", "bridge", "target", "sip:$1@127.0.0.1", NULL},
+        {"to", "^486$", "action", "reject", "status", "486", NULL},
+        {"to", "^1", "action", "ring", NULL}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_true(vx_routes_add(&routes, rows[i], error, sizeof error));
+    struct vx_route_match match;
+    const struct vx_route *r = vx_routes_find(&routes, VX_STR("1000"), &match);
+    assert_int_equal(r->action, VX_ROUTE_ANSWER);
+    r = vx_routes_find(&routes, VX_STR("1x"), &match);
+    assert_int_equal(r->action, VX_ROUTE_RING);
+    r = vx_routes_find(&routes, VX_STR("486"), &match);
+    assert_int_equal(r->status, 486);
+    assert_null(vx_routes_find(&routes, VX_STR("999"), &match));
+    assert_null(vx_routes_find(&routes, VX_NONE, &match));
+    static const char *const users[][2] = {{"2777", "sip:777@127.0.0.1:5090"},
+                                           {"3a@evil;x?y>", "sip:a%40evil%3Bx%3Fy%3E@127.0.0.1"}};
+    for (size_t i = 0; i < 2; i++) {
+        struct vx_buf out = {0};
+        r = vx_routes_find(&routes, vx_str(users[i][0]), &match);
+        assert_non_null(r);
+        vx_route_target(r, &match, &out);
+        struct vx_str got = {out.at, out.len};
+        assert_true(vx_str_ieq(got, vx_str(users[i][1])));
+        vx_buf_free(&out);
+    }
+    char big[300];
+    memset(big, '1', sizeof big);
+    assert_null(vx_routes_find(&routes, (struct vx_str){big, sizeof big}, &match));
+    vx_routes_clear(&routes);
+}
+
+static void test_bad_routes(void **state) {
+    (void)state;
+    static const char *const bad[][7] = {
+        {"to", "^1$", NULL},
+        {"action", "answer", NULL},
+        {"to", "(", "action", "answer", NULL},
+        {"to", "1", "action", "dance", NULL},
+        {"to", "1", "action", "bridge", NULL},
+        {"to", "1", "action", "bridge", "target", "nonsense", NULL},
+        {"to", "1", "action", "reject", "status", "200", NULL},
+        {"to", "1", "action", "reject", "status", "700", NULL},
+        {"to", "1", "action", "answer", "colour", "blue", NULL}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct vx_routes routes = {NULL, NULL};
+        char error[256] = "";
+        if (vx_routes_add(&routes, bad[i], error, sizeof error))
+            fail_msg("route %zu was taken", i);
+        assert_true(strlen(error) > 0);
+        vx_routes_clear(&routes);
+    }
+}
+
+/* --- session descriptions --- */
+
+static void test_sdp_answer(void **state) {
+    (void)state;
+    const struct vx_sdp_origin origin = {7, 1, "127.0.0.1"};
+    struct vx_buf out = {0};
+    assert_true(vx_sdp_answer(
+        &out, &origin,
+        VX_STR("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+               "m=video 5000 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n"
+               "m=audio 6000 RTP/AVP 18 8 0\r\na=sendrecv\r\n")));
+    vx_buf_add(&out, "", 1);
+    const char *video = strstr(out.at, "\r\nm=video 0 "), *audio = strstr(out.at, "\r\nm=audio ");
+    assert_non_null(video);
+    assert_non_null(audio);
+    assert_true(video < audio); /* RFC 3264: in the offer's order */
+    assert_non_null(strstr(audio, "a=inactive"));
+    vx_buf_free(&out);
+    assert_false(vx_sdp_answer(&out, &origin, VX_STR("")));
+    assert_false(vx_sdp_answer(&out, &origin, VX_STR("nonsense")));
+    assert_int_equal(out.len, 0);
+    vx_buf_free(&out);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_plain_invite),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_headers_that_choose),
+        cmocka_unit_test(test_what_is_no_request),
+        cmocka_unit_test(test_outbound),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_bad_routes),
+        cmocka_unit_test(test_sdp_answer),
+    };
+    return cmocka_run_group_tests_name("sip_text", tests, NULL, NULL);
+}
