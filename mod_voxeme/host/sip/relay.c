@@ -108,7 +108,9 @@ void vx_relay_request(struct vx_leg *leg, msg_t *request, const sip_t *sip) {
 }
 
 /* The session timer made nua send an INVITE of its own, without a body where we were called: the
- * 2xx then offers, and is answered with what this leg last agreed to. */
+ * 2xx then offers, and is answered with what this leg last agreed to. Where the peer allows UPDATE,
+ * nua refreshes by that and this is not needed; where nua had sent an INVITE before, it repeats
+ * that one's offer. */
 static void end_refresh(struct vx_leg *leg, const sip_t *sip) {
     bool wanted = !leg->offered && sip && vx_sip_has_body(sip);
 

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 
 #define STOP_DEADLINE_MS   900
-#define PARTIAL_MESSAGE_MS 32000 /* 64*T1: nobody retransmits for longer */
+#define UDP_BUFFER_BYTES   (1024 * 1024) /* a burst of calls; the kernel may allow less */
+#define PARTIAL_MESSAGE_MS 32000         /* 64*T1: nobody retransmits for longer */
 
 static void finish_stop(struct vx_sip *sip) {
     void (*done)(void *) = sip->done;
