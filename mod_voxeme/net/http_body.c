@@ -121,7 +121,7 @@ enum vx_http_result vx_chunks_scan(struct vx_chunks *c, const char *at, size_t l
             size_t there = len - c->scanned;
             size_t n = c->left < there ? (size_t)c->left : there;
 
-            if (c->left > limit - c->size)
+            if (c->size > limit || c->left > limit - c->size) /* a reload may lower it */
                 return refuse(error, 413);
             c->scanned += n;
             c->size += n;

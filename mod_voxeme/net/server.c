@@ -6,6 +6,7 @@
 #include "core/log.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -283,11 +284,15 @@ static bool prepare(struct vx_server *server, char *error, size_t size) {
 }
 
 static bool run_thread(struct vx_server *server, char *error, size_t size) {
+    sigset_t all, before;
     int e;
 
     vx_net_schedule(server);
+    sigfillset(&all);
     pthread_mutex_lock(&server->lock);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the host's threads */
     e = pthread_create(&server->thread, NULL, serve, server);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!e) {
         vx_registry_set_wake(server->registry, wake, server);
         vx_api_add_metrics(server->api, vx_net_metrics_render, &server->metrics);
