@@ -254,6 +254,14 @@ static bool learn_port(struct vx_sip *sip) {
     return sip->port != 0;
 }
 
+/* Given to nua_create() these would be passed over. */
+static void limit_connections(const struct vx_sip *sip) {
+    int64_t idle = vx_switch_int(sip->switch_config, VX_SW_TCP_IDLE_SECONDS);
+
+    nua_set_params(sip->nua, TPTAG_IDLE((unsigned)idle * 1000), TPTAG_TIMEOUT(PARTIAL_MESSAGE_MS),
+                   TPTAG_PONG2PING(1), TAG_END());
+}
+
 static bool start(struct vx_sip *sip, char *error, size_t size) {
     const char *listen = vx_switch_text(sip->switch_config, VX_SW_SIP_LISTEN);
     char url[320];
@@ -273,6 +281,7 @@ static bool start(struct vx_sip *sip, char *error, size_t size) {
         snprintf(error, size, "sip-listen: cannot listen on %s (UDP and TCP)", listen);
         return false;
     }
+    limit_connections(sip);
     if (!learn_port(sip)) {
         snprintf(error, size, "sip-listen: no address to be had for %s", listen);
         return false;

@@ -13,8 +13,9 @@ const struct vx_setting vx_switch_settings[VX_SW_COUNT] = {
                                  "bytes",
                                  "Largest SIP message taken; larger ones get 413 or are "
                                  "dropped."},
-    [VX_SW_TCP_IDLE_SECONDS] = {"sip-tcp-idle-seconds", VX_INT, 10, 86400, "600", false, "s",
-                                "How long a SIP connection over TCP may be silent."},
+    [VX_SW_TCP_IDLE_SECONDS] =
+        {"sip-tcp-idle-seconds", VX_INT, 10, 86400, "600", false, "s",
+         "How long a SIP connection over TCP may be silent after what it last carried."},
     [VX_SW_RING_TIMEOUT_SECONDS] =
         {"ring-timeout-seconds", VX_INT, 1, 3600, "60", true, "s",
          "How long an unanswered call rings where its route says nothing else; then 480."},
