@@ -20,6 +20,7 @@ bool vx_config_load(struct vx_loaded *out, const char *file, char *error, size_t
 bool vx_config_parse(struct vx_loaded *out, const char *file, const char *bytes, size_t len,
                      char *error, size_t size);
 
+/* Drops both references. Accepts one that is all zero. */
 void vx_loaded_clear(struct vx_loaded *loaded);
 
 #endif

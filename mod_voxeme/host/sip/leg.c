@@ -46,7 +46,9 @@ void vx_leg_tell(struct vx_leg *leg, enum vx_event_type step, unsigned status, c
     }
     leg->reached = step;
     leg->status = (uint16_t)status;
-    vx_registry_apply(leg->sip->registry, &e);
+    enum vx_applied applied = vx_registry_apply(leg->sip->registry, &e);
+    if (step == VX_EVENT_CREATE)
+        leg->known = applied == VX_APPLIED || applied == VX_UNCHANGED;
 }
 
 static void timer_fired(su_root_magic_t *magic, su_timer_t *timer, su_timer_arg_t *arg) {
@@ -124,6 +126,9 @@ void vx_leg_over(struct vx_leg *leg, unsigned status, const char *reason, const 
     if (leg->answered)
         status = 200, reason = NULL;
     e.type = VX_EVENT_HANGUP;
+    /* What tells the account is weighed, and counted, once. */
+    if (leg->known)
+        e.evidence = (struct vx_account_evidence){0};
     e.sip_status = (uint16_t)status;
     e.sip_reason = vx_str(reason ? reason : vx_sip_reason(status));
     e.cause = vx_str(cause);

@@ -46,6 +46,7 @@ struct vx_leg {
     struct vx_leg_event facts;
     enum vx_event_type reached; /* the last step told of: CREATE to ANSWER */
     uint16_t status;            /* and its SIP status */
+    bool known;                 /* the registry has taken its CREATE */
     bool answered;              /* a 2xx was sent or received */
     bool over;                  /* the registry has been told that it ended */
     bool unacked;               /* outbound INVITE: a 2xx came, its ACK has not been sent */
@@ -97,6 +98,7 @@ void vx_leg_free(struct vx_leg *leg);
 /* Text of `phrase` that lives as long as the leg's dialog: nua keeps pointers to phrases. */
 const char *vx_leg_phrase(const struct vx_leg *leg, unsigned status, const char *phrase);
 
+/* Whether the body is said to be application/sdp. */
 bool vx_sip_is_sdp(const sip_t *sip);
 static inline bool vx_sip_has_body(const sip_t *sip) {
     return sip->sip_payload && sip->sip_payload->pl_len > 0;

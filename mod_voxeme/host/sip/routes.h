@@ -44,6 +44,7 @@ bool vx_routes_add(struct vx_routes *routes, const char *const *attributes, char
 bool vx_routes_set(struct vx_routes *routes, const char *const *attributes, char *error,
                    size_t size);
 
+/* Frees the routes; leaves an empty list. */
 void vx_routes_clear(struct vx_routes *routes);
 
 /* What the called user matched: borrowed groups of `user`. */

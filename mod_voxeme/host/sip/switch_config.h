@@ -34,9 +34,12 @@ void vx_switch_config_release(struct vx_switch_config **config);
 /* What fills `config`, for vx_config_reader_new(). Borrows `config`. */
 struct vx_config_section vx_switch_config_section(struct vx_switch_config *config);
 
+/* A setting's value; borrowed, like the rest, for as long as the caller holds its reference. */
 int64_t vx_switch_int(const struct vx_switch_config *config, enum vx_switch_setting_id id);
 const char *vx_switch_text(const struct vx_switch_config *config, enum vx_switch_setting_id id);
+/* All values, for comparing two readings of the file. */
 const struct vx_values *vx_switch_values(const struct vx_switch_config *config);
+/* The routes, in the order of the file. */
 const struct vx_routes *vx_switch_routes(const struct vx_switch_config *config);
 
 #endif
