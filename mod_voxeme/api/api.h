@@ -84,7 +84,7 @@ void vx_api_invoke(struct vx_api *api, const struct vx_request *request,
 void vx_response_clear(struct vx_response *response);
 
 /* A JSON error of the same form for what the transport itself refuses (400, 408, 413, 431, 500,
- * 503). */
+ * 503). *response is zeroed or was filled by vx_api_invoke(): the body it may have is released. */
 void vx_api_error(struct vx_response *response, unsigned status, const char *msg);
 
 /* Drops what has not been asked for lately; call it every few seconds. */

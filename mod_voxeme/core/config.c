@@ -59,6 +59,8 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
     [VX_SET_LOG_LEVEL] = {"log-level", VX_LEVEL, 0, 0, "notice", true, "",
                           "Least severe lines that are logged: error, warning, notice, info, "
                           "debug."},
+    [VX_SET_TRACK_LOOPBACK] = {"track-loopback", VX_BOOL, 0, 0, "false", true, "",
+                               "FreeSWITCH only: whether legs of mod_loopback count as calls."},
 };
 
 struct vx_config *vx_config_ref(struct vx_config *config) {

@@ -55,6 +55,7 @@ enum vx_setting_id {
     VX_SET_WRITE_TIMEOUT_SECONDS,
     VX_SET_METRICS_ALLOW,
     VX_SET_LOG_LEVEL,
+    VX_SET_TRACK_LOOPBACK,
     VX_SET_COUNT
 };
 extern const struct vx_setting vx_settings[VX_SET_COUNT];

@@ -54,6 +54,9 @@ struct vx_event {
     struct vx_str sip_reason; /* reason phrase of sip_status */
     struct vx_str cause;      /* the host's own word for why it ended, e.g. NORMAL_CLEARING */
     int64_t attempted_us, answered_us, ended_us; /* wall clock, microseconds */
+    /* The host's own order of its events; 0 when it has none. Among events that arrive out of order
+     * the earliest decides what was seen first. */
+    uint64_t sequence;
     uint16_t sip_status; /* response of this leg, as far as the host knows one */
     struct vx_account_evidence evidence;
 };

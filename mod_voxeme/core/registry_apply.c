@@ -101,31 +101,35 @@ static void add_call(struct vx_registry *r, struct call *c, struct vx_snapshot *
     vx_call_count(c, r, 1);
 }
 
+static void learn(struct call *c, const struct knowledge *k, enum vx_account_rank rank) {
+    c->first_sequence = k->first_sequence;
+    c->guessed = k->guessed;
+    c->rank = (uint8_t)rank;
+}
+
 static enum vx_applied change(struct vx_registry *r, struct call *c, const struct vx_event *e,
                               struct after *after) {
     bool is_new = !c->snapshot;
-    uint8_t guessed = c->guessed;
+    struct knowledge k = {c->first_sequence, c->guessed};
     struct vx_call_fields before, f;
     struct vx_snapshot *fresh;
     struct owner owner;
 
     known_fields(r, c, &before);
     f = before;
-    vx_call_merge(&f, &guessed, e, vx_wall_us(r->clock), r->max_text, &r->stats.truncated);
+    vx_call_merge(&f, &k, e, vx_wall_us(r->clock), r->max_text, &r->stats.truncated);
     find_application(r, e, &f);
     owner = find_owner(r, c, e, &f.parent_call_sid);
     f.account_sid = owner.account ? *vx_scope_sid(owner.account) : (struct vx_uuid){{0}};
     if (!is_new && vx_call_fields_eq(&before, &f)) {
-        c->guessed = guessed;
-        c->rank = (uint8_t)owner.rank;
+        learn(c, &k, owner.rank);
         r->stats.unchanged++;
         return VX_UNCHANGED;
     }
     fresh = vx_snapshot_new(&f);
     if (!fresh)
         return VX_NO_MEMORY;
-    c->guessed = guessed;
-    c->rank = (uint8_t)owner.rank;
+    learn(c, &k, owner.rank);
     after->wake = vx_call_followed(c, r); /* by readers of the account it may be leaving */
     if (is_new)
         add_call(r, c, fresh, owner.account, f.ended_us);
@@ -201,6 +205,7 @@ static enum vx_applied absorb(struct vx_registry *r, struct call *older, struct 
     said.originating_sip_trunk_name = f.text[VX_TEXT_TRUNK];
     said.attempted_us = f.attempted_us;
     said.answered_us = f.answered_us;
+    said.sequence = older->first_sequence;
     result = change(r, newer, &said, after);
     if (result == VX_NO_MEMORY)
         return result;

@@ -43,19 +43,37 @@ static void guess_time(int64_t *known, uint8_t *guessed, enum guess guess, int64
     }
 }
 
-static void fill(struct vx_call_fields *f, uint8_t *guessed, const struct vx_event *e, size_t max,
-                 uint64_t *truncated) {
-    fill_text(&f->text[VX_TEXT_FROM], e->from, max, truncated);
-    fill_text(&f->text[VX_TEXT_TO], e->to, max, truncated);
-    fill_text(&f->text[VX_TEXT_CALLER_NAME], e->caller_name, max, truncated);
+/* Hosts rewrite the parties during a call. What counts is what the earliest event said, also when a
+ * later one arrived before it. */
+static void fill_parties(struct vx_call_fields *f, struct knowledge *k, const struct vx_event *e,
+                         size_t max, uint64_t *truncated) {
+    struct vx_str *known[] = {&f->text[VX_TEXT_FROM], &f->text[VX_TEXT_TO],
+                              &f->text[VX_TEXT_CALLER_NAME]};
+    const struct vx_str said[] = {e->from, e->to, e->caller_name};
+    bool earlier = e->sequence && e->sequence < k->first_sequence;
+    bool told = false;
+
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        if (earlier && said[i].at)
+            *known[i] = VX_NONE;
+        fill_text(known[i], said[i], max, truncated);
+        told = told || said[i].at;
+    }
+    if (told && (earlier || !k->first_sequence))
+        k->first_sequence = e->sequence;
+}
+
+static void fill(struct vx_call_fields *f, struct knowledge *k, const struct vx_event *e,
+                 size_t max, uint64_t *truncated) {
+    fill_parties(f, k, e, max, truncated);
     fill_text(&f->text[VX_TEXT_CALL_ID], e->call_id, max, truncated);
     fill_text(&f->text[VX_TEXT_SIP_IP], e->originating_sip_ip, max, truncated);
     fill_text(&f->text[VX_TEXT_TRUNK], e->originating_sip_trunk_name, max, truncated);
     if (f->direction == VX_DIRECTION_UNKNOWN)
         f->direction = e->direction;
     fill_sid(&f->parent_call_sid, &e->parent_call_sid);
-    fill_time(&f->attempted_us, guessed, GUESSED_ATTEMPTED, e->attempted_us);
-    fill_time(&f->answered_us, guessed, GUESSED_ANSWERED, e->answered_us);
+    fill_time(&f->attempted_us, &k->guessed, GUESSED_ATTEMPTED, e->attempted_us);
+    fill_time(&f->answered_us, &k->guessed, GUESSED_ANSWERED, e->answered_us);
 }
 
 static enum vx_call_status status_said(const struct vx_event *e) {
@@ -156,18 +174,18 @@ static void end(struct vx_call_fields *f, uint8_t *guessed, const struct vx_even
         end_unanswered(f, guessed, e, max, truncated);
 }
 
-void vx_call_merge(struct vx_call_fields *f, uint8_t *guessed, const struct vx_event *e,
+void vx_call_merge(struct vx_call_fields *f, struct knowledge *k, const struct vx_event *e,
                    int64_t now, size_t max, uint64_t *truncated) {
     bool ended = vx_call_status_ended(f->status);
 
-    fill(f, guessed, e, max, truncated);
+    fill(f, k, e, max, truncated);
     if (!ended)
         advance(f, e, max, truncated);
     if (e->type == VX_EVENT_ANSWER)
-        guess_time(&f->answered_us, guessed, GUESSED_ANSWERED, ended ? f->ended_us : now);
-    if (e->type == VX_EVENT_HANGUP || (ended && !(*guessed & GUESSED_END)))
-        end(f, guessed, e, now, max, truncated);
-    guess_time(&f->attempted_us, guessed, GUESSED_ATTEMPTED, now);
+        guess_time(&f->answered_us, &k->guessed, GUESSED_ANSWERED, ended ? f->ended_us : now);
+    if (e->type == VX_EVENT_HANGUP || (ended && !(k->guessed & GUESSED_END)))
+        end(f, &k->guessed, e, now, max, truncated);
+    guess_time(&f->attempted_us, &k->guessed, GUESSED_ATTEMPTED, now);
 }
 
 void vx_call_merge_lost(struct vx_call_fields *f, uint8_t *guessed, int64_t now) {

@@ -51,7 +51,8 @@ struct call {
     uint64_t created_in_account,
         created_in_all; /* revision of the scope when the call came into it */
     uint64_t order;
-    int64_t due_us; /* monotonic: when an ENDED call goes, when a GONE one is forgotten */
+    uint64_t first_sequence; /* of the earliest event that told of the parties; 0: not told */
+    int64_t due_us;          /* monotonic: when an ENDED call goes, when a GONE one is forgotten */
     struct vx_uuid sid;
     struct vx_scope *account;     /* NULL: unassigned */
     struct vx_snapshot *snapshot; /* NULL when GONE */
@@ -153,8 +154,14 @@ struct vx_snapshot *vx_call_replace(struct vx_registry *r, struct call *c,
 /* Out of the table and of sight: GONE. Returns its snapshot, which the caller then owns. */
 struct vx_snapshot *vx_call_remove(struct vx_registry *r, struct call *c);
 
+/* What is known of a call besides its fields. */
+struct knowledge {
+    uint64_t first_sequence;
+    uint8_t guessed;
+};
+
 /* registry_merge.c: what an event adds to what is known of a call. */
-void vx_call_merge(struct vx_call_fields *f, uint8_t *guessed, const struct vx_event *e,
+void vx_call_merge(struct vx_call_fields *f, struct knowledge *k, const struct vx_event *e,
                    int64_t now_wall_us, size_t max_text, uint64_t *truncated);
 /* The host no longer has the call. */
 void vx_call_merge_lost(struct vx_call_fields *f, uint8_t *guessed, int64_t now_wall_us);

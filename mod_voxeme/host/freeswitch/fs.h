@@ -1,0 +1,71 @@
+/*
+ * The module inside FreeSWITCH: what its files share.
+ *
+ * Threads: FreeSWITCH's event threads run fs_hooks.c's callback; its command threads run the
+ * console; one thread of ours audits. `lock` guards `config` and makes reloads and audits follow
+ * each other; the event threads never take it.
+ */
+#ifndef VX_FS_H
+#define VX_FS_H
+
+#include "api/api.h"
+#include "core/registry.h"
+#include "net/server.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <switch.h>
+
+#define VX_FS_MAX_HOOKS 16
+
+struct vx_fs {
+    struct vx_registry *registry;
+    struct vx_api *api;
+    struct vx_server *server;
+    char url[320]; /* what is listened on */
+
+    switch_event_node_t *hooks[VX_FS_MAX_HOOKS];
+    atomic_bool track_loopback;
+
+    pthread_mutex_t lock;
+    struct vx_config *config;
+
+    pthread_t auditor;
+    pthread_mutex_t auditor_lock;
+    pthread_cond_t auditor_wake;
+    bool auditing, stopping; /* stopping: guarded by auditor_lock */
+};
+
+/* service.c: everything up, or nothing and one line in error[]. */
+bool vx_fs_start(struct vx_fs *fs, char *error, size_t size);
+/* Unhook, stop flag, wake, join, free. Accepts what a failed start leaves. */
+void vx_fs_stop(struct vx_fs *fs);
+/* Reads the configuration anew; on failure nothing changes. */
+bool vx_fs_reload(struct vx_fs *fs, char *error, size_t size);
+
+/* fs_config.c: a reference for the caller, or NULL and one line in error[]. */
+struct vx_config *vx_fs_config_load(char *error, size_t size);
+
+/* fs_log.c */
+void vx_fs_log_install(void);
+void vx_fs_log_remove(void);
+
+/* fs_hooks.c: not from inside an event's callback. */
+bool vx_fs_hook(struct vx_fs *fs);
+void vx_fs_unhook(struct vx_fs *fs);
+
+/* fs_channels.c */
+struct vx_fs_audit {
+    size_t channels, taken_in, lost;
+};
+/* Compares the registry with the channels that are up: takes in those it does not know, ends those
+ * that are no more. */
+struct vx_fs_audit vx_fs_audit(struct vx_fs *fs);
+bool vx_fs_auditor_start(struct vx_fs *fs);
+void vx_fs_auditor_stop(struct vx_fs *fs);
+
+/* fs_console.c: `fs` is used by the console from add to remove. */
+void vx_fs_console_add(struct vx_fs *fs, switch_loadable_module_interface_t *module);
+void vx_fs_console_remove(void);
+
+#endif

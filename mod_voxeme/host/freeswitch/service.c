@@ -1,0 +1,102 @@
+#include "host/freeswitch/fs.h"
+#include "host/freeswitch/fs_event.h"
+
+#include "core/log.h"
+
+#include <stdio.h>
+
+static void set_url(struct vx_fs *fs) {
+    const char *given = vx_config_text(fs->config, VX_SET_SERVICE_URL);
+    bool tls = *vx_config_text(fs->config, VX_SET_TLS_CERT) != '\0';
+    char host[256] = "";
+    unsigned port;
+
+    vx_host_port_parse(vx_config_text(fs->config, VX_SET_LISTEN), host, sizeof host, &port);
+    snprintf(fs->url, sizeof fs->url, strchr(host, ':') ? "%s://[%s]:%u" : "%s://%s:%u",
+             tls ? "https" : "http", host, vx_server_port(fs->server));
+    if (!vx_registry_set_service_url(fs->registry, *given ? given : fs->url))
+        vx_log(VX_LOG_WARNING, "service-url not set: out of memory");
+}
+
+/* What a reload may change besides the layers' own. */
+static void take_up(struct vx_fs *fs) {
+    atomic_store(&fs->track_loopback,
+                 vx_values_bool(vx_config_values(fs->config), VX_SET_TRACK_LOOPBACK));
+    vx_log_set_level((enum vx_log_level)vx_config_int(fs->config, VX_SET_LOG_LEVEL));
+}
+
+static bool start(struct vx_fs *fs, char *error, size_t size) {
+    fs->config = vx_fs_config_load(error, size);
+    if (!fs->config)
+        return false;
+    snprintf(error, size, "out of memory");
+    take_up(fs);
+    fs->registry = vx_registry_new(fs->config, &vx_clock_system);
+    fs->api = fs->registry ? vx_api_new(fs->registry, fs->config, &vx_clock_system) : NULL;
+    fs->server = fs->api ? vx_server_start(fs->api, fs->registry, fs->config, error, size) : NULL;
+    if (!fs->server)
+        return false;
+    set_url(fs);
+    vx_fs_event_init();
+    snprintf(error, size, "cannot bind to FreeSWITCH's events");
+    if (!vx_fs_hook(fs))
+        return false;
+    snprintf(error, size, "cannot start the audit's thread");
+    return vx_fs_auditor_start(fs);
+}
+
+bool vx_fs_start(struct vx_fs *fs, char *error, size_t size) {
+    memset(fs, 0, sizeof *fs);
+    pthread_mutex_init(&fs->lock, NULL);
+    vx_fs_log_install();
+    if (!start(fs, error, size)) {
+        vx_fs_stop(fs);
+        return false;
+    }
+    vx_log(VX_LOG_NOTICE, "serving the Voxeme Calls API on %s", fs->url);
+    return true;
+}
+
+void vx_fs_stop(struct vx_fs *fs) {
+    vx_fs_unhook(fs);
+    vx_fs_auditor_stop(fs);
+    if (fs->server)
+        vx_server_stop(&fs->server);
+    if (fs->api)
+        vx_api_release(&fs->api);
+    if (fs->registry)
+        vx_registry_release(&fs->registry);
+    if (fs->config)
+        vx_config_release(&fs->config);
+    vx_fs_log_remove();
+    pthread_mutex_destroy(&fs->lock);
+}
+
+static bool configure(struct vx_fs *fs, struct vx_config *config) {
+    if (vx_registry_configure(fs->registry, config) && vx_api_configure(fs->api, config)) {
+        vx_server_configure(fs->server, config);
+        return true;
+    }
+    vx_registry_configure(fs->registry, fs->config);
+    return false;
+}
+
+bool vx_fs_reload(struct vx_fs *fs, char *error, size_t size) {
+    struct vx_config *config = vx_fs_config_load(error, size), *old;
+
+    if (!config)
+        return false;
+    pthread_mutex_lock(&fs->lock);
+    if (!configure(fs, config)) {
+        pthread_mutex_unlock(&fs->lock);
+        vx_config_release(&config);
+        snprintf(error, size, "out of memory");
+        return false;
+    }
+    old = fs->config;
+    fs->config = config;
+    take_up(fs);
+    pthread_mutex_unlock(&fs->lock);
+    vx_config_release(&old);
+    return true;
+}
