@@ -203,7 +203,8 @@ test('clients that do not read: bounded memory, closed in time, nobody else wait
     }
   })(), 'clients that do not read to be closed', 30_000 * SLOW);
   assert.ok(requests > 10, `${requests} requests meanwhile`);
-  assert.ok(longest < 500 * SLOW, `one took ${longest} ms`);
+  // Had it to wait for one of those, it would take their two seconds.
+  assert.ok(longest < 1000 * SLOW, `one took ${longest} ms`);
   if (!process.env.VOXEME_TEST_SLOW) {
     const grown = await rssKiB(sw.pid) - before;
     assert.ok(grown < 32 * 1024, `grew by ${grown} KiB`);
