@@ -115,6 +115,28 @@ static void test_first_seen_wins(void **state) {
     vx_snapshot_release(&call);
 }
 
+/* With a host that numbers its events, "first" is what the earliest event said, not what came
+ * first. */
+static void test_first_seen_is_the_earliest_of_the_host(void **state) {
+    (void)state;
+    struct vx_event late = vx_test_event(VX_EVENT_ANSWER, 1);
+    late.sequence = 20;
+    late.from = VX_STR("0000");
+    late.caller_name = VX_STR("Outbound Call");
+    changes(&late);
+    struct vx_event early = vx_test_event(VX_EVENT_CREATE, 1);
+    early.sequence = 10;
+    early.caller_name = VX_STR("Alice");
+    changes(&early);
+    changes_nothing(&late);
+    changes_nothing(&early);
+    struct vx_snapshot *call = find(1);
+    assert_true(vx_str_eq(vx_snapshot_text(call, VX_TEXT_FROM), VX_STR("15083728299")));
+    assert_true(vx_str_eq(vx_snapshot_text(call, VX_TEXT_CALLER_NAME), VX_STR("Alice")));
+    assert_int_equal(vx_snapshot_status(call), VX_CALL_IN_PROGRESS);
+    vx_snapshot_release(&call);
+}
+
 /* What an event does not say stays open for a later one, even one that is behind the call. */
 static void test_late_events_fill_gaps(void **state) {
     (void)state;
@@ -381,6 +403,7 @@ int main(void) {
         TEST(test_a_plain_call),
         TEST(test_times_of_the_host_are_kept),
         TEST(test_first_seen_wins),
+        TEST(test_first_seen_is_the_earliest_of_the_host),
         TEST(test_late_events_fill_gaps),
         TEST(test_never_back),
         TEST(test_final_status_by_response),

@@ -65,6 +65,7 @@ static void test_names(void **state) {
         [VX_SET_WRITE_TIMEOUT_SECONDS] = "write-timeout-seconds",
         [VX_SET_METRICS_ALLOW] = "metrics-allow",
         [VX_SET_LOG_LEVEL] = "log-level",
+        [VX_SET_TRACK_LOOPBACK] = "track-loopback",
     };
     for (size_t i = 0; i < VX_SET_COUNT; i++) {
         assert_non_null(names[i]);
