@@ -71,7 +71,8 @@ struct route {
     enum access access;
     void (*handle)(struct exchange *x);
     const char *operation, *summary;
-    bool list; /* takes the query parameters of a list */
+    const char *schema; /* JSON schema of a 200 in JSON, or NULL */
+    bool list;          /* takes the query parameters of a list */
 };
 extern const struct route vx_routes[];
 extern const size_t vx_route_count;

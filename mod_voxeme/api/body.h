@@ -22,7 +22,9 @@ struct vx_body *vx_body_ref(struct vx_body *body);
 void vx_body_release(struct vx_body **body);
 
 char *vx_body_data(struct vx_body *body); /* VX_BODY_HEADROOM writable bytes lie before it */
+/* Bytes of data, and the room for them. */
 size_t vx_body_len(const struct vx_body *body);
+/* Never less than its length. */
 size_t vx_body_cap(const struct vx_body *body);
 /* While it is being built and nobody else holds it. len <= cap. */
 void vx_body_set_len(struct vx_body *body, size_t len);

@@ -1,11 +1,9 @@
 /*
  * The OpenAPI document, made from the tables that the server itself runs on: routes, query
- * parameters, the fields of a call. What no table knows stands in the two texts below.
+ * parameters, the fields of a call. What no table knows stands in the texts below.
  */
 #include "api/api_private.h"
 #include "core/alloc.h"
-
-#include <json-c/json.h>
 
 static const char info_text[] =
     "{\"title\":\"Voxeme Calls API\",\"version\":\"1.0.0\",\"license\":{\"name\":\"MIT\"},"
@@ -15,7 +13,7 @@ static const char info_text[] =
     "and the cursor of `since`.\"}";
 
 static const char schemas_text[] =
-    "{\"Error\":{\"type\":\"object\",\"required\":[\"msg\"],\"properties\":{\"msg\":{\"type\":"
+    "\"Error\":{\"type\":\"object\",\"required\":[\"msg\"],\"properties\":{\"msg\":{\"type\":"
     "\"string\"}}},"
     "\"CallCount\":{\"type\":\"object\",\"required\":[\"inbound\",\"outbound\"],\"properties\":{"
     "\"inbound\":{\"type\":\"integer\"},\"outbound\":{\"type\":\"integer\"}}},"
@@ -29,183 +27,154 @@ static const char schemas_text[] =
     "\"revision\":{\"type\":\"string\"},\"reset\":{\"type\":\"boolean\",\"description\":\"true: "
     "`calls` is the whole list, forget what you have.\"},\"calls\":{\"$ref\":"
     "\"#/components/schemas/CallList\"},\"removed\":{\"type\":\"array\",\"description\":\"call_sid "
-    "of calls that have left the list.\",\"items\":{\"type\":\"string\",\"format\":\"uuid\"}}}}}";
+    "of calls that have left the list.\",\"items\":{\"type\":\"string\",\"format\":\"uuid\"}}}}";
 
-/* json-c gives NULL when memory is short; every step notes that and the end gives up as a whole. */
-struct builder {
-    bool failed;
-};
+#define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
 
-static struct json_object *need(struct builder *b, struct json_object *o) {
-    b->failed = b->failed || !o;
-    return o;
+/* A comma between this item and the one before it in the same object or array. */
+static void separate(struct vx_buf *out, bool *first) {
+    if (!*first)
+        vx_buf_puts(out, ",");
+    *first = false;
 }
 
-static struct json_object *object(struct builder *b) {
-    return need(b, json_object_new_object());
+static void string(struct vx_buf *out, const char *s) {
+    vx_json_string(out, vx_str(s));
 }
 
-static struct json_object *text(struct builder *b, const char *s) {
-    return need(b, json_object_new_string(s));
+static void key(struct vx_buf *out, const char *name) {
+    string(out, name);
+    vx_buf_puts(out, ":");
 }
 
-static struct json_object *parsed(struct builder *b, const char *s) {
-    return need(b, json_tokener_parse(s));
+static void status_enum(struct vx_buf *out) {
+    bool first = true;
+
+    vx_buf_puts(out, ",\"enum\":[");
+    for (enum vx_call_status s = 0; s < VX_CALL_STATUS_COUNT; s++) {
+        separate(out, &first);
+        string(out, vx_call_status_name(s));
+    }
+    vx_buf_puts(out, "]");
 }
 
-/* Takes over `value`. */
-static void put(struct builder *b, struct json_object *to, const char *key,
-                struct json_object *value) {
-    if (to && value && json_object_object_add(to, key, value) == 0)
-        return;
-    b->failed = true;
-    json_object_put(value);
+static void property(struct vx_buf *out, const struct vx_field *f) {
+    key(out, f->key);
+    vx_buf_puts(out, "{\"type\":");
+    string(out, f->type);
+    if (f->format) {
+        vx_buf_puts(out, ",\"format\":");
+        string(out, f->format);
+    }
+    if (strcmp(f->key, "call_status") == 0)
+        status_enum(out);
+    if (strcmp(f->key, "direction") == 0)
+        vx_buf_puts(out, ",\"enum\":[\"inbound\",\"outbound\"]");
+    vx_buf_puts(out, ",\"description\":");
+    string(out, f->help);
+    vx_buf_puts(out, "}");
 }
 
-static void push(struct builder *b, struct json_object *to, struct json_object *value) {
-    if (to && value && json_object_array_add(to, value) == 0)
-        return;
-    b->failed = true;
-    json_object_put(value);
-}
+static void call_schema(struct vx_buf *out) {
+    bool first = true;
 
-static struct json_object *array(struct builder *b) {
-    return need(b, json_object_new_array());
-}
-
-static struct json_object *status_enum(struct builder *b) {
-    struct json_object *names = array(b);
-
-    for (enum vx_call_status s = 0; s < VX_CALL_STATUS_COUNT; s++)
-        push(b, names, text(b, vx_call_status_name(s)));
-    return names;
-}
-
-static struct json_object *call_schema(struct builder *b) {
-    struct json_object *schema = parsed(b, "{\"type\":\"object\"}");
-    struct json_object *properties = object(b), *required = array(b);
-
+    vx_buf_puts(out, "{\"type\":\"object\",\"required\":[");
     for (size_t i = 0; i < vx_call_field_count; i++) {
         const struct vx_field *f = &vx_call_field_table[i];
-        struct json_object *property = object(b);
 
-        put(b, property, "type", text(b, f->type));
-        if (f->format)
-            put(b, property, "format", text(b, f->format));
-        if (strcmp(f->key, "call_status") == 0)
-            put(b, property, "enum", status_enum(b));
-        if (strcmp(f->key, "direction") == 0)
-            put(b, property, "enum", parsed(b, "[\"inbound\",\"outbound\"]"));
-        put(b, property, "description", text(b, f->help));
-        put(b, properties, f->key, property);
         /* Calls of no account, which only admin tokens see, lack it. */
-        if (f->always && strcmp(f->key, "account_sid") != 0)
-            push(b, required, text(b, f->key));
+        if (!f->always || strcmp(f->key, "account_sid") == 0)
+            continue;
+        separate(out, &first);
+        string(out, f->key);
     }
-    put(b, schema, "required", required);
-    put(b, schema, "properties", properties);
-    return schema;
+    vx_buf_puts(out, "],\"properties\":{");
+    first = true;
+    for (size_t i = 0; i < vx_call_field_count; i++) {
+        separate(out, &first);
+        property(out, &vx_call_field_table[i]);
+    }
+    vx_buf_puts(out, "}}");
 }
 
-static struct json_object *components(struct builder *b) {
-    struct json_object *all = object(b), *schemas = parsed(b, schemas_text);
+struct parameter {
+    const char *in, *name, *schema, *help;
+};
 
-    put(b, schemas, "Call", call_schema(b));
-    put(b, all, "schemas", schemas);
-    put(b, all, "securitySchemes",
-        parsed(b, "{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"}}"));
-    return all;
+static void add_parameter(struct vx_buf *out, bool *first, const struct parameter *p) {
+    separate(out, first);
+    vx_buf_puts(out, "{\"name\":");
+    string(out, p->name);
+    vx_buf_puts(out, ",\"in\":");
+    string(out, p->in);
+    if (strcmp(p->in, "path") == 0)
+        vx_buf_puts(out, ",\"required\":true");
+    vx_buf_puts(out, ",\"schema\":");
+    vx_buf_puts(out, p->schema);
+    vx_buf_puts(out, ",\"description\":");
+    string(out, p->help);
+    vx_buf_puts(out, "}");
 }
 
-static void add_parameter(struct builder *b, struct json_object *list, const char *in,
-                          const char *name, const char *schema, const char *help) {
-    struct json_object *p = object(b);
-
-    put(b, p, "name", text(b, name));
-    put(b, p, "in", text(b, in));
-    if (strcmp(in, "path") == 0)
-        put(b, p, "required", need(b, json_object_new_boolean(1)));
-    put(b, p, "schema", parsed(b, schema));
-    put(b, p, "description", text(b, help));
-    push(b, list, p);
-}
-
-static struct json_object *parameters(struct builder *b, const struct route *r) {
-    static const char uuid[] = "{\"type\":\"string\",\"format\":\"uuid\"}";
-    struct json_object *list = array(b);
+static void parameters(struct vx_buf *out, const struct route *r) {
+    static const struct parameter path[] = {
+        {"path", "account_sid", "{\"type\":\"string\",\"format\":\"uuid\"}", "The account."},
+        {"path", "call_sid", "{\"type\":\"string\",\"format\":\"uuid\"}", "The call."}};
+    static const struct parameter if_none_match = {
+        "header", "If-None-Match", "{\"type\":\"string\"}",
+        "ETag of an earlier answer: 304 while nothing has changed."};
+    bool first = true;
 
     if (strstr(r->path, "{account_sid}"))
-        add_parameter(b, list, "path", "account_sid", uuid, "The account.");
+        add_parameter(out, &first, &path[0]);
     if (strstr(r->path, "{call_sid}"))
-        add_parameter(b, list, "path", "call_sid", uuid, "The call.");
-    for (size_t i = 0; r->list && i < vx_query_param_count; i++)
-        add_parameter(b, list, "query", vx_query_params[i].name, vx_query_params[i].schema,
-                      vx_query_params[i].help);
-    if (r->list)
-        add_parameter(b, list, "header", "If-None-Match", "{\"type\":\"string\"}",
-                      "ETag of an earlier answer: 304 while nothing has changed.");
-    return list;
-}
+        add_parameter(out, &first, &path[1]);
+    for (size_t i = 0; r->list && i < vx_query_param_count; i++) {
+        const struct query_param *q = &vx_query_params[i];
 
-static void add_response(struct builder *b, struct json_object *responses, const char *status,
-                         const char *description, const char *schema) {
-    struct json_object *response = object(b), *content = object(b), *media = object(b);
-
-    put(b, response, "description", text(b, description));
-    if (!schema) {
-        json_object_put(content);
-        json_object_put(media);
-    } else {
-        put(b, media, "schema", parsed(b, schema));
-        put(b, content, "application/json", media);
-        put(b, response, "content", content);
+        add_parameter(out, &first, &(struct parameter){"query", q->name, q->schema, q->help});
     }
-    put(b, responses, status, response);
-}
-
-static const char *answer_schema(const struct route *r) {
     if (r->list)
-        return "{\"oneOf\":[{\"$ref\":\"#/components/schemas/CallList\"},{\"$ref\":\"#/components/"
-               "schemas/CallPage\"},{\"$ref\":\"#/components/schemas/CallChanges\"}]}";
-    if (strcmp(r->operation, "getCall") == 0)
-        return "{\"$ref\":\"#/components/schemas/Call\"}";
-    if (strcmp(r->operation, "getCallCount") == 0)
-        return "{\"$ref\":\"#/components/schemas/CallCount\"}";
-    if (strcmp(r->operation, "getHealth") == 0)
-        return "{\"$ref\":\"#/components/schemas/Health\"}";
-    return r->access == ACCESS_METRICS ? NULL : "{\"type\":\"object\"}";
+        add_parameter(out, &first, &if_none_match);
 }
 
-static struct json_object *responses(struct builder *b, const struct route *r) {
-    static const char error[] = "{\"$ref\":\"#/components/schemas/Error\"}";
-    struct json_object *all = object(b);
+static void add_response(struct vx_buf *out, bool *first, const char *status,
+                         const char *description, const char *schema) {
+    separate(out, first);
+    key(out, status);
+    vx_buf_puts(out, "{\"description\":");
+    string(out, description);
+    if (schema) {
+        vx_buf_puts(out, ",\"content\":{\"application/json\":{\"schema\":");
+        vx_buf_puts(out, schema);
+        vx_buf_puts(out, "}}");
+    }
+    vx_buf_puts(out, "}");
+}
 
-    add_response(b, all, "200", "OK", answer_schema(r));
+static void responses(struct vx_buf *out, const struct route *r) {
+    static const char error[] = REF("Error");
+    bool first = true;
+
+    if (r->access == ACCESS_METRICS)
+        vx_buf_puts(out, "\"200\":{\"description\":\"OK\",\"content\":{\"text/plain\":{\"schema\":{"
+                         "\"type\":\"string\"}}}}");
+    else
+        add_response(out, &first, "200", "OK", r->schema);
+    first = false;
     if (r->list)
-        add_response(b, all, "304", "Nothing has changed since If-None-Match.", NULL);
-    if (r->access == ACCESS_PUBLIC)
-        return all;
-    if (r->list || r->access == ACCESS_ACCOUNT)
-        add_response(b, all, "400", "A malformed sid or a bad value of a parameter.", error);
-    add_response(b, all, "401", "No, an unknown or a revoked token.", error);
-    add_response(b, all, "403", "The token is good, but not for this.", error);
-    if (strstr(r->path, "{call_sid}"))
-        add_response(b, all, "404", "The account has no such call.", error);
-    if (r->access == ACCESS_ACCOUNT)
-        add_response(b, all, "429", "Too many requests; see Retry-After.", error);
-    add_response(b, all, "503", "Out of memory or over a limit; try again.", error);
-    return all;
-}
-
-static struct json_object *operation(struct builder *b, const struct route *r) {
-    struct json_object *o = object(b);
-
-    put(b, o, "operationId", text(b, r->operation));
-    put(b, o, "summary", text(b, r->summary));
-    put(b, o, "security", parsed(b, r->access == ACCESS_PUBLIC ? "[]" : "[{\"bearer\":[]}]"));
-    put(b, o, "parameters", parameters(b, r));
-    put(b, o, "responses", responses(b, r));
-    return o;
+        add_response(out, &first, "304", "Nothing has changed since If-None-Match.", NULL);
+    if (r->access != ACCESS_PUBLIC) {
+        if (r->access == ACCESS_ACCOUNT || r->list)
+            add_response(out, &first, "400", "A malformed sid or a bad value of a parameter.",
+                         error);
+        add_response(out, &first, "401", "No, an unknown or a revoked token.", error);
+        add_response(out, &first, "403", "The token is good, but not for this.", error);
+        if (strstr(r->path, "{call_sid}"))
+            add_response(out, &first, "404", "The account has no such call.", error);
+        add_response(out, &first, "429", "Too many requests; see Retry-After.", error);
+    }
+    add_response(out, &first, "503", "Out of memory or over a limit; try again.", error);
 }
 
 static const char *method_key(enum vx_method method) {
@@ -215,49 +184,59 @@ static const char *method_key(enum vx_method method) {
                                  : "get";
 }
 
-static struct json_object *paths(struct builder *b) {
-    struct json_object *all = object(b);
+static void operation(struct vx_buf *out, const struct route *r) {
+    key(out, method_key(r->method));
+    vx_buf_puts(out, "{\"operationId\":");
+    string(out, r->operation);
+    vx_buf_puts(out, ",\"summary\":");
+    string(out, r->summary);
+    vx_buf_puts(out, r->access == ACCESS_PUBLIC ? ",\"security\":[]"
+                                                : ",\"security\":[{\"bearer\":[]}]");
+    vx_buf_puts(out, ",\"parameters\":[");
+    parameters(out, r);
+    vx_buf_puts(out, "],\"responses\":{");
+    responses(out, r);
+    vx_buf_puts(out, "}}");
+}
+
+/* Operations of one path stand together in the table of routes. */
+static void paths(struct vx_buf *out) {
+    const char *path = NULL;
 
     for (size_t i = 0; i < vx_route_count; i++) {
         const struct route *r = &vx_routes[i];
-        struct json_object *path = NULL;
+        bool same = path && strcmp(path, r->path) == 0;
 
-        if (!all)
-            break;
-        if (!json_object_object_get_ex(all, r->path, &path)) {
-            path = object(b);
-            put(b, all, r->path, path);
+        if (same) {
+            vx_buf_puts(out, ",");
+        } else {
+            vx_buf_puts(out, path ? "}," : "");
+            key(out, r->path);
+            vx_buf_puts(out, "{");
         }
-        if (b->failed) /* path may be gone */
-            break;
-        put(b, path, method_key(r->method), operation(b, r));
+        operation(out, r);
+        path = r->path;
     }
-    return all;
-}
-
-static struct json_object *servers(struct builder *b, const char *url) {
-    struct json_object *list = array(b), *server = object(b);
-
-    put(b, server, "url", text(b, *url ? url : "/"));
-    push(b, list, server);
-    return list;
+    vx_buf_puts(out, "}");
 }
 
 char *vx_openapi_render(const char *server_url) {
-    struct builder b = {false};
-    struct json_object *document = object(&b);
-    const char *json = NULL;
-    char *copy;
+    struct vx_buf out = {0};
 
-    put(&b, document, "openapi", text(&b, "3.0.3"));
-    put(&b, document, "info", parsed(&b, info_text));
-    put(&b, document, "servers", servers(&b, server_url));
-    put(&b, document, "paths", paths(&b));
-    put(&b, document, "components", components(&b));
-    if (!b.failed)
-        json = json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN |
-                                                            JSON_C_TO_STRING_NOSLASHESCAPE);
-    copy = json ? vx_strdup(json) : NULL;
-    json_object_put(document);
-    return copy;
+    vx_buf_puts(&out, "{\"openapi\":\"3.0.3\",\"info\":");
+    vx_buf_puts(&out, info_text);
+    vx_buf_puts(&out, ",\"servers\":[{\"url\":");
+    string(&out, *server_url ? server_url : "/");
+    vx_buf_puts(&out, "}],\"paths\":{");
+    paths(&out);
+    vx_buf_puts(&out, "},\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\","
+                      "\"scheme\":\"bearer\"}},\"schemas\":{");
+    vx_buf_puts(&out, schemas_text);
+    vx_buf_puts(&out, ",\"Call\":");
+    call_schema(&out);
+    vx_buf_puts(&out, "}}}");
+    vx_buf_add(&out, "", 1);
+    if (!vx_buf_ok(&out))
+        vx_buf_free(&out);
+    return out.at;
 }

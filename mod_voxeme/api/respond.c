@@ -1,7 +1,6 @@
 #include "api/api_private.h"
 #include "core/alloc.h"
 
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -15,24 +14,19 @@ void vx_response_clear(struct vx_response *response) {
 
 /* A response that has no memory for its body is still a response: status and headers alone. */
 void vx_api_error(struct vx_response *response, unsigned status, const char *msg) {
-    struct json_object *object = json_object_new_object();
-    struct json_object *text = object ? json_object_new_string(msg) : NULL;
-    const char *json = NULL;
+    struct vx_buf out = {0};
 
     vx_body_release(&response->body);
     response->status = status;
     response->content_type = NULL;
-    if (text && json_object_object_add(object, "msg", text) == 0) {
-        text = NULL; /* the object owns it now */
-        json = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-                                                          JSON_C_TO_STRING_NOSLASHESCAPE);
-    }
-    if (json)
-        response->body = vx_body_copy(json, strlen(json));
+    vx_buf_puts(&out, "{\"msg\":");
+    vx_json_string(&out, vx_str(msg));
+    vx_buf_puts(&out, "}");
+    if (vx_buf_ok(&out))
+        response->body = vx_body_copy(out.at, out.len);
     if (response->body)
         response->content_type = json_media_type;
-    json_object_put(text);
-    json_object_put(object);
+    vx_buf_free(&out);
 }
 
 void vx_fail(struct exchange *x, unsigned status, const char *format, ...) {

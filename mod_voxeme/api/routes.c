@@ -1,22 +1,25 @@
 #include "api/api_private.h"
 
 #define ACCOUNT_CALLS "/v1/Accounts/{account_sid}/Calls"
+#define REF(name)     "{\"$ref\":\"#/components/schemas/" name "\"}"
+#define LISTS         "{\"oneOf\":[" REF("CallList") "," REF("CallPage") "," REF("CallChanges") "]}"
 
+/* Operations of one path stand together. */
 const struct route vx_routes[] = {
     {VX_GET, ACCOUNT_CALLS, ACCESS_ACCOUNT, vx_get_calls, "getCalls",
-     "Calls of the account that are in progress or recently ended, newest first.", true},
+     "Calls of the account that are in progress or recently ended, newest first.", LISTS, true},
     {VX_GET, ACCOUNT_CALLS "/{call_sid}", ACCESS_ACCOUNT, vx_get_call, "getCall", "One call.",
-     false},
+     REF("Call"), false},
     {VX_GET, "/v1/Accounts/{account_sid}/CallCount", ACCESS_ACCOUNT, vx_get_call_count,
-     "getCallCount", "How many calls of the account are in progress.", false},
+     "getCallCount", "How many calls of the account are in progress.", REF("CallCount"), false},
     {VX_GET, "/v1/Calls", ACCESS_ADMIN, vx_get_calls, "getAllCalls",
-     "Calls of all accounts, unassigned ones included. Needs an admin token.", true},
+     "Calls of all accounts, unassigned ones included. Needs an admin token.", LISTS, true},
     {VX_GET, "/v1/openapi.json", ACCESS_PUBLIC, vx_get_openapi, "getOpenApi",
-     "This description of the API.", false},
+     "This description of the API.", "{\"type\":\"object\"}", false},
     {VX_GET, "/healthz", ACCESS_PUBLIC, vx_get_health, "getHealth", "200 while the server answers.",
-     false},
+     REF("Health"), false},
     {VX_GET, "/metrics", ACCESS_METRICS, vx_get_metrics, "getMetrics",
      "Counters in the Prometheus text format. Needs an admin token, or a source in metrics-allow.",
-     false},
+     NULL, false},
 };
 const size_t vx_route_count = sizeof vx_routes / sizeof *vx_routes;

@@ -13,7 +13,10 @@
 
 struct vx_view;
 
+/* An empty view that follows `scope`, of which it takes its own reference; vx_view_sync() fills it.
+ * Owned by the caller. NULL: out of memory. */
 struct vx_view *vx_view_new(struct vx_scope *scope);
+/* Clears the caller's pointer. */
 void vx_view_release(struct vx_view **view);
 
 /* Takes up what has changed. False: out of memory; call again, nothing is lost. */

@@ -56,6 +56,7 @@ struct vx_resolution vx_directory_resolve(const struct vx_directory *directory,
                                           const struct vx_account_evidence *evidence,
                                           enum vx_account_rank than);
 
+/* Whether `source` is known and inside the trusted blocks. */
 bool vx_directory_trusts(const struct vx_directory *directory, const struct vx_addr *source);
 
 /* Index by sid; false when there is none. */

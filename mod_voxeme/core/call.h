@@ -42,6 +42,7 @@ struct vx_call_fields {
 /* A new snapshot with one reference, owned by the caller. Texts are copied. NULL: out of memory. */
 struct vx_snapshot *vx_snapshot_new(const struct vx_call_fields *fields);
 
+/* One more reference, for the caller. Returns `s`. */
 struct vx_snapshot *vx_snapshot_ref(struct vx_snapshot *s);
 /* Drops the caller's reference and clears its pointer. Accepts a pointer to NULL. */
 void vx_snapshot_release(struct vx_snapshot **s);
@@ -67,6 +68,7 @@ void vx_call_render(struct vx_buf *out, const struct vx_call_fields *fields);
 /* Appends `s` as a JSON string with its quotes (RFC 8259, section 7). */
 void vx_json_string(struct vx_buf *out, struct vx_str s);
 
+/* "inbound", "outbound", or "unknown" while nothing has told; static. */
 const char *vx_direction_name(enum vx_direction d);
 
 /* Whole seconds from answer to end; 0 for a call that was never answered. */

@@ -91,13 +91,20 @@ struct vx_token {
 
 struct vx_config;
 
+/* One more reference, for the caller. Returns `config`. Any thread, as all below. */
 struct vx_config *vx_config_ref(struct vx_config *config);
+/* Drops the caller's reference and clears its pointer. Accepts a pointer to NULL. */
 void vx_config_release(struct vx_config **config);
+/* A VX_INT, VX_BOOL or VX_LEVEL, in the unit of its setting. */
 int64_t vx_config_int(const struct vx_config *config, enum vx_setting_id id);
+/* As the file has it, or the default; borrowed, never NULL. */
 const char *vx_config_text(const struct vx_config *config, enum vx_setting_id id);
+/* *count blocks of a VX_CIDRS; borrowed. */
 const struct vx_cidr *vx_config_cidrs(const struct vx_config *config, enum vx_setting_id id,
                                       size_t *count);
+/* All settings; borrowed. */
 const struct vx_values *vx_config_values(const struct vx_config *config);
+/* The accounts in the order of the file; borrowed. Returns how many. */
 size_t vx_config_accounts(const struct vx_config *config, const struct vx_account_spec **accounts);
 /* Sorted by hash, no two alike. */
 size_t vx_config_tokens(const struct vx_config *config, const struct vx_token **tokens);

@@ -23,6 +23,7 @@ enum vx_log_level vx_log_get_level(void);
 /* Any thread. Longer lines are cut. */
 void vx_log(enum vx_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* "error" and so on; static. */
 const char *vx_log_level_name(enum vx_log_level level);
 
 #endif

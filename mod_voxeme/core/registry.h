@@ -91,6 +91,7 @@ uint64_t vx_scope_revision(const struct vx_scope *scope);
 struct vx_counts {
     uint64_t live_inbound, live_outbound, ended_inbound, ended_outbound;
 };
+/* Calls of a direction that is not known yet are in none of them. Any thread. */
 struct vx_counts vx_scope_counts(struct vx_scope *scope);
 
 /* The newest state of a call of this scope, with a reference for the caller; NULL when it has none

@@ -64,27 +64,17 @@ static bool resolve(struct vx_registry *r, const struct vx_event *e, enum vx_acc
     return true;
 }
 
-/* A child stays with its parent, also when the parent moves, until it matches by itself. */
-static bool inherit(struct vx_registry *r, const struct vx_uuid *parent_sid, struct owner *owner) {
-    const struct call *parent = vx_call_table_find(&r->table, parent_sid);
-
-    if (!parent || !parent->account)
-        return false;
-    *owner = (struct owner){parent->account, VX_RANK_INHERITED};
-    return true;
-}
-
 static struct owner find_owner(struct vx_registry *r, const struct call *c,
-                               const struct vx_event *e, const struct vx_uuid *parent_sid) {
+                               const struct vx_event *e) {
     struct owner owner = {c->account, (enum vx_account_rank)c->rank};
-    bool child = !vx_uuid_is_nil(parent_sid);
+    struct vx_scope *inherited = c->parent ? c->parent->account : NULL;
 
-    if (child && c->rank >= VX_RANK_INHERITED) {
-        if (resolve(r, e, VX_RANK_INHERITED, &owner) || inherit(r, parent_sid, &owner))
-            return owner;
-    }
-    if (c->rank > VX_RANK_VARIABLE)
+    if (inherited && c->rank >= VX_RANK_INHERITED) {
+        if (!resolve(r, e, VX_RANK_INHERITED, &owner))
+            owner = (struct owner){inherited, VX_RANK_INHERITED};
+    } else if (c->rank > VX_RANK_VARIABLE) {
         resolve(r, e, (enum vx_account_rank)c->rank, &owner);
+    }
     return owner;
 }
 
@@ -119,7 +109,8 @@ static enum vx_applied change(struct vx_registry *r, struct call *c, const struc
     f = before;
     vx_call_merge(&f, &k, e, vx_wall_us(r->clock), r->max_text, &r->stats.truncated);
     find_application(r, e, &f);
-    owner = find_owner(r, c, e, &f.parent_call_sid);
+    vx_call_join_family(r, c, &f.parent_call_sid);
+    owner = find_owner(r, c, e);
     f.account_sid = owner.account ? *vx_scope_sid(owner.account) : (struct vx_uuid){{0}};
     if (!is_new && vx_call_fields_eq(&before, &f)) {
         learn(c, &k, owner.rank);
@@ -131,10 +122,13 @@ static enum vx_applied change(struct vx_registry *r, struct call *c, const struc
         return VX_NO_MEMORY;
     learn(c, &k, owner.rank);
     after->wake = vx_call_followed(c, r); /* by readers of the account it may be leaving */
-    if (is_new)
+    if (is_new) {
         add_call(r, c, fresh, owner.account, f.ended_us);
-    else
+        vx_call_find_children(r, c);
+    } else {
         after->dead = vx_call_replace(r, c, fresh, owner.account);
+    }
+    vx_call_lead_family(r, c, &after->wake);
     after->wake = after->wake || vx_call_followed(c, r);
     return VX_APPLIED;
 }
@@ -156,8 +150,10 @@ static enum vx_applied apply_new(struct vx_registry *r, const struct vx_event *e
     if (!c)
         return VX_NO_MEMORY;
     result = change(r, c, e, after);
-    if (result != VX_APPLIED)
+    if (result != VX_APPLIED) {
+        vx_call_leave_family(r, c);
         vx_free(c);
+    }
     return result;
 }
 

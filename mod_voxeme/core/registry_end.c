@@ -39,6 +39,7 @@ struct vx_snapshot *vx_call_remove(struct vx_registry *r, struct call *c) {
     struct vx_snapshot *old = c->snapshot;
 
     vx_call_count(c, r, -1);
+    vx_call_leave_family(r, c);
     vx_call_table_remove(&r->table, c);
     vx_queue_take(&r->queue[c->stage], c);
     vx_call_touch(c, r);

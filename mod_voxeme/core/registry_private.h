@@ -53,11 +53,22 @@ struct call {
     uint64_t order;
     uint64_t first_sequence; /* of the earliest event that told of the parties; 0: not told */
     int64_t due_us;          /* monotonic: when an ENDED call goes, when a GONE one is forgotten */
+    struct call *parent, *children;       /* registry_family.c */
+    struct call *sibling, **sibling_link; /* among the children of `parent` */
     struct vx_uuid sid;
     struct vx_scope *account;     /* NULL: unassigned */
     struct vx_snapshot *snapshot; /* NULL when GONE */
     uint32_t audit;
     uint8_t stage, rank, guessed;
+    uint8_t orphan; /* place in registry->orphans, from 1; 0: none */
+};
+
+/* Legs whose parent is not known, the newest of them. */
+#define VX_ORPHANS 64
+
+struct orphan {
+    struct call *call; /* NULL: free */
+    struct vx_uuid parent;
 };
 
 /* A doubly linked list of calls with a sentinel. */
@@ -88,6 +99,8 @@ struct vx_registry {
     struct vx_scope *all;
     struct call_table table;
     struct queue queue[GONE + 1];
+    struct orphan orphans[VX_ORPHANS];
+    uint64_t next_orphan;
     _Atomic int64_t next_due; /* no call is due before; written under the lock, read without */
     uint64_t last_order;
     uint32_t audit;
@@ -143,6 +156,14 @@ void vx_queue_take(struct queue *q, struct call *c);
 struct call *vx_queue_first(struct queue *q);
 /* Into the queue of ENDED or GONE calls until `due_us`. The call is in no queue before. */
 void vx_call_await(struct vx_registry *r, struct call *c, enum stage stage, int64_t due_us);
+
+/* registry_family.c. Its parent's sid has become known, or may be by now. */
+void vx_call_join_family(struct vx_registry *r, struct call *c, const struct vx_uuid *parent_sid);
+/* It is new: takes on legs that wait for a parent of its sid. */
+void vx_call_find_children(struct vx_registry *r, struct call *c);
+/* Its account may be new: those who inherit from it follow. */
+void vx_call_lead_family(struct vx_registry *r, struct call *c, bool *wake);
+void vx_call_leave_family(struct vx_registry *r, struct call *c);
 
 /* registry_end.c: from LIVE to ENDED; the call's snapshot says so already. */
 void vx_call_end(struct vx_registry *r, struct call *c, int64_t ended_us);

@@ -94,13 +94,13 @@ static void count_in(struct vx_scope *s, enum vx_direction d, enum stage stage, 
 void vx_call_count(struct call *c, struct vx_registry *r, int by) {
     enum vx_direction d = vx_snapshot_direction(c->snapshot);
 
+    if (!c->account)
+        r->stats.unassigned += (uint64_t)by;
     if (d == VX_DIRECTION_UNKNOWN)
         return;
     count_in(r->all, d, (enum stage)c->stage, by);
     if (c->account)
         count_in(c->account, d, (enum stage)c->stage, by);
-    else
-        r->stats.unassigned += (uint64_t)by;
 }
 
 void vx_call_enter(struct call *c, struct vx_scope *account) {

@@ -40,7 +40,7 @@ enum vx_call_status vx_sip_unanswered(unsigned sip_status) {
     }
 }
 
-/* The first cause listed for a status is the one that a bare status is given back as. */
+/* What mod_sofia answers. */
 static const struct {
     const char *cause;
     unsigned status;
@@ -92,12 +92,57 @@ unsigned vx_sip_status_of_cause(struct vx_str cause) {
     return 480;
 }
 
+/* RFC 3398, section 8.2.6.1, by FreeSWITCH's names. It has no row for 487, which never becomes a
+ * REL, and leaves 488 and 606 to their Warning header. */
+static const struct {
+    unsigned status;
+    const char *cause;
+} causes_of_status[] = {
+    {400, "NORMAL_TEMPORARY_FAILURE"},
+    {401, "CALL_REJECTED"},
+    {402, "CALL_REJECTED"},
+    {403, "CALL_REJECTED"},
+    {404, "UNALLOCATED_NUMBER"},
+    {405, "SERVICE_UNAVAILABLE"},
+    {406, "SERVICE_NOT_IMPLEMENTED"},
+    {407, "CALL_REJECTED"},
+    {408, "RECOVERY_ON_TIMER_EXPIRE"},
+    {410, "NUMBER_CHANGED"},
+    {413, "INTERWORKING"},
+    {414, "INTERWORKING"},
+    {415, "SERVICE_NOT_IMPLEMENTED"},
+    {416, "INTERWORKING"},
+    {420, "INTERWORKING"},
+    {421, "INTERWORKING"},
+    {423, "INTERWORKING"},
+    {480, "NO_USER_RESPONSE"},
+    {481, "NORMAL_TEMPORARY_FAILURE"},
+    {482, "EXCHANGE_ROUTING_ERROR"},
+    {483, "EXCHANGE_ROUTING_ERROR"},
+    {484, "INVALID_NUMBER_FORMAT"},
+    {485, "UNALLOCATED_NUMBER"},
+    {486, "USER_BUSY"},
+    {487, "ORIGINATOR_CANCEL"},
+    {488, "INCOMPATIBLE_DESTINATION"},
+    {500, "NORMAL_TEMPORARY_FAILURE"},
+    {501, "SERVICE_NOT_IMPLEMENTED"},
+    {502, "NETWORK_OUT_OF_ORDER"},
+    {503, "NORMAL_TEMPORARY_FAILURE"},
+    {504, "RECOVERY_ON_TIMER_EXPIRE"},
+    {505, "INTERWORKING"},
+    {513, "INTERWORKING"},
+    {600, "USER_BUSY"},
+    {603, "CALL_REJECTED"},
+    {604, "UNALLOCATED_NUMBER"},
+    {606, "INCOMPATIBLE_DESTINATION"},
+};
+
 const char *vx_sip_cause_of_status(unsigned sip_status) {
     if (sip_status >= 200 && sip_status < 300)
         return "NORMAL_CLEARING";
-    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
-        if (causes[i].status == sip_status)
-            return causes[i].cause;
+    for (size_t i = 0; i < sizeof causes_of_status / sizeof *causes_of_status; i++)
+        if (causes_of_status[i].status == sip_status)
+            return causes_of_status[i].cause;
     return "NORMAL_UNSPECIFIED";
 }
 
