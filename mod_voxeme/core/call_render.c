@@ -70,7 +70,7 @@ const char *vx_direction_name(enum vx_direction d) {
 }
 
 int64_t vx_call_duration(const struct vx_call_fields *f) {
-    if (f->answered_us == 0 || f->ended_us < f->answered_us)
+    if (f->answered_us <= 0 || f->ended_us < f->answered_us)
         return 0;
     return (f->ended_us - f->answered_us) / VX_SECOND_US;
 }

@@ -29,7 +29,8 @@ void vx_feed_close(struct vx_feed **feed);
  * Fills at most `max` changes, oldest first, and returns how many. 0: the feed is at *revision, the
  * scope's newest; otherwise pull again. Sets *restarted when removals that this feed has not seen
  * are forgotten: the reader then drops all it holds, and this and the next pulls bring everything
- * anew. Holds the registry's lock for the time of `max` entries only.
+ * anew. A pull that sets it may return 0 all the same. Holds the registry's lock for the time of
+ * `max` entries only.
  */
 size_t vx_feed_pull(struct vx_feed *feed, struct vx_change *changes, size_t max, uint64_t *revision,
                     bool *restarted);

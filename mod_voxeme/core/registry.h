@@ -53,7 +53,7 @@ enum vx_applied vx_registry_apply(struct vx_registry *registry, const struct vx_
 
 /* Removes what has been over for longer than the retention, at most `max` calls (0: all). Any
  * thread. Returns the monotonic time in microseconds at which it wants to be called again,
- * INT64_MAX when nothing is waiting. */
+ * INT64_MAX when nothing is waiting. Removals that are still remembered wait too. */
 int64_t vx_registry_expire(struct vx_registry *registry, size_t max);
 
 /* `wake` runs on the host's thread, outside the lock, after a change of a scope that some feed

@@ -48,10 +48,49 @@ static void posix_pattern(struct vx_buf *out, const char *pattern) {
     vx_buf_add(out, "", 1);
 }
 
+#define MAX_PATTERN     256
+#define MAX_REPETITIONS 10000
+
+/* How often the pattern makes regcomp() copy what is repeated: twice for each '+', n times for
+ * {m,n}. Nested ones multiply; so do all here, which is simple and refuses no sensible pattern. */
+static unsigned long copies(const char *at) {
+    const char *close, *comma;
+    unsigned long count;
+
+    if (*at == '+')
+        return 2;
+    close = *at == '{' ? strchr(at, '}') : NULL;
+    if (!close)
+        return 1;
+    comma = memchr(at, ',', (size_t)(close - at));
+    count = strtoul(comma && comma + 1 != close ? comma + 1 : at + 1, NULL, 10);
+    return count > 1 ? count : 1;
+}
+
+/* A few characters of nested repetitions would keep regcomp() busy for hours. */
+static bool is_too_costly(const char *pattern) {
+    unsigned long product = 1;
+
+    if (strlen(pattern) > MAX_PATTERN)
+        return true;
+    for (const char *p = pattern; *p; p++) {
+        unsigned long n = copies(p);
+
+        if (*p == '\\' && p[1])
+            p++;
+        else if (n > MAX_REPETITIONS || (product *= n) > MAX_REPETITIONS)
+            return true;
+    }
+    return false;
+}
+
 static bool read_pattern(regex_t *regex, const char *pattern, char *error, size_t size) {
     struct vx_buf posix = {0};
     char why[128];
 
+    if (is_too_costly(pattern))
+        return wrong(error, size, "route: the pattern '%.64s' is too long or repeats too often",
+                     pattern);
     posix_pattern(&posix, pattern);
     if (!vx_buf_ok(&posix)) {
         vx_buf_free(&posix);

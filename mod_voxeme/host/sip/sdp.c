@@ -85,13 +85,70 @@ static bool answer_streams(struct vx_buf *out, const sdp_session_t *offer) {
     return taken;
 }
 
+static bool is_token_char(unsigned char c) {
+    return c > ' ' && c < 0x7f && !strchr("\"(),/:;<=>?@[\\]", c);
+}
+
+static bool is_digit(unsigned char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* One or more of these characters. */
+static bool is_all(struct vx_str s, bool (*is)(unsigned char c)) {
+    for (size_t i = 0; i < s.len; i++)
+        if (!is((unsigned char)s.at[i]))
+            return false;
+    return s.len > 0;
+}
+
+/* Takes off *rest what stands before the next `separator`. */
+static struct vx_str take(struct vx_str *rest, char separator) {
+    const char *end = rest->len ? memchr(rest->at, separator, rest->len) : NULL;
+    struct vx_str part = {rest->at, end ? (size_t)(end - rest->at) : rest->len};
+    size_t taken = part.len + (end ? 1 : 0);
+
+    *rest = (struct vx_str){rest->at + taken, rest->len - taken};
+    return part;
+}
+
+static bool is_list(struct vx_str s, char separator, bool (*is)(unsigned char c)) {
+    if (s.len == 0 || s.at[s.len - 1] == separator)
+        return false;
+    while (s.len > 0)
+        if (!is_all(take(&s, separator), is))
+            return false;
+    return true;
+}
+
+/* What follows "m=": media, port, protocol, formats (RFC 8866, section 9). On a format that is no
+ * token the library's parser allocates for ever. */
+static bool is_sound_media(struct vx_str line) {
+    return is_all(take(&line, ' '), is_token_char) && is_list(take(&line, ' '), '/', is_digit) &&
+           is_list(take(&line, ' '), '/', is_token_char) && is_list(line, ' ', is_token_char);
+}
+
+static bool is_sound(struct vx_str offer) {
+    while (offer.len > 0) {
+        struct vx_str line = take(&offer, '\n');
+
+        if (line.len && line.at[line.len - 1] == '\r')
+            line.len--;
+        if (line.len && (memchr(line.at, '\r', line.len) || strchr(" \t", line.at[0])))
+            return false; /* the library would begin a line there */
+        if (line.len >= 2 && memcmp(line.at, "m=", 2) == 0 &&
+            !is_sound_media((struct vx_str){line.at + 2, line.len - 2}))
+            return false;
+    }
+    return true;
+}
+
 bool vx_sdp_answer(struct vx_buf *out, const struct vx_sdp_origin *origin, struct vx_str offer) {
     su_home_t home[1] = {SU_HOME_INIT(home)};
     size_t before = out->len;
     bool ok = false;
 
     /* The library's parser stops at a NUL; what comes after would go unread. */
-    if (offer.len == 0 || memchr(offer.at, '\0', offer.len))
+    if (offer.len == 0 || memchr(offer.at, '\0', offer.len) || !is_sound(offer))
         return false;
     su_home_init(home);
     sdp_parser_t *parser = sdp_parse(home, offer.at, (issize_t)offer.len, 0);
