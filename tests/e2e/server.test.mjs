@@ -73,7 +73,11 @@ for (const [signal, args] of [['SIGTERM', []], ['SIGINT', []], ['SIGTERM', ['--n
     assert.ok(processes.length >= (args.length ? 1 : 8), `${processes.length} processes`);
     // Ctrl-C reaches the whole foreground group.
     process.kill(signal === 'SIGINT' ? -server.child.pid : server.child.pid, signal);
-    const end = await deadline(server.exit, 'script/server to end');
+    const end = await deadline(server.exit, 'script/server to end').catch(async (error) => {
+      const left = await Promise.all((await descendants(server.child.pid)).map((pid) =>
+        readFile(`/proc/${pid}/cmdline`, 'utf8').then((text) => `${pid} ${text.replaceAll('\0', ' ')}`, () => `${pid}`)));
+      throw new Error(`${error.message}; still there:\n${left.join('\n')}\n${server.stderr}`);
+    });
     assert.equal(end.code, 0, server.stderr);
     for (const pid of processes) assert.equal(await alive(pid), false, `process ${pid} is still there`);
     assert.deepEqual(await readdir(server.dir), [], 'the temporary directory is gone');
