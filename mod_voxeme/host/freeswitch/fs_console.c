@@ -205,8 +205,10 @@ static void cmd_audit(struct vx_fs *fs, switch_stream_handle_t *stream, int argc
 
     (void)argc;
     (void)argv;
-    stream->write_function(stream, "+OK %zu channels, %zu taken in, %zu lost\n", a.channels,
-                           a.taken_in, a.lost);
+    /* FreeSWITCH's own printf does not know %zu. */
+    stream->write_function(stream, "+OK %lu channels, %lu taken in, %lu lost\n",
+                           (unsigned long)a.channels, (unsigned long)a.taken_in,
+                           (unsigned long)a.lost);
 }
 
 static bool run(switch_stream_handle_t *stream, int argc, char **argv) {
