@@ -269,7 +269,8 @@ static void read_end(struct vx_event *e, const struct vx_str *at) {
     if (status < 300 || status > 699)
         return;
     e->sip_status = (uint16_t)status;
-    if (status == failure && at[INVITE_FAILURE_PHRASE].len)
+    /* On a leg that was cancelled mod_sofia puts a word of its own for the phrase. */
+    if (status == failure && status != 487 && at[INVITE_FAILURE_PHRASE].len)
         e->sip_reason = at[INVITE_FAILURE_PHRASE];
 }
 
