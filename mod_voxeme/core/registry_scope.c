@@ -41,7 +41,10 @@ struct vx_scope *vx_scope_new(struct vx_registry *r, const struct vx_uuid *sid, 
     if (!s)
         return NULL;
     atomic_init(&s->refs, 1);
-    atomic_init(&s->revision, 0);
+    /* An account that was taken out of the configuration and comes back must not count through
+     * revisions that its clients have seen. No account is ever ahead of the scope of all calls. */
+    s->horizon = all ? 0 : vx_scope_revision(r->all);
+    atomic_init(&s->revision, s->horizon);
     s->registry = r;
     s->sid = *sid;
     s->all = all;

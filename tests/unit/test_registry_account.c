@@ -434,6 +434,50 @@ static void test_account_added_by_a_reload(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
+static struct vx_config *config_with_app(void) {
+    char error[256];
+    struct vx_config *config = vx_test_read(
+        "<configuration name=\"voxeme.conf\"><accounts><account sid=\"" APP_SID "\" name=\"new\"/>"
+        "</accounts></configuration>",
+        NULL, error, sizeof error);
+    assert_non_null(config);
+    return config;
+}
+
+/* Its clients may come back with revisions from before: none of them may mean something else now.
+ */
+static void test_account_that_comes_back_counts_on(void **state) {
+    (void)state;
+    struct vx_uuid sid = vx_test_uuid(APP_SID);
+    struct vx_config *with = config_with_app();
+    assert_true(vx_registry_configure(w.registry, with));
+    struct vx_event e = bare(VX_EVENT_CREATE, 1);
+    e.evidence.variable = VX_STR(APP_SID);
+    apply(&e);
+    e.type = VX_EVENT_HANGUP;
+    apply(&e);
+    for (int i = 0; i < 2; i++) { /* removed, then the removal forgotten */
+        vx_test_advance(&w.time, 601 * VX_SECOND_US);
+        vx_registry_expire(w.registry, 0);
+    }
+    struct vx_scope *scope = vx_registry_account(w.registry, &sid);
+    uint64_t seen = vx_scope_revision(scope);
+    assert_int_equal(seen, 3);
+    vx_scope_release(&scope);
+    assert_true(vx_registry_configure(w.registry, w.config));
+    assert_null(vx_registry_account(w.registry, &sid));
+    assert_true(vx_registry_configure(w.registry, with));
+    scope = vx_registry_account(w.registry, &sid);
+    assert_true(vx_scope_revision(scope) >= seen);
+    struct vx_feed *feed = vx_feed_open(scope);
+    assert_non_null(feed);
+    assert_true(vx_feed_horizon(feed) >= seen);
+    vx_feed_close(&feed);
+    vx_scope_release(&scope);
+    assert_true(vx_registry_configure(w.registry, w.config));
+    vx_config_release(&with);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_unassigned_is_seen_by_admins_only),
@@ -454,6 +498,7 @@ int main(void) {
         TEST(test_a_call_that_is_its_own_parent),
         TEST(test_account_that_is_no_longer_configured),
         TEST(test_account_added_by_a_reload),
+        TEST(test_account_that_comes_back_counts_on),
     };
     return cmocka_run_group_tests_name("registry_account", tests, NULL, NULL);
 }
