@@ -1,0 +1,361 @@
+/* The test double of FreeSWITCH: log, events, channels. It is not FreeSWITCH; see switch.h. */
+#include "double.h"
+#include "double_private.h"
+
+#include <ctype.h>
+#include <stdatomic.h>
+
+/* --- what is left --- */
+
+static atomic_size_t left;
+
+void double_take(int by) {
+    atomic_fetch_add(&left, (size_t)by);
+}
+
+size_t double_left(void) {
+    return atomic_load(&left);
+}
+
+/* A test that runs out of memory by itself says nothing about the module. */
+void *double_need(void *p) {
+    if (!p)
+        abort();
+    return p;
+}
+
+/* --- log --- */
+
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+static char log_text[65536];
+static size_t log_len, log_lines[SWITCH_LOG_DEBUG + 1];
+
+void switch_log_printf(switch_text_channel_t channel, const char *file, const char *func, int line,
+                       const char *userdata, switch_log_level_t level, const char *fmt, ...) {
+    va_list ap;
+    int len;
+
+    (void)channel, (void)file, (void)func, (void)line, (void)userdata;
+    va_start(ap, fmt);
+    pthread_mutex_lock(&log_lock);
+    len = vsnprintf(log_text + log_len, sizeof log_text - log_len, fmt, ap);
+    if (len > 0 && log_len + (size_t)len < sizeof log_text)
+        log_len += (size_t)len;
+    log_lines[level]++;
+    pthread_mutex_unlock(&log_lock);
+    va_end(ap);
+}
+
+void double_log_clear(void) {
+    pthread_mutex_lock(&log_lock);
+    memset(log_text, 0, sizeof log_text);
+    memset(log_lines, 0, sizeof log_lines);
+    log_len = 0;
+    pthread_mutex_unlock(&log_lock);
+}
+
+size_t double_log_lines(switch_log_level_t level) {
+    size_t lines = 0;
+
+    pthread_mutex_lock(&log_lock);
+    for (int l = 0; l <= (int)level; l++)
+        lines += log_lines[l];
+    pthread_mutex_unlock(&log_lock);
+    return lines;
+}
+
+bool double_logged(const char *text) {
+    bool found;
+
+    pthread_mutex_lock(&log_lock);
+    found = strstr(log_text, text) != NULL;
+    pthread_mutex_unlock(&log_lock);
+    return found;
+}
+
+const char *double_log(void) {
+    return log_text;
+}
+
+/* --- events --- */
+
+static const char *const event_names[SWITCH_EVENT_ALL] = {
+    [SWITCH_EVENT_CUSTOM] = "CUSTOM",
+    [SWITCH_EVENT_CHANNEL_CREATE] = "CHANNEL_CREATE",
+    [SWITCH_EVENT_CHANNEL_DESTROY] = "CHANNEL_DESTROY",
+    [SWITCH_EVENT_CHANNEL_STATE] = "CHANNEL_STATE",
+    [SWITCH_EVENT_CHANNEL_CALLSTATE] = "CHANNEL_CALLSTATE",
+    [SWITCH_EVENT_CHANNEL_ANSWER] = "CHANNEL_ANSWER",
+    [SWITCH_EVENT_CHANNEL_HANGUP] = "CHANNEL_HANGUP",
+    [SWITCH_EVENT_CHANNEL_HANGUP_COMPLETE] = "CHANNEL_HANGUP_COMPLETE",
+    [SWITCH_EVENT_CHANNEL_EXECUTE] = "CHANNEL_EXECUTE",
+    [SWITCH_EVENT_CHANNEL_HOLD] = "CHANNEL_HOLD",
+    [SWITCH_EVENT_CHANNEL_UNHOLD] = "CHANNEL_UNHOLD",
+    [SWITCH_EVENT_CHANNEL_BRIDGE] = "CHANNEL_BRIDGE",
+    [SWITCH_EVENT_CHANNEL_UNBRIDGE] = "CHANNEL_UNBRIDGE",
+    [SWITCH_EVENT_CHANNEL_PROGRESS] = "CHANNEL_PROGRESS",
+    [SWITCH_EVENT_CHANNEL_PROGRESS_MEDIA] = "CHANNEL_PROGRESS_MEDIA",
+    [SWITCH_EVENT_CHANNEL_OUTGOING] = "CHANNEL_OUTGOING",
+    [SWITCH_EVENT_CHANNEL_PARK] = "CHANNEL_PARK",
+    [SWITCH_EVENT_CHANNEL_UNPARK] = "CHANNEL_UNPARK",
+    [SWITCH_EVENT_CHANNEL_APPLICATION] = "CHANNEL_APPLICATION",
+    [SWITCH_EVENT_CHANNEL_ORIGINATE] = "CHANNEL_ORIGINATE",
+    [SWITCH_EVENT_CHANNEL_UUID] = "CHANNEL_UUID",
+    [SWITCH_EVENT_CHANNEL_DATA] = "CHANNEL_DATA",
+};
+
+/* Bound callbacks run under the read lock, as FreeSWITCH's do: who unbinds waits for them. */
+static pthread_rwlock_t events_lock = PTHREAD_RWLOCK_INITIALIZER;
+static struct switch_event_node {
+    switch_event_types_t type;
+    switch_event_callback_t callback;
+    void *user_data;
+    switch_event_node_t *next;
+} * nodes;
+static unsigned bind_fails_at;
+static bool events_fail;
+
+switch_event_types_t double_event_type(const char *name) {
+    for (int type = 0; type < SWITCH_EVENT_ALL; type++)
+        if (strcmp(event_names[type], name) == 0)
+            return (switch_event_types_t)type;
+    return SWITCH_EVENT_ALL;
+}
+
+/* Any hash without regard to case will do. */
+unsigned int switch_ci_hashfunc_default(const char *key, switch_ssize_t *length) {
+    uint32_t hash = UINT32_C(0x811c9dc5);
+    switch_ssize_t at = 0;
+
+    for (; *length < 0 ? key[at] != '\0' : at < *length; at++)
+        hash = (hash ^ (uint32_t)tolower((unsigned char)key[at])) * UINT32_C(0x01000193);
+    *length = at;
+    return hash;
+}
+
+switch_event_t *double_event(switch_event_types_t type) {
+    switch_event_t *event = double_need(calloc(1, sizeof *event));
+
+    event->event_id = type;
+    return event;
+}
+
+switch_status_t switch_event_create(switch_event_t **event, switch_event_types_t id) {
+    if (events_fail)
+        return SWITCH_STATUS_GENERR;
+    *event = double_event(id);
+    return SWITCH_STATUS_SUCCESS;
+}
+
+void switch_event_destroy(switch_event_t **event) {
+    switch_event_header_t *next;
+
+    if (!*event)
+        return;
+    for (switch_event_header_t *h = (*event)->headers; h; h = next) {
+        next = h->next;
+        free(h->name);
+        free(h->value);
+        free(h);
+    }
+    free(*event);
+    *event = NULL;
+}
+
+void double_event_add(switch_event_t *event, const char *name, const char *value) {
+    switch_event_header_t *header = double_need(calloc(1, sizeof *header));
+    switch_ssize_t length = -1;
+
+    header->name = double_need(strdup(name));
+    header->value = value ? double_need(strdup(value)) : NULL;
+    header->hash = switch_ci_hashfunc_default(name, &length);
+    if (event->last_header)
+        event->last_header->next = header;
+    else
+        event->headers = header;
+    event->last_header = header;
+}
+
+const char *double_event_get(const switch_event_t *event, const char *name) {
+    for (const switch_event_header_t *h = event->headers; h; h = h->next)
+        if (strcasecmp(h->name, name) == 0)
+            return h->value;
+    return NULL;
+}
+
+void double_fail_bind(unsigned n) {
+    bind_fails_at = n;
+}
+
+void double_fail_events(bool fail) {
+    events_fail = fail;
+}
+
+switch_status_t switch_event_bind_removable(const char *id, switch_event_types_t event,
+                                            const char *subclass_name,
+                                            switch_event_callback_t callback, void *user_data,
+                                            switch_event_node_t **node) {
+    (void)id, (void)subclass_name;
+    if (bind_fails_at && --bind_fails_at == 0)
+        return SWITCH_STATUS_GENERR;
+    *node = double_need(calloc(1, sizeof **node));
+    **node = (switch_event_node_t){event, callback, user_data, NULL};
+    pthread_rwlock_wrlock(&events_lock);
+    (*node)->next = nodes;
+    nodes = *node;
+    pthread_rwlock_unlock(&events_lock);
+    double_take(1);
+    return SWITCH_STATUS_SUCCESS;
+}
+
+switch_status_t switch_event_unbind(switch_event_node_t **node) {
+    switch_event_node_t **at = &nodes;
+
+    pthread_rwlock_wrlock(&events_lock);
+    while (*at && *at != *node)
+        at = &(*at)->next;
+    double_need(*at); /* unbound twice */
+    *at = (*node)->next;
+    pthread_rwlock_unlock(&events_lock);
+    free(*node);
+    *node = NULL;
+    double_take(-1);
+    return SWITCH_STATUS_SUCCESS;
+}
+
+size_t double_bound(void) {
+    size_t bound = 0;
+
+    pthread_rwlock_rdlock(&events_lock);
+    for (const switch_event_node_t *n = nodes; n; n = n->next)
+        bound++;
+    pthread_rwlock_unlock(&events_lock);
+    return bound;
+}
+
+void double_fire(const switch_event_t *event) {
+    switch_event_t delivered = *event;
+
+    pthread_rwlock_rdlock(&events_lock);
+    for (const switch_event_node_t *n = nodes; n; n = n->next)
+        if (n->type == event->event_id || n->type == SWITCH_EVENT_ALL) {
+            delivered.bind_user_data = n->user_data;
+            n->callback(&delivered);
+        }
+    pthread_rwlock_unlock(&events_lock);
+}
+
+/* --- channels --- */
+
+struct switch_channel {
+    switch_event_t *data;
+};
+
+struct switch_core_session {
+    char *uuid;
+    bool vanishing;
+    switch_channel_t channel;
+    switch_core_session_t *next;
+};
+
+static pthread_mutex_t sessions_lock = PTHREAD_MUTEX_INITIALIZER;
+static switch_core_session_t *sessions;
+
+static switch_core_session_t *add_session(const char *uuid) {
+    switch_core_session_t *s = double_need(calloc(1, sizeof *s));
+
+    s->uuid = double_need(strdup(uuid));
+    s->channel.data = double_event(SWITCH_EVENT_CHANNEL_DATA);
+    return s;
+}
+
+static void list_session(switch_core_session_t *s) {
+    pthread_mutex_lock(&sessions_lock);
+    s->next = sessions;
+    sessions = s;
+    pthread_mutex_unlock(&sessions_lock);
+}
+
+static void copy_headers(switch_event_t *to, const switch_event_t *from) {
+    for (const switch_event_header_t *h = from->headers; h; h = h->next)
+        double_event_add(to, h->name, h->value);
+}
+
+void double_channel(const char *uuid, const switch_event_t *data) {
+    switch_core_session_t *s = add_session(uuid);
+
+    copy_headers(s->channel.data, data);
+    list_session(s);
+}
+
+void double_channel_vanishing(const char *uuid) {
+    switch_core_session_t *s = add_session(uuid);
+
+    s->vanishing = true;
+    list_session(s);
+}
+
+/* NULL: all of them. */
+static void remove_sessions(const char *uuid) {
+    switch_core_session_t **at = &sessions;
+
+    pthread_mutex_lock(&sessions_lock);
+    while (*at) {
+        switch_core_session_t *s = *at;
+
+        if (uuid && strcmp(s->uuid, uuid) != 0) {
+            at = &s->next;
+            continue;
+        }
+        *at = s->next;
+        switch_event_destroy(&s->channel.data);
+        free(s->uuid);
+        free(s);
+    }
+    pthread_mutex_unlock(&sessions_lock);
+}
+
+void double_channel_gone(const char *uuid) {
+    remove_sessions(uuid);
+}
+
+void double_channels_gone(void) {
+    remove_sessions(NULL);
+}
+
+switch_core_session_t *switch_core_session_locate(const char *uuid) {
+    switch_core_session_t *s;
+
+    pthread_mutex_lock(&sessions_lock);
+    for (s = sessions; s && strcmp(s->uuid, uuid) != 0;)
+        s = s->next;
+    if (s && s->vanishing)
+        s = NULL;
+    pthread_mutex_unlock(&sessions_lock);
+    if (s)
+        double_take(1);
+    return s;
+}
+
+void switch_core_session_rwunlock(switch_core_session_t *session) {
+    (void)double_need(session);
+    double_take(-1);
+}
+
+switch_channel_t *switch_core_session_get_channel(switch_core_session_t *session) {
+    return &session->channel;
+}
+
+void switch_channel_event_set_data(switch_channel_t *channel, switch_event_t *event) {
+    copy_headers(event, channel->data);
+}
+
+switch_console_callback_match_t *switch_core_session_findall(void) {
+    switch_console_callback_match_t *matches = NULL;
+
+    pthread_mutex_lock(&sessions_lock);
+    for (const switch_core_session_t *s = sessions; s; s = s->next)
+        switch_console_push_match(&matches, s->uuid);
+    pthread_mutex_unlock(&sessions_lock);
+    return matches;
+}

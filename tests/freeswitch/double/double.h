@@ -1,0 +1,68 @@
+/*
+ * How a test drives the test double of FreeSWITCH (switch.h): it fires events, adds channels, sets
+ * the configuration, loads the module, types commands, and asks what the module has left behind.
+ *
+ * Threads: double_fire() any; everything else the test's own thread while no other one uses the
+ * double.
+ */
+#ifndef VX_DOUBLE_H
+#define VX_DOUBLE_H
+
+#include <stdbool.h>
+#include <switch.h>
+
+/* --- events --- */
+
+/* "CHANNEL_CREATE" and so on; SWITCH_EVENT_ALL when there is none by that name. */
+switch_event_types_t double_event_type(const char *name);
+/* Owned by the caller: switch_event_destroy(). */
+switch_event_t *double_event(switch_event_types_t type);
+/* Both are copied. `value` may be NULL, which FreeSWITCH itself never does. */
+void double_event_add(switch_event_t *event, const char *name, const char *value);
+/* The first by that name, or NULL. */
+const char *double_event_get(const switch_event_t *event, const char *name);
+/* Delivers to whatever is bound to its type; the event stays the caller's. */
+void double_fire(const switch_event_t *event);
+size_t double_bound(void);
+/* The n-th bind from now on (1: the next) fails, once. 0: none. */
+void double_fail_bind(unsigned n);
+/* switch_event_create() fails until it is told otherwise. */
+void double_fail_events(bool fail);
+
+/* --- channels --- */
+
+/* A live channel that tells of itself in the headers of `data`, which is borrowed. */
+void double_channel(const char *uuid, const switch_event_t *data);
+/* A channel that is listed and gone once it is looked for. */
+void double_channel_vanishing(const char *uuid);
+void double_channel_gone(const char *uuid);
+void double_channels_gone(void);
+
+/* --- module --- */
+
+/* What switch_xml_open_cfg() reads; borrowed. NULL: there is no such file. */
+void double_config(const char *xml);
+switch_status_t double_load(void);
+switch_status_t double_unload(void);
+/* Runs "voxeme ARGUMENTS" (NULL: no arguments) and returns what it wrote, until the next one. */
+const char *double_command(const char *arguments);
+/* What the completion function of that name offers, separated by spaces; NULL: no such function. */
+const char *double_complete(const char *function);
+/* Whether that line was handed to switch_console_set_complete(). */
+bool double_has_completion(const char *line);
+
+/* --- what is left --- */
+
+/* Bound nodes, read-locked sessions, open documents, lists of matches, completion functions and
+ * lines: 0 once a module is unloaded. */
+size_t double_left(void);
+
+/* --- log --- */
+
+void double_log_clear(void);
+/* Lines of this level and those more severe. */
+size_t double_log_lines(switch_log_level_t level);
+bool double_logged(const char *text);
+const char *double_log(void);
+
+#endif
