@@ -51,7 +51,7 @@ export async function callee(t, fs, account, steps, options = {}) {
 
 // FreeSWITCH joins the legs of a call a moment after both are answered, and until then hangs up with
 // other causes.
-export const joined = (fs, call) => fs.until(async () => (await fs.api(`uuid_getvar ${call.call_sid} signal_bond`)).length > 30, 'the legs to be joined');
+export const joined = (fs, call) => fs.until(async () => (await fs.api(`uuid_getvar ${call.call_sid} bridge_uuid`)).length > 30, 'the legs to be joined');
 
 // REFER inside the callee's dialog.
 export const refer = (target, { cseq = 1 } = {}) => [
