@@ -3,10 +3,11 @@
  *
  * DESIGN
  * libwebsockets keeps the sockets: its poll loop, its TLS, its timers and its wake-up from other
- * threads. HTTP is ours (http_parse.h), on lws's role for plain sockets. lws's own HTTP role cannot
- * hold a request: while one waits for its answer it neither reads nor looks away, so that one byte
- * more from that client, or its going away, makes the poll loop spin; and it answers or drops what
- * it dislikes by itself, which cannot be JSON.
+ * threads. HTTP is ours (http_parse.h), on lws's role for plain sockets, for what lws 4.1's HTTP
+ * role cannot do: answer what it dislikes in JSON (it answers in HTML, or hangs up), read chunked
+ * bodies (it takes them for the next request), and hold a request for a long poll: while one waits,
+ * one more byte from that client, or its going away, makes the poll loop spin, and with its flow
+ * control switched off against that it no longer sees the client go.
  *
  * A connection is READING (collecting a request), HELD (a long poll waits for a change), WRITING
  * (an answer does not fit into the socket yet), LINGERING (answered, told the client that it is
