@@ -1,6 +1,7 @@
 /* The command `voxeme`, for fs_cli and the console. */
 #include "host/freeswitch/fs.h"
 
+#include "core/buf.h"
 #include "core/feed.h"
 #include "core/log.h"
 
@@ -104,16 +105,37 @@ static struct vx_scope *find_account(struct vx_fs *fs, const char *text) {
     return scope;
 }
 
+/* FreeSWITCH's printf looks for the end of a text even where its length is given: what is printed
+ * is terminated. */
+static void print_buf(switch_stream_handle_t *stream, struct vx_buf *line) {
+    vx_buf_add(line, "", 1);
+    stream->write_function(stream, "%s", vx_buf_ok(line) ? line->at : "-ERR out of memory\n");
+    vx_buf_free(line);
+}
+
+/* What a peer chose, for a line of a terminal: no control characters, no further column. */
+static void add_plain(struct vx_buf *line, struct vx_str text) {
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+
+        vx_buf_add(line, c < ' ' || c == 127 || c == ',' ? "?" : &text.at[i], 1);
+    }
+}
+
 static void print_call(switch_stream_handle_t *stream, const struct vx_snapshot *call) {
+    struct vx_buf line = {0};
     struct vx_call_fields f;
     char sid[VX_UUID_TEXT + 1];
 
     vx_snapshot_fields(call, &f);
     vx_uuid_format(sid, &f.call_sid);
-    stream->write_function(stream, "%s,%s,%s,%u,%.*s,%.*s\n", sid, vx_direction_name(f.direction),
-                           vx_call_status_name(f.status), (unsigned)f.sip_status,
-                           (int)f.text[VX_TEXT_FROM].len, f.text[VX_TEXT_FROM].at,
-                           (int)f.text[VX_TEXT_TO].len, f.text[VX_TEXT_TO].at);
+    vx_buf_printf(&line, "%s,%s,%s,%u,", sid, vx_direction_name(f.direction),
+                  vx_call_status_name(f.status), (unsigned)f.sip_status);
+    add_plain(&line, f.text[VX_TEXT_FROM]);
+    vx_buf_puts(&line, ",");
+    add_plain(&line, f.text[VX_TEXT_TO]);
+    vx_buf_puts(&line, "\n");
+    print_buf(stream, &line);
 }
 
 static void print_calls(switch_stream_handle_t *stream, struct vx_feed *feed, bool live_only) {
@@ -155,16 +177,20 @@ static void cmd_show(struct vx_fs *fs, switch_stream_handle_t *stream, int argc,
     struct vx_snapshot *call = NULL;
     struct vx_uuid sid;
     struct vx_str json = VX_NONE;
+    struct vx_buf line = {0};
 
     (void)argc;
     if (vx_uuid_parse(&sid, vx_str(argv[0])))
         call = vx_scope_find(all, &sid);
     if (call)
         json = vx_snapshot_json(call);
-    if (json.at)
-        stream->write_function(stream, "%.*s\n", (int)json.len, json.at);
-    else
+    if (json.at) {
+        vx_buf_str(&line, json);
+        vx_buf_puts(&line, "\n");
+        print_buf(stream, &line);
+    } else {
         stream->write_function(stream, call ? "-ERR out of memory\n" : "-ERR no such call\n");
+    }
     vx_snapshot_release(&call);
     vx_scope_release(&all);
 }
