@@ -173,6 +173,7 @@ static enum vx_applied rename_call(struct vx_registry *r, struct call *c, const 
     vx_scope_release(&c->account);
     vx_call_table_remove(&r->table, c);
     c->sid = e->call_sid;
+    c->audit = r->audit; /* an audit that is under way may have listed it by its old sid */
     vx_call_table_add(&r->table, c);
     vx_call_enter(c, account);
     vx_call_show(c, r->all);
@@ -205,6 +206,7 @@ static enum vx_applied absorb(struct vx_registry *r, struct call *older, struct 
     result = change(r, newer, &said, after);
     if (result == VX_NO_MEMORY)
         return result;
+    newer->audit = r->audit;
     after->absorbed = vx_call_remove(r, older);
     after->wake = after->wake || vx_call_followed(newer, r);
     return VX_APPLIED;
@@ -219,21 +221,75 @@ static enum vx_applied rename_to(struct vx_registry *r, struct call *c, const st
     return c ? absorb(r, older, c, after) : rename_call(r, older, e, after);
 }
 
-static enum vx_applied apply(struct vx_registry *r, const struct vx_event *e, struct after *after) {
+/* The first rename away from this sid that the host numbered after `sequence`. */
+static const struct rename *next_rename(const struct vx_registry *r, const struct vx_uuid *from,
+                                        uint64_t sequence) {
+    const struct rename *next = NULL;
+
+    for (size_t i = 0; i < VX_RENAMES && i < r->next_rename; i++) {
+        const struct rename *known = &r->renames[i];
+
+        if (known->sequence > sequence && (!next || known->sequence < next->sequence) &&
+            vx_uuid_eq(&known->from, from))
+            next = known;
+    }
+    return next;
+}
+
+/* A late event bears the sid that its call had when it happened. An event after the rename means
+ * another call, which was given that sid anew. */
+static struct vx_uuid sid_by_now(const struct vx_registry *r, const struct vx_event *e) {
+    uint64_t sequence = e->sequence;
+    struct vx_uuid sid = e->call_sid;
+    const struct rename *known;
+
+    while (sequence && (known = next_rename(r, &sid, sequence))) {
+        sid = known->to;
+        sequence = known->sequence;
+    }
+    return sid;
+}
+
+static void remember_rename(struct vx_registry *r, const struct vx_event *e) {
+    const struct rename *known;
+
+    if (!e->sequence || vx_uuid_eq(&e->renamed_from, &e->call_sid))
+        return;
+    known = next_rename(r, &e->renamed_from, e->sequence - 1);
+    if (!known || known->sequence != e->sequence)
+        r->renames[r->next_rename++ % VX_RENAMES] =
+            (struct rename){e->renamed_from, e->call_sid, e->sequence};
+}
+
+static enum vx_applied apply_to(struct vx_registry *r, const struct vx_event *e,
+                                struct after *after) {
     struct call *c = vx_call_table_find(&r->table, &e->call_sid);
     bool renames = e->type == VX_EVENT_RENAME && !vx_uuid_is_nil(&e->renamed_from);
     enum vx_applied renamed = VX_UNCHANGED;
 
-    r->stats.events++;
-    if (vx_uuid_is_nil(&e->call_sid)) {
-        r->stats.refused++;
-        return VX_REFUSED;
-    }
     if (renames)
         renamed = rename_to(r, c, e, after);
+    if (renames && renamed != VX_NO_MEMORY)
+        remember_rename(r, e);
     if (renamed != VX_UNCHANGED)
         return renamed;
     return c ? change(r, c, e, after) : apply_new(r, e, after);
+}
+
+static enum vx_applied apply(struct vx_registry *r, const struct vx_event *e, struct after *after) {
+    struct vx_uuid sid = sid_by_now(r, e);
+    struct vx_event late;
+
+    r->stats.events++;
+    if (vx_uuid_is_nil(&sid)) {
+        r->stats.refused++;
+        return VX_REFUSED;
+    }
+    if (vx_uuid_eq(&sid, &e->call_sid))
+        return apply_to(r, e, after);
+    late = *e;
+    late.call_sid = sid;
+    return apply_to(r, &late, after);
 }
 
 enum vx_applied vx_registry_apply(struct vx_registry *r, const struct vx_event *e) {

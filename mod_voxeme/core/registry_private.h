@@ -71,6 +71,15 @@ struct orphan {
     struct vx_uuid parent;
 };
 
+/* Calls that were renamed, the latest of them. */
+#define VX_RENAMES 64
+
+/* Events that the host numbered before `sequence` mean the call that is `to` now. */
+struct rename {
+    struct vx_uuid from, to;
+    uint64_t sequence; /* 0: free */
+};
+
 /* A doubly linked list of calls with a sentinel. */
 struct queue {
     struct call head;
@@ -101,6 +110,8 @@ struct vx_registry {
     struct queue queue[GONE + 1];
     struct orphan orphans[VX_ORPHANS];
     uint64_t next_orphan;
+    struct rename renames[VX_RENAMES];
+    uint64_t next_rename;
     _Atomic int64_t next_due; /* no call is due before; written under the lock, read without */
     uint64_t last_order;
     uint32_t audit;

