@@ -259,7 +259,9 @@ struct switch_core_session {
 };
 
 static pthread_mutex_t sessions_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t listed = PTHREAD_COND_INITIALIZER;
 static switch_core_session_t *sessions;
+static size_t times_listed;
 
 static switch_core_session_t *add_session(const char *uuid) {
     switch_core_session_t *s = double_need(calloc(1, sizeof *s));
@@ -356,6 +358,24 @@ switch_console_callback_match_t *switch_core_session_findall(void) {
     pthread_mutex_lock(&sessions_lock);
     for (const switch_core_session_t *s = sessions; s; s = s->next)
         switch_console_push_match(&matches, s->uuid);
+    times_listed++;
+    pthread_cond_broadcast(&listed);
     pthread_mutex_unlock(&sessions_lock);
     return matches;
+}
+
+size_t double_listed(void) {
+    size_t times;
+
+    pthread_mutex_lock(&sessions_lock);
+    times = times_listed;
+    pthread_mutex_unlock(&sessions_lock);
+    return times;
+}
+
+void double_wait_listed(size_t times) {
+    pthread_mutex_lock(&sessions_lock);
+    while (times_listed < times)
+        pthread_cond_wait(&listed, &sessions_lock);
+    pthread_mutex_unlock(&sessions_lock);
 }

@@ -37,6 +37,9 @@ void double_channel(const char *uuid, const switch_event_t *data);
 void double_channel_vanishing(const char *uuid);
 void double_channel_gone(const char *uuid);
 void double_channels_gone(void);
+/* How often the module has asked for all channels; waits until it has so often. */
+size_t double_listed(void);
+void double_wait_listed(size_t times);
 
 /* --- module --- */
 
