@@ -1,15 +1,16 @@
-// Runs the end-to-end tests, several files at a time, and prints what failed and, as the last line,
+// Runs the end-to-end tests (or those in DIR), several files at a time, and prints what failed and, as the last line,
 // "N passed, N failed, N skipped".
 //
-//   node tests/e2e/run.mjs [NAME]    files whose name holds NAME, and tests of that name in the others
+//   node tests/e2e/run.mjs [--in DIR] [NAME]    files whose name holds NAME, and tests of that name in the others
 
 import { readdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { run } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const name = process.argv[2];
+const args = process.argv.slice(2);
+const here = args[0] === '--in' ? resolve(args.splice(0, 2)[1]) : dirname(fileURLToPath(import.meta.url));
+const [name] = args;
 const all = readdirSync(here).filter((file) => file.endsWith('.test.mjs')).sort();
 const named = name ? all.filter((file) => file.includes(name)) : all;
 const files = (named.length ? named : all).map((file) => join(here, file));

@@ -2,18 +2,22 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { account } from '../e2e/lib/config.mjs';
 import { statusLine } from '../e2e/lib/expect.mjs';
 import * as s from '../e2e/lib/scenario.mjs';
 import { freePort } from '../e2e/lib/ports.mjs';
 import { callsOf, Watch } from '../e2e/lib/watch.mjs';
-import { ANSWERED, ATTEMPTED, call, callee, completed, ended, FAILED, header, joined, notified, OVER, PARTY, refer, refuseReinvite, state, UP, UPRIGHT } from './lib/calls.mjs';
+import { ANSWERED, ATTEMPTED, call, callee, completed, ended, FAILED, header, joined, notified, OVER, PARTY, PLAIN, refer, refuseReinvite, state, UP, UPRIGHT } from './lib/calls.mjs';
 import { extension } from './lib/dialplan.mjs';
 import { FreeSwitch } from './lib/freeswitch.mjs';
 
 const owner = account('owner', { sources: ['127.0.0.1/32'] });
 const named = account('named');
+// As in conf/, whose example of a dialplan is part of this one.
+const demo = account('demo', { sid: '5f8e8f60-4771-44cb-92a6-94ea66df0450' });
+const example = readFileSync(new URL('../../conf/dialplan-voxeme.xml', import.meta.url), 'utf8').replace(/<!--.*?-->|<\/?include>/gs, '');
 const coded = account('coded');
 const realm = account('realm', { realms: ['tenant.example'] });
 const sourced = account('sourced', { sources: ['127.0.0.3/32'] });
@@ -26,6 +30,7 @@ const dialplan = [
   extension('a1', set('accountcode', 'coded'), 'ring_ready', 'park'),
   extension('x(\\d{5})', ['export', `voxeme_account_sid=${named.sid}`], ['export', `voxeme_application_sid=${APPLICATION}`],
     ['bridge', 'sofia/internal/777@127.0.0.1:$1']),
+  example.replace('sofia/gateway/carrier/$1', 'sofia/internal/$1@127.0.0.1:$1'),
 ];
 
 describe('calls through FreeSWITCH', { concurrency: 5 }, () => {
@@ -33,7 +38,7 @@ describe('calls through FreeSWITCH', { concurrency: 5 }, () => {
 
   before(async () => {
     fs = await FreeSwitch.start({
-      spec: { settings: { 'trusted-sources': '127.0.0.1/32' }, accounts: [owner, named, coded, realm, sourced], adminTokens: [admin] }, dialplan,
+      spec: { settings: { 'trusted-sources': '127.0.0.1/32' }, accounts: [owner, demo, named, coded, realm, sourced], adminTokens: [admin] }, dialplan,
     });
   });
   after(() => fs?.stop());
@@ -407,6 +412,26 @@ describe('calls through FreeSWITCH', { concurrency: 5 }, () => {
     await b.sipp.finished();
     const parent = await calls.call(a.callId, 'completed');
     const application = { application_sid: APPLICATION };
+    a.check(parent, { ...completed(), ...application }, OVER);
+    b.check(await calls.call(invite.callId, 'completed'), invite, parent, { ...completed(), ...application }, OVER);
+  });
+
+  it('the example of a dialplan does what it says', async (t) => {
+    const calls = watch(demo), application = { application_sid: APPLICATION };
+    const set = await call(t, fs, demo, '7001', UPRIGHT), code = await call(t, fs, demo, '8001', UPRIGHT);
+    await Promise.all([set.sipp.at('up'), code.sipp.at('up')]);
+    set.check(await calls.call(set.callId, 'in-progress'), { ...UP, ...application }, ANSWERED);
+    await Promise.all([set.over(), code.over()]);
+    set.check(await calls.call(set.callId, 'completed'), { ...completed(), ...application }, OVER);
+    code.check(await calls.call(code.callId, 'completed'), completed(), OVER);
+    const b = await callee(t, fs, demo, [s.accept(), s.hungUp()]);
+    const a = await call(t, fs, demo, `9${b.port}`, UPRIGHT, { party: PLAIN });
+    const invite = await b.invite();
+    await a.sipp.at('up');
+    await joined(fs, await calls.call(a.callId));
+    await a.over();
+    await b.sipp.finished();
+    const parent = await calls.call(a.callId, 'completed');
     a.check(parent, { ...completed(), ...application }, OVER);
     b.check(await calls.call(invite.callId, 'completed'), invite, parent, { ...completed(), ...application }, OVER);
   });
