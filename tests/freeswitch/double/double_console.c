@@ -170,6 +170,9 @@ switch_status_t double_unload(void) {
     return status;
 }
 
+static switch_status_t write_stream(switch_stream_handle_t *handle, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* FreeSWITCH's own printf does not know %z. */
 static switch_status_t write_stream(switch_stream_handle_t *handle, const char *fmt, ...) {
     va_list ap;
