@@ -8,9 +8,12 @@ static size_t slot_of(const struct call_table *t, const struct table *in,
                       const struct vx_uuid *sid) {
     uint64_t h[2];
 
+    /* Identifiers that are only counted up differ in their last byte, which little-endian machines
+     * read as the top of h[1]: two more rounds take it down to the bits that choose the slot. */
     memcpy(h, sid->b, sizeof h);
     h[0] = (h[0] ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15);
     h[0] = (h[0] ^ h[0] >> 32 ^ h[1]) * UINT64_C(0xd6e8feb86659fd93);
+    h[0] = (h[0] ^ h[0] >> 32) * UINT64_C(0xd6e8feb86659fd93);
     return (size_t)(h[0] ^ h[0] >> 32) & (in->size - 1);
 }
 
