@@ -102,7 +102,7 @@ describe('calls through FreeSWITCH', { concurrency: 5 }, () => {
   });
 
   for (const [name, to, sip, status, cause] of [
-    ['no route', '999', 404, 'failed', 'NO_ROUTE_DESTINATION'],
+    ['no route', '404', 404, 'failed', 'NO_ROUTE_DESTINATION'],
     ['rejected with 486', '486', 486, 'busy', 'USER_BUSY'],
     ['rejected as busy by its cause', '487', 486, 'busy', 'USER_BUSY'],
     ['rejected by its cause', '603', 603, 'busy', 'CALL_REJECTED'],
