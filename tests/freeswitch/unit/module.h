@@ -12,10 +12,12 @@
 #define CHANNEL "2574b508-cff7-4082-b261-aadab8293324"
 #define OTHER   "4b80c26a-6abd-4a8e-8a19-121e014f672b"
 
-/* Events carry these times, in microseconds. */
-#define CREATED  "1795440188073048"
-#define ANSWERED "1795440188093048"
-#define ENDED    "1795440190113048"
+/* Events carry these times, in microseconds: of a day to come, for the retention of a call that
+ * ended long ago is over at once. */
+#define CREATED    "4102444801073048"
+#define PROGRESSED "4102444801083048"
+#define ANSWERED   "4102444801093048"
+#define ENDED      "4102444803113048"
 
 /* <settings>, then what stands beside it. */
 #define CONFIG(settings, rest)                                                                     \
@@ -37,7 +39,8 @@ switch_event_t *fs_inbound(switch_event_types_t type, const char *uuid, const ch
                            const char *answered);
 
 /* Loads the module with the account demo on a port of its own and waits for its first audit, which
- * would give up calls that have no channel; fails the test if it does not load. */
+ * would give up calls that have no channel; fails the test if it does not load. Unloads it first
+ * when a test that failed has left it loaded. */
 void fs_load(void);
 /* Unloads it; fails the test when anything is left behind. */
 void fs_unload(void);
