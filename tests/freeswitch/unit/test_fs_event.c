@@ -1,6 +1,8 @@
 /* A FreeSWITCH event -> the registry's: what each header means, and headers that mean harm. */
 #include "module.h"
 
+#include "headers.h"
+
 #define HOST_TYPES 12
 
 static struct vx_fs_scratch scratch;
@@ -198,45 +200,7 @@ static void caller_names(void **state) {
 
 /* --- harm --- */
 
-static const char *const headers[] = {
-    "Unique-ID",
-    "Old-Unique-ID",
-    "Channel-Name",
-    "Call-Direction",
-    "Other-Type",
-    "Other-Leg-Unique-ID",
-    "Caller-Caller-ID-Number",
-    "Caller-Caller-ID-Name",
-    "Caller-Destination-Number",
-    "Caller-Channel-Created-Time",
-    "Caller-Channel-Progress-Time",
-    "Caller-Channel-Progress-Media-Time",
-    "Caller-Channel-Answered-Time",
-    "Caller-Channel-Hangup-Time",
-    "Event-Sequence",
-    "Hangup-Cause",
-    "variable_originating_leg_uuid",
-    "variable_sip_call_id",
-    "variable_sip_term_status",
-    "variable_sip_invite_failure_status",
-    "variable_sip_invite_failure_phrase",
-    "variable_proto_specific_hangup_cause",
-    "variable_sip_network_ip",
-    "variable_sip_network_port",
-    "Caller-Network-Addr",
-    "variable_sip_req_host",
-    "variable_domain_name",
-    "variable_sip_auth_realm",
-    "variable_sip_gateway",
-    "variable_voxeme_account_sid",
-    "variable_sip_h_X-Account-Sid",
-    "variable_voxeme_application_sid",
-    "variable_sip_h_X-Application-Sid",
-    "variable_accountcode",
-    "variable_something_else",
-};
-#define HEADERS (sizeof headers / sizeof *headers)
-#define HUGE    70000
+#define HUGE 70000
 
 static char huge[HUGE + 1], quotes[HUGE + 1];
 
@@ -290,7 +254,7 @@ static switch_event_t *odd_event(struct vx_test_random *rnd) {
     if (vx_test_random(rnd, 4))
         double_event_add(event, "Unique-ID", vx_test_random(rnd, 2) ? CHANNEL : "x");
     for (uint32_t i = 0; i < count; i++)
-        double_event_add(event, headers[vx_test_random(rnd, HEADERS)],
+        double_event_add(event, fs_headers[vx_test_random(rnd, FS_HEADERS)],
                          values[vx_test_random(rnd, VALUES)]);
     return event;
 }
@@ -316,11 +280,11 @@ static void odd_events_do_no_harm(void **state) {
 
 static void each_value_in_each_header(void **state) {
     (void)state;
-    for (size_t h = 0; h < HEADERS; h++)
+    for (size_t h = 0; h < FS_HEADERS; h++)
         for (size_t v = 0; v < VALUES; v++) {
             struct vx_event e;
 
-            read_event(&e, fs_event(SWITCH_EVENT_CHANNEL_HANGUP, h ? CHANNEL : NULL, headers[h],
+            read_event(&e, fs_event(SWITCH_EVENT_CHANNEL_HANGUP, h ? CHANNEL : NULL, fs_headers[h],
                                     values[v], NULL));
             assert_true(e.attempted_us >= 0 && e.answered_us >= 0 && e.ended_us >= 0);
             assert_true(e.sip_status == 0 || (e.sip_status >= 300 && e.sip_status <= 699));
