@@ -144,6 +144,8 @@ switch_status_t switch_event_create(switch_event_t **event, switch_event_types_t
     if (events_fail)
         return SWITCH_STATUS_GENERR;
     *event = double_event(id);
+    (*event)->counted = 1;
+    double_take(1);
     return SWITCH_STATUS_SUCCESS;
 }
 
@@ -158,6 +160,7 @@ void switch_event_destroy(switch_event_t **event) {
         free(h->value);
         free(h);
     }
+    double_take(-(*event)->counted);
     free(*event);
     *event = NULL;
 }

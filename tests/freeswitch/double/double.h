@@ -45,6 +45,7 @@ void double_wait_listed(size_t times);
 
 /* What switch_xml_open_cfg() reads; borrowed. NULL: there is no such file. */
 void double_config(const char *xml);
+/* Unloads it first when a test that failed has left it loaded. */
 switch_status_t double_load(void);
 switch_status_t double_unload(void);
 /* Runs "voxeme ARGUMENTS" (NULL: no arguments) and returns what it wrote, until the next one. */
@@ -56,8 +57,8 @@ bool double_has_completion(const char *line);
 
 /* --- what is left --- */
 
-/* Bound nodes, read-locked sessions, open documents, lists of matches, completion functions and
- * lines: 0 once a module is unloaded. */
+/* Bound nodes, events made, read-locked sessions, open documents, lists of matches, completion
+ * functions and lines: 0 once a module is unloaded. */
 size_t double_left(void);
 
 /* --- log --- */

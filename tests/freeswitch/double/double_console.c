@@ -156,8 +156,11 @@ static void forget_module(void) {
 }
 
 switch_status_t double_load(void) {
-    switch_status_t status = mod_voxeme_module_interface.load(&loaded, NULL);
+    switch_status_t status;
 
+    if (loaded)
+        double_unload();
+    status = mod_voxeme_module_interface.load(&loaded, NULL);
     if (status != SWITCH_STATUS_SUCCESS)
         forget_module();
     return status;

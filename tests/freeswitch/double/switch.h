@@ -84,6 +84,7 @@ struct switch_event {
     switch_event_header_t *headers;
     switch_event_header_t *last_header;
     void *bind_user_data;
+    int counted; /* the double's own: made by the module */
 };
 
 typedef struct switch_event_node switch_event_node_t;

@@ -38,24 +38,18 @@ switch_event_t *fs_inbound(switch_event_types_t type, const char *uuid, const ch
                     "Caller-Channel-Answered-Time", answered ? answered : "0", NULL);
 }
 
-static bool loaded;
-
 void fs_load(void) {
     size_t listed = double_listed();
 
-    if (loaded)
-        double_unload();
     double_config(CONFIG(ANY_PORT PARAM("audit-seconds", "3600"), ACCOUNTS(DEMO)));
     double_log_clear();
     if (double_load() != SWITCH_STATUS_SUCCESS)
         fail_msg("not loaded: %s", double_log());
-    loaded = true;
     double_wait_listed(listed + 1);
     assert_true(fs_says("audit", "+OK"));
 }
 
 void fs_unload(void) {
-    loaded = false;
     assert_int_equal(double_unload(), SWITCH_STATUS_SUCCESS);
     double_channels_gone();
     assert_int_equal(double_bound(), 0);

@@ -39,8 +39,7 @@ switch_event_t *fs_inbound(switch_event_types_t type, const char *uuid, const ch
                            const char *answered);
 
 /* Loads the module with the account demo on a port of its own and waits for its first audit, which
- * would give up calls that have no channel; fails the test if it does not load. Unloads it first
- * when a test that failed has left it loaded. */
+ * would give up calls that have no channel; fails the test if it does not load. */
 void fs_load(void);
 /* Unloads it; fails the test when anything is left behind. */
 void fs_unload(void);

@@ -80,6 +80,20 @@ static void lost_and_taken_in(void **state) {
     fs_unload();
 }
 
+static void audits_by_itself(void **state) {
+    size_t listed;
+
+    (void)state;
+    double_config(CONFIG(ANY_PORT PARAM("audit-seconds", "1"), ACCOUNTS(DEMO)));
+    listed = double_listed();
+    assert_int_equal(double_load(), SWITCH_STATUS_SUCCESS);
+    double_wait_listed(listed + 1);
+    fs_fire(fs_inbound(SWITCH_EVENT_CHANNEL_CREATE, CHANNEL, NULL, NULL));
+    double_wait_listed(listed + 3); /* the one before it began after the call was there */
+    is(CHANNEL, "\"termination_reason\":\"lost\"");
+    fs_unload();
+}
+
 static void channels_that_cannot_be_asked(void **state) {
     (void)state;
     fs_load();
@@ -232,6 +246,7 @@ int main(void) {
         cmocka_unit_test(taken_in_as_they_are),
         cmocka_unit_test(loopback_counts_on_demand),
         cmocka_unit_test(lost_and_taken_in),
+        cmocka_unit_test(audits_by_itself),
         cmocka_unit_test(channels_that_cannot_be_asked),
         cmocka_unit_test(an_ended_call_stays_ended),
         cmocka_unit_test(keeps_its_call),
