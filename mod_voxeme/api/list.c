@@ -55,8 +55,12 @@ static void add_sid(struct collect *c, const struct vx_uuid *sid) {
     vx_buf_printf(&c->out, "%s\"%s\"", c->taken++ ? "," : "", text);
 }
 
-static void collect_removed(void *ctx, const struct vx_uuid *sid) {
-    add_sid(ctx, sid);
+/* One that has come back is among the calls, unless the filter does not let it through. */
+static void collect_removed(void *ctx, const struct vx_uuid *sid, const struct vx_snapshot *back) {
+    struct collect *c = ctx;
+
+    if (!back || !vx_query_matches(c->q, back))
+        add_sid(c, sid);
 }
 
 /* A call that changed so that the filter no longer lets it through has left this client's list. */

@@ -255,20 +255,20 @@ struct vx_body *vx_view_list(struct vx_view *v) {
 }
 
 /* A call that left for another account may have come back since. */
-static bool is_back(const struct vx_view *v, const struct removal *r) {
+static struct vx_snapshot *come_back(const struct vx_view *v, const struct removal *r) {
     size_t at = position(v, r->order);
     const struct entry *e = at < v->count ? &v->entries[at] : NULL;
 
-    return e && e->call && vx_uuid_eq(vx_snapshot_sid(e->call), &r->call_sid);
+    return e && e->call && vx_uuid_eq(vx_snapshot_sid(e->call), &r->call_sid) ? e->call : NULL;
 }
 
-void vx_view_removed(const struct vx_view *v, uint64_t since,
-                     void (*each)(void *ctx, const struct vx_uuid *call_sid), void *ctx) {
+void vx_view_removed(const struct vx_view *v, uint64_t since, vx_view_each_removed *each,
+                     void *ctx) {
     for (size_t i = 0; i < v->removed_count; i++) {
         const struct removal *r = &v->removed[i];
 
-        if (r->revision > since && r->created <= since && !is_back(v, r))
-            each(ctx, &r->call_sid);
+        if (r->revision > since && r->created <= since)
+            each(ctx, &r->call_sid, come_back(v, r));
     }
 }
 

@@ -34,9 +34,12 @@ struct vx_body *vx_view_list(struct vx_view *view);
 typedef bool vx_view_each(void *ctx, struct vx_snapshot *call, uint64_t revision, uint64_t created);
 void vx_view_walk(struct vx_view *view, vx_view_each *each, void *ctx);
 
-/* Walks the calls that left the scope after `since` and had come by then, oldest first. */
-void vx_view_removed(const struct vx_view *view, uint64_t since,
-                     void (*each)(void *ctx, const struct vx_uuid *call_sid), void *ctx);
+/* Walks the calls that left the scope after `since` and had come by then, oldest first. `back` is
+ * the call where it has come back since, else NULL; borrowed. */
+typedef void vx_view_each_removed(void *ctx, const struct vx_uuid *call_sid,
+                                  const struct vx_snapshot *back);
+void vx_view_removed(const struct vx_view *view, uint64_t since, vx_view_each_removed *each,
+                     void *ctx);
 
 /* Whether what was removed after `since` is still known. */
 bool vx_view_reaches(const struct vx_view *view, uint64_t since);

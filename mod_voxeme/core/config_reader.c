@@ -381,7 +381,9 @@ static bool check_whole(struct vx_config_reader *r) {
     r->line = r->setting_line[VX_SET_DEFAULT_ACCOUNT];
     if (*account && !account_exists(c, account))
         return fail(r, "setting 'default-account': no account '%s'", account);
-    r->line = r->setting_line[VX_SET_TLS_CERT] + r->setting_line[VX_SET_TLS_KEY];
+    r->line = r->setting_line[VX_SET_TLS_CERT] > r->setting_line[VX_SET_TLS_KEY]
+                  ? r->setting_line[VX_SET_TLS_CERT]
+                  : r->setting_line[VX_SET_TLS_KEY];
     if (!*vx_config_text(c, VX_SET_TLS_CERT) != !*vx_config_text(c, VX_SET_TLS_KEY))
         return fail(r, "settings 'tls-cert' and 'tls-key' go together");
     return true;

@@ -128,7 +128,8 @@ static enum vx_applied change(struct vx_registry *r, struct call *c, const struc
     } else {
         after->dead = vx_call_replace(r, c, fresh, owner.account);
     }
-    vx_call_lead_family(r, c, &after->wake);
+    if (is_new || !vx_uuid_eq(&before.account_sid, &f.account_sid))
+        vx_call_lead_family(r, c, &after->wake);
     after->wake = after->wake || vx_call_followed(c, r);
     return VX_APPLIED;
 }

@@ -34,7 +34,9 @@ void vx_call_await(struct vx_registry *r, struct call *c, enum stage stage, int6
     c->stage = (uint8_t)stage;
     c->due_us = due_us;
     put_by_due(&r->queue[stage], c);
-    if (c->due_us < atomic_load_explicit(&r->next_due, memory_order_relaxed))
+    if (stage == GONE && r->queue[GONE].count > r->max_gone)
+        atomic_store(&r->next_due, INT64_MIN); /* the next expiry forgets some */
+    else if (c->due_us < atomic_load_explicit(&r->next_due, memory_order_relaxed))
         atomic_store(&r->next_due, c->due_us);
 }
 

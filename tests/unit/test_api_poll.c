@@ -183,6 +183,28 @@ static void test_since_tells_a_call_that_moved_away(void **state) {
     assert_string_equal(vx_test_numbers(a.json), "1");
 }
 
+/* Away and back between two polls, and over: the filter no longer lets it through. */
+static void test_since_with_a_filter_tells_a_call_that_came_back(void **state) {
+    (void)state;
+    struct vx_event e = vx_test_event_of("", VX_EVENT_CREATE, 1);
+    e.evidence.accountcode = VX_STR("alpha");
+    vx_registry_apply(s.world.registry, &e);
+    char target[256];
+    snprintf(target, sizeof target, ALPHA_CALLS "?state=live&since=%s", revision_now());
+    e.type = VX_EVENT_UPDATE;
+    e.evidence.header = VX_STR(BETA_SID);
+    assert_true(vx_addr_parse(&e.evidence.source, VX_STR("127.0.0.1")));
+    vx_registry_apply(s.world.registry, &e);
+    e.evidence.variable = VX_STR(ALPHA_SID);
+    vx_registry_apply(s.world.registry, &e);
+    assert_int_equal(get(target), 200);
+    is_delta("1", "");
+    e.type = VX_EVENT_HANGUP;
+    vx_registry_apply(s.world.registry, &e);
+    assert_int_equal(get(target), 200);
+    is_delta("", "1");
+}
+
 static void test_since_another_epoch(void **state) {
     (void)state;
     vx_test_apply(&s.world, VX_EVENT_CREATE, 1);
@@ -457,6 +479,7 @@ int main(void) {
         TEST(test_since),
         TEST(test_since_tells_removals),
         TEST(test_since_tells_a_call_that_moved_away),
+        TEST(test_since_with_a_filter_tells_a_call_that_came_back),
         TEST(test_since_another_epoch),
         TEST(test_since_too_old),
         TEST(test_since_malformed),

@@ -4,6 +4,7 @@
 #include "host/sip/sofia.h"
 
 #include <ctype.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -22,7 +23,11 @@ static void to_stderr(void *ctx, enum vx_log_level level, const char *line) {
         len = (int)sizeof out - 1;
         out[len - 1] = '\n';
     }
-    /* One write a line, so that threads do not mix theirs. A log that cannot be written is lost. */
+    /* One write a line, so that threads do not mix theirs. A log that cannot be written is lost:
+     * SIP must not wait for whoever reads it. A pipe with room for PIPE_BUF bytes takes a line
+     * without blocking. */
+    if (poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, 0) != 1)
+        return;
     if (len > 0 && write(STDERR_FILENO, out, (size_t)len) < 0)
         return;
 }

@@ -49,7 +49,7 @@ static void posix_pattern(struct vx_buf *out, const char *pattern) {
 }
 
 #define MAX_PATTERN     256
-#define MAX_REPETITIONS 10000
+#define MAX_REPETITIONS 500
 
 /* How often the pattern makes regcomp() copy what is repeated: twice for each '+', n times for
  * {m,n}. Nested ones multiply; so do all here, which is simple and refuses no sensible pattern. */
@@ -76,6 +76,8 @@ static bool is_too_costly(const char *pattern) {
     for (const char *p = pattern; *p; p++) {
         unsigned long n = copies(p);
 
+        if (*p == '\\' && p[1] >= '1' && p[1] <= '9')
+            return true; /* a reference back makes matching exponential */
         if (*p == '\\' && p[1])
             p++;
         else if (n > MAX_REPETITIONS || (product *= n) > MAX_REPETITIONS)
@@ -89,7 +91,8 @@ static bool read_pattern(regex_t *regex, const char *pattern, char *error, size_
     char why[128];
 
     if (is_too_costly(pattern))
-        return wrong(error, size, "route: the pattern '%.64s' is too long or repeats too often",
+        return wrong(error, size,
+                     "route: the pattern '%.64s' is too long, repeats too often or refers back",
                      pattern);
     posix_pattern(&posix, pattern);
     if (!vx_buf_ok(&posix)) {
