@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#define EXPIRE_AT_ONCE 4096
+
 static void state_release(struct state **state) {
     struct state *s = *state;
 
@@ -79,7 +81,8 @@ bool vx_api_configure(struct vx_api *api, struct vx_config *config) {
     if (!fresh)
         return false;
     state_release(&old);
-    vx_body_set_limit((size_t)vx_config_int(config, VX_SET_MAX_RESPONSE_MEMORY));
+    vx_body_set_limits((size_t)vx_config_int(config, VX_SET_MAX_RESPONSE_MEMORY),
+                       (size_t)vx_config_int(config, VX_SET_MAX_ACCOUNT_RESPONSE_MEMORY));
     return true;
 }
 
@@ -88,7 +91,7 @@ static bool make_openapi(struct vx_api *api, struct vx_config *config) {
 
     if (!text)
         return false;
-    api->openapi = vx_body_copy(text, strlen(text));
+    api->openapi = vx_body_copy(text, strlen(text), NULL);
     vx_free(text);
     return api->openapi != NULL;
 }
@@ -130,14 +133,15 @@ void vx_api_add_metrics(struct vx_api *api, void (*render)(void *ctx, struct vx_
         api->hooks[api->hook_count++] = (struct metrics_hook){render, ctx};
 }
 
-void vx_api_tick(struct vx_api *api) {
+bool vx_api_tick(struct vx_api *api) {
     struct state *s = state_of(api);
     int64_t now = vx_mono_us(api->clock);
+    bool more = vx_tenant_tick(api->all, now);
 
-    for (size_t i = 0; i < s->tenant_count; i++)
-        vx_tenant_tick(s->tenants[i], now);
-    vx_tenant_tick(api->all, now);
+    for (size_t i = 0; i < s->tenant_count && !more; i++)
+        more = vx_tenant_tick(s->tenants[i], now);
     state_release(&s);
+    return more;
 }
 
 /* Matches "/a/{x}/b" segment by segment; what stands for {account_sid} and {call_sid} is kept. */
@@ -236,6 +240,15 @@ void vx_api_invoke(struct vx_api *api, const struct vx_request *request,
     if (vx_authorize(&x))
         x.route->handle(&x);
     state_release(&x.state);
+}
+
+bool vx_expire_due(struct exchange *x) {
+    int64_t next = vx_registry_expire(x->api->registry, EXPIRE_AT_ONCE);
+
+    if (next > vx_mono_us(x->api->clock))
+        return true;
+    vx_answer_later(x, x->request->progress);
+    return false;
 }
 
 void vx_get_openapi(struct exchange *x) {

@@ -43,14 +43,18 @@ struct vx_request {
     bool waited;  /* the time of a `wait` is over, or the server is stopping: answer with what is
                      there */
     bool counted; /* the rate limit has counted this request already (it was held) */
+    uint64_t progress; /* of the hold, when it was to be asked again at once; else 0 */
 };
 
-/* Not an answer yet: ask again, with the same request, when vx_scope_revision(scope) is no longer
- * `revision` or after `seconds` (then with `waited`). */
+/* Not an answer yet. With a scope: ask again, with the same request, when
+ * vx_scope_revision(scope) is no longer `revision` or after `seconds` (then with `waited`). Without
+ * one: the answer takes more than one turn; let others have theirs and ask again, with `progress`
+ * and as `counted`. */
 struct vx_hold {
     struct vx_scope *scope; /* a reference, owned by the response */
     uint64_t revision;
     unsigned seconds;
+    uint64_t progress;
 };
 
 #define VX_ETAG_SIZE 48
@@ -87,8 +91,9 @@ void vx_response_clear(struct vx_response *response);
  * 503). *response is zeroed or was filled by vx_api_invoke(): the body it may have is released. */
 void vx_api_error(struct vx_response *response, unsigned status, const char *msg);
 
-/* Drops what has not been asked for lately; call it every few seconds. */
-void vx_api_tick(struct vx_api *api);
+/* Drops what has not been asked for lately; call it every few seconds. True: there is more to drop,
+ * call it again soon. */
+bool vx_api_tick(struct vx_api *api);
 
 /* More rows for /metrics, from other layers: appends Prometheus text. Called on the thread of the
  * request. */

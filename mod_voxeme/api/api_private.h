@@ -14,15 +14,29 @@ struct window {
     int64_t count;
 };
 
+/* An answer to ?since= that others may ask for as well. */
+struct delta {
+    uint64_t since;
+    struct vx_body *body; /* NULL: none */
+};
+
+#define DELTAS 4
+
 /* What the API keeps of one account over all configurations: its calls as a view, its rate limit.
  */
 struct tenant {
     atomic_uint refs;
     struct vx_scope *scope;
+    struct vx_pot *pot; /* what its answers hold */
     pthread_mutex_t lock;
-    struct vx_view *view;       /* NULL until somebody asks; guarded by lock */
-    int64_t view_used_us;       /* guarded by lock */
-    struct window minute, hour; /* guarded by lock */
+    /* Guarded by lock. */
+    struct vx_view *view;  /* NULL until somebody asks */
+    struct vx_view *dying; /* let go of bit by bit, or NULL */
+    int64_t view_used_us;
+    struct delta deltas[DELTAS]; /* up to deltas_revision */
+    uint64_t deltas_revision;
+    unsigned next_delta;
+    struct window minute, hour;
 };
 
 /* What one configuration means for the API; immutable but for its tenants. */
@@ -104,7 +118,7 @@ struct query {
 /* query.c: on a bad value answers 400 and returns false. */
 bool vx_query_parse(struct exchange *x, struct query *q);
 bool vx_query_filters(const struct query *q);
-bool vx_query_matches(const struct query *q, const struct vx_snapshot *call);
+bool vx_query_matches(const struct query *q, const struct vx_entry *e);
 /* "<epoch>.<revision>" of this start. */
 bool vx_cursor_parse(struct exchange *x, struct vx_str text, uint64_t *revision);
 
@@ -117,12 +131,20 @@ struct tenant *vx_tenant_ref(struct tenant *t);
 void vx_tenant_release(struct tenant **t);
 /* Counts one request. 0: within the limits; else seconds until the next may come. */
 unsigned vx_tenant_count_request(struct tenant *t, const struct state *s, int64_t now_us);
-/* The view, up to date, with the tenant locked; NULL, not locked: out of memory. */
-struct vx_view *vx_tenant_view(struct tenant *t, const struct vx_clock *clock);
+/* *view, up to date, with the tenant locked; it is not locked when this is not done. */
+enum vx_turn vx_tenant_view(struct tenant *t, const struct vx_clock *clock, struct vx_view **view);
+/* The answer kept for ?since=, a reference for the caller, or NULL. With the view up to date. */
+struct vx_body *vx_tenant_delta(struct tenant *t, uint64_t since);
+void vx_tenant_keep_delta(struct tenant *t, uint64_t since, struct vx_body *body);
 /* Makes changes of the tenant wake the transport. False: out of memory. */
 bool vx_tenant_follow(struct tenant *t, const struct vx_clock *clock);
 void vx_tenant_unlock(struct tenant *t);
-void vx_tenant_tick(struct tenant *t, int64_t now_us);
+/* True: has more to do, wants to be called again soon. */
+bool vx_tenant_tick(struct tenant *t, int64_t now_us);
+
+/* api.c: what is due to expire goes before anybody looks. False: there is more of it than one turn
+ * takes, answered that it takes another. */
+bool vx_expire_due(struct exchange *x);
 
 /* respond.c */
 void vx_fail(struct exchange *x, unsigned status, const char *format, ...)
@@ -130,6 +152,8 @@ void vx_fail(struct exchange *x, unsigned status, const char *format, ...)
 /* Takes over the buffer. */
 void vx_answer(struct exchange *x, unsigned status, const char *content_type, struct vx_buf *out);
 void vx_answer_no_memory(struct exchange *x);
+/* Not yet: in another turn. */
+void vx_answer_later(struct exchange *x, uint64_t progress);
 
 /* Handlers: list.c, call.c, metrics.c. */
 void vx_get_calls(struct exchange *x);

@@ -4,48 +4,117 @@
 
 #include <stdatomic.h>
 
-/* Small bodies are exempt from the limit: errors must get out when memory is what they are about.
+/* Small bodies are exempt from the limits: errors must get out when memory is what they are about.
  */
 #define ALWAYS_ALLOWED 4096
 
-struct vx_body {
+struct vx_pot {
     atomic_uint refs;
-    size_t len, cap;
-    char headroom[VX_BODY_HEADROOM];
-    char data[];
+    atomic_size_t used;
 };
 
-static atomic_size_t memory_used;
-static atomic_size_t memory_limit;
+/* A piece of a joined body; `end` counts from the beginning of the whole. */
+struct part {
+    struct vx_body *body;
+    size_t from, end;
+};
 
-static bool take_memory(size_t cap) {
-    size_t used = atomic_fetch_add(&memory_used, cap);
-    size_t limit = atomic_load(&memory_limit);
+struct vx_body {
+    atomic_uint refs;
+    size_t len, cap; /* cap: what is counted */
+    struct vx_pot *pot;
+    size_t count; /* of parts; 0: plain */
+    union {
+        struct part *parts;
+        char *data; /* behind the headroom */
+    };
+    _Alignas(struct part) char room[];
+};
 
-    if (limit == 0 || cap <= ALWAYS_ALLOWED || (cap <= limit && used <= limit - cap))
+static atomic_size_t memory_used, memory_limit, pot_limit, refused;
+
+struct vx_pot *vx_pot_new(void) {
+    struct vx_pot *pot = vx_malloc(sizeof *pot);
+
+    if (!pot)
+        return NULL;
+    atomic_init(&pot->refs, 1);
+    atomic_init(&pot->used, 0);
+    return pot;
+}
+
+void vx_pot_release(struct vx_pot **pot) {
+    struct vx_pot *p = *pot;
+
+    *pot = NULL;
+    if (p && atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) == 1)
+        vx_free(p);
+}
+
+size_t vx_pot_memory(const struct vx_pot *pot) {
+    return atomic_load(&((struct vx_pot *)(uintptr_t)pot)->used);
+}
+
+/* Adds to a count unless that would take it over its limit. */
+static bool take(atomic_size_t *used, size_t limit, size_t cap) {
+    size_t before = atomic_fetch_add(used, cap);
+
+    if (limit == 0 || cap <= ALWAYS_ALLOWED || (cap <= limit && before <= limit - cap))
         return true;
-    atomic_fetch_sub(&memory_used, cap);
+    atomic_fetch_sub(used, cap);
     return false;
 }
 
-struct vx_body *vx_body_new(size_t cap) {
+static bool take_memory(size_t cap, struct vx_pot *pot) {
+    if (pot && !take(&pot->used, atomic_load(&pot_limit), cap)) {
+        atomic_fetch_add(&refused, 1);
+        return false;
+    }
+    if (take(&memory_used, atomic_load(&memory_limit), cap))
+        return true;
+    if (pot)
+        atomic_fetch_sub(&pot->used, cap);
+    atomic_fetch_add(&refused, 1);
+    return false;
+}
+
+static void give_back(size_t cap, struct vx_pot *pot) {
+    if (pot)
+        atomic_fetch_sub(&pot->used, cap);
+    atomic_fetch_sub(&memory_used, cap);
+}
+
+/* `size` bytes behind the struct, of which `cap` count. */
+static struct vx_body *make(size_t size, size_t cap, struct vx_pot *pot) {
     struct vx_body *body;
 
-    if (cap > SIZE_MAX / 2 || !take_memory(cap))
+    if (size > SIZE_MAX / 2 || !take_memory(cap, pot))
         return NULL;
-    body = vx_malloc(sizeof *body + cap);
+    body = vx_malloc(sizeof *body + size);
     if (!body) {
-        atomic_fetch_sub(&memory_used, cap);
+        give_back(cap, pot);
         return NULL;
     }
     atomic_init(&body->refs, 1);
     body->len = 0;
     body->cap = cap;
+    body->count = 0;
+    body->pot = pot;
+    if (pot)
+        atomic_fetch_add_explicit(&pot->refs, 1, memory_order_relaxed);
     return body;
 }
 
-struct vx_body *vx_body_copy(const void *bytes, size_t len) {
-    struct vx_body *body = vx_body_new(len);
+struct vx_body *vx_body_new(size_t cap, struct vx_pot *pot) {
+    struct vx_body *body = cap < SIZE_MAX / 2 ? make(VX_BODY_HEADROOM + cap, cap, pot) : NULL;
+
+    if (body)
+        body->data = body->room + VX_BODY_HEADROOM;
+    return body;
+}
+
+struct vx_body *vx_body_copy(const void *bytes, size_t len, struct vx_pot *pot) {
+    struct vx_body *body = vx_body_new(len, pot);
 
     if (!body)
         return NULL;
@@ -66,30 +135,105 @@ void vx_body_release(struct vx_body **body) {
     *body = NULL;
     if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
         return;
-    atomic_fetch_sub(&memory_used, b->cap);
+    /* The parts are plain: this goes one level deep. */
+    for (size_t i = 0; i < b->count; i++)
+        vx_body_release(&b->parts[i].body);
+    give_back(b->cap, b->pot);
+    vx_pot_release(&b->pot);
     vx_free(b);
 }
 
+static void add_part(struct vx_body *to, struct vx_body *body, size_t from, size_t len) {
+    if (!len)
+        return;
+    to->len += len;
+    to->parts[to->count++] = (struct part){vx_body_ref(body), from, to->len};
+}
+
+static void add_parts(struct vx_body *to, const struct vx_body *joined) {
+    size_t start = 0;
+
+    for (size_t i = 0; i < joined->count; i++) {
+        const struct part *p = &joined->parts[i];
+
+        add_part(to, p->body, p->from, p->end - start);
+        start = p->end;
+    }
+}
+
+struct vx_body *vx_body_join(const struct vx_piece *pieces, size_t count, struct vx_pot *pot) {
+    size_t parts = 0;
+    struct vx_body *body;
+
+    for (size_t i = 0; i < count; i++)
+        parts += pieces[i].body->count ? pieces[i].body->count : 1;
+    body = make(parts * sizeof(struct part), parts * sizeof(struct part), pot);
+    if (!body)
+        return NULL;
+    body->parts = (struct part *)(void *)body->room;
+    for (size_t i = 0; i < count; i++)
+        if (pieces[i].body->count)
+            add_parts(body, pieces[i].body);
+        else
+            add_part(body, pieces[i].body, pieces[i].from, pieces[i].len);
+    return body;
+}
+
 char *vx_body_data(struct vx_body *body) {
-    return body->data;
+    return body->count ? NULL : body->data;
 }
 
 size_t vx_body_len(const struct vx_body *body) {
     return body->len;
 }
 
-size_t vx_body_cap(const struct vx_body *body) {
-    return body->cap;
-}
-
 void vx_body_set_len(struct vx_body *body, size_t len) {
     body->len = len;
 }
 
-void vx_body_set_limit(size_t bytes) {
-    atomic_store(&memory_limit, bytes);
+/* The part that holds byte `at`, which lies before the end. */
+static size_t find_part(const struct vx_body *body, size_t at) {
+    size_t low = 0, high = body->count - 1;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (body->parts[middle].end <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+size_t vx_body_runs(const struct vx_body *body, size_t from, struct vx_str *runs, size_t max) {
+    size_t count = 0;
+
+    if (from >= body->len || !max)
+        return 0;
+    if (!body->count) {
+        runs[0] = (struct vx_str){body->data + from, body->len - from};
+        return 1;
+    }
+    for (size_t i = find_part(body, from); i < body->count && count < max; i++) {
+        const struct part *p = &body->parts[i];
+        size_t start = i ? body->parts[i - 1].end : 0;
+        size_t skip = from > start ? from - start : 0;
+
+        runs[count++] = (struct vx_str){p->body->data + p->from + skip, p->end - start - skip};
+    }
+    return count;
+}
+
+void vx_body_set_limits(size_t all, size_t pot) {
+    atomic_store(&memory_limit, all);
+    atomic_store(&pot_limit, pot);
 }
 
 size_t vx_body_memory(void) {
     return atomic_load(&memory_used);
+}
+
+size_t vx_body_refused(void) {
+    return atomic_load(&refused);
 }

@@ -1,9 +1,13 @@
 /*
  * The bytes of an answer: immutable once built, shared by every request that gets the same answer.
  *
- * In front of the data lie VX_BODY_HEADROOM bytes that belong to the transport: it writes the
- * response head right before the data so that both leave in one write. Only one thread may do so
- * for a given body.
+ * A body is plain, or it is joined from pieces of other bodies, which it shares: a long list is
+ * made of segments that stay the same from one revision to the next. In front of the data of a
+ * plain body lie VX_BODY_HEADROOM bytes that belong to the transport: it writes the response head
+ * right before the data so that both leave in one write. Only one thread may do so for a given
+ * body.
+ *
+ * Threads: any; one at a time while a body is being built.
  */
 #ifndef VX_BODY_H
 #define VX_BODY_H
@@ -14,23 +18,50 @@
 
 struct vx_body;
 
-/* Room for `cap` bytes, one reference, owned by the caller. NULL: out of memory, or all bodies
- * alive would pass the limit of vx_body_set_limit(). */
-struct vx_body *vx_body_new(size_t cap);
-struct vx_body *vx_body_copy(const void *bytes, size_t len);
+/* What the bodies made for one account hold together. */
+struct vx_pot;
+
+/* One reference, owned by the caller; a body keeps one of its own. NULL: out of memory. */
+struct vx_pot *vx_pot_new(void);
+void vx_pot_release(struct vx_pot **pot);
+size_t vx_pot_memory(const struct vx_pot *pot);
+
+/* Room for `cap` bytes, one reference, owned by the caller. `pot` NULL: on nobody's account. NULL:
+ * out of memory, or a limit of vx_body_set_limits() is reached. */
+struct vx_body *vx_body_new(size_t cap, struct vx_pot *pot);
+struct vx_body *vx_body_copy(const void *bytes, size_t len, struct vx_pot *pot);
 struct vx_body *vx_body_ref(struct vx_body *body);
 void vx_body_release(struct vx_body **body);
 
-char *vx_body_data(struct vx_body *body); /* VX_BODY_HEADROOM writable bytes lie before it */
-/* Bytes of data, and the room for them. */
+/* `len` bytes of `body` from `from` on. A joined body as a piece must be whole. */
+struct vx_piece {
+    struct vx_body *body; /* borrowed */
+    size_t from, len;
+};
+
+static inline struct vx_piece vx_piece_from(struct vx_body *body, size_t from, size_t len) {
+    return (struct vx_piece){body, from, len};
+}
+
+/* The pieces one after the other, as one body that takes its own references to theirs. NULL: as for
+ * vx_body_new(). */
+struct vx_body *vx_body_join(const struct vx_piece *pieces, size_t count, struct vx_pot *pot);
+
+/* Only of a plain body: VX_BODY_HEADROOM writable bytes lie before it. NULL for a joined one. */
+char *vx_body_data(struct vx_body *body);
+/* Bytes in all. */
 size_t vx_body_len(const struct vx_body *body);
-/* Never less than its length. */
-size_t vx_body_cap(const struct vx_body *body);
-/* While it is being built and nobody else holds it. len <= cap. */
+/* Of a plain body, while it is being built and nobody else holds it. len <= cap. */
 void vx_body_set_len(struct vx_body *body, size_t len);
 
-/* Bytes that all bodies of the process may hold together; 0: no limit. Any thread. */
-void vx_body_set_limit(size_t bytes);
+/* The bytes from `from` on as at most `max` runs, in order; returns how many. Borrowed for as long
+ * as the caller holds its reference. */
+size_t vx_body_runs(const struct vx_body *body, size_t from, struct vx_str *runs, size_t max);
+
+/* Bytes that all bodies of the process, and those of one pot, may hold together; 0: no limit. */
+void vx_body_set_limits(size_t all, size_t pot);
 size_t vx_body_memory(void);
+/* Bodies that were not made because a limit was reached. */
+size_t vx_body_refused(void);
 
 #endif

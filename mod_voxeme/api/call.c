@@ -9,7 +9,8 @@ void vx_get_call(struct exchange *x) {
     struct vx_uuid sid;
     struct vx_buf out = {0};
 
-    vx_registry_expire(x->api->registry, 0);
+    if (!vx_expire_due(x))
+        return;
     vx_uuid_parse(&sid, x->call_sid); /* vx_authorize() has seen that it is one */
     call = vx_scope_find(x->tenant->scope, &sid);
     if (!call) {

@@ -26,25 +26,21 @@ static void add_call(struct collect *c, struct vx_snapshot *call) {
     vx_buf_str(&c->out, json);
 }
 
-static bool collect_page(void *ctx, struct vx_snapshot *call, uint64_t revision, uint64_t created) {
+static bool collect_page(void *ctx, const struct vx_entry *e) {
     struct collect *c = ctx;
 
-    (void)revision;
-    (void)created;
-    if (!vx_query_matches(c->q, call))
+    if (!vx_query_matches(c->q, e))
         return true;
     if (c->total++ >= c->skip && c->taken < c->take)
-        add_call(c, call);
+        add_call(c, e->call);
     return vx_buf_ok(&c->out);
 }
 
-static bool collect_changed(void *ctx, struct vx_snapshot *call, uint64_t revision,
-                            uint64_t created) {
+static bool collect_changed(void *ctx, const struct vx_entry *e) {
     struct collect *c = ctx;
 
-    (void)created;
-    if (revision > c->since && vx_query_matches(c->q, call))
-        add_call(c, call);
+    if (vx_query_matches(c->q, e))
+        add_call(c, e->call);
     return vx_buf_ok(&c->out);
 }
 
@@ -56,7 +52,7 @@ static void add_sid(struct collect *c, const struct vx_uuid *sid) {
 }
 
 /* One that has come back is among the calls, unless the filter does not let it through. */
-static void collect_removed(void *ctx, const struct vx_uuid *sid, const struct vx_snapshot *back) {
+static void collect_removed(void *ctx, const struct vx_uuid *sid, const struct vx_entry *back) {
     struct collect *c = ctx;
 
     if (!back || !vx_query_matches(c->q, back))
@@ -64,13 +60,53 @@ static void collect_removed(void *ctx, const struct vx_uuid *sid, const struct v
 }
 
 /* A call that changed so that the filter no longer lets it through has left this client's list. */
-static bool collect_filtered_out(void *ctx, struct vx_snapshot *call, uint64_t revision,
-                                 uint64_t created) {
+static bool collect_filtered_out(void *ctx, const struct vx_entry *e) {
     struct collect *c = ctx;
 
-    if (revision > c->since && created <= c->since && !vx_query_matches(c->q, call))
-        add_sid(c, vx_snapshot_sid(call));
+    if (e->created <= c->since && !vx_query_matches(c->q, e))
+        add_sid(c, vx_snapshot_sid(e->call));
     return vx_buf_ok(&c->out);
+}
+
+/* Rendering is what takes long: it is done ahead, for so many calls in a turn. */
+#define TURN_WORK   8192
+#define RENDER_WORK 16
+
+struct ahead {
+    const struct query *q;
+    unsigned left;
+    bool by_revision;
+    uint64_t stopped; /* at the call of this order or revision; 0: not */
+};
+
+static bool render_ahead(void *ctx, const struct vx_entry *e) {
+    struct ahead *a = ctx;
+    unsigned work = vx_query_matches(a->q, e) ? RENDER_WORK : 1;
+
+    if (a->left < work) {
+        a->stopped = a->by_revision ? e->revision : e->order;
+        return false;
+    }
+    a->left -= work;
+    if (work == RENDER_WORK)
+        vx_snapshot_json(e->call); /* without memory for it whoever wants it finds out */
+    return true;
+}
+
+/* Whether all that the answer is made of is rendered; if not, answers that it takes another turn.
+ */
+static bool is_rendered(struct exchange *x, const struct query *q, const struct vx_view *view) {
+    uint64_t from = x->request->progress ? x->request->progress : UINT64_MAX;
+    struct ahead a = {.q = q, .left = TURN_WORK, .by_revision = q->since && q->since_known};
+
+    if (a.by_revision)
+        vx_view_changed(view, q->revision, from, render_ahead, &a);
+    else
+        vx_view_walk(view, from, render_ahead, &a);
+    if (!a.stopped)
+        return true;
+    vx_answer_later(x, a.stopped + 1);
+    return false;
 }
 
 static void set_etag(struct exchange *x, uint64_t revision) {
@@ -78,9 +114,8 @@ static void set_etag(struct exchange *x, uint64_t revision) {
              vx_registry_epoch(x->api->registry), revision);
 }
 
-static void answer_whole(struct exchange *x, struct vx_view *view) {
-    struct vx_body *body = vx_view_list(view);
-
+/* Takes over the body; NULL: there was no memory for it. */
+static void answer_body(struct exchange *x, struct vx_body *body) {
     if (!body) {
         vx_answer_no_memory(x);
         return;
@@ -90,11 +125,32 @@ static void answer_whole(struct exchange *x, struct vx_view *view) {
     x->response->body = body;
 }
 
+/* The whole list, or NULL and an answer that says why not. */
+static struct vx_body *whole_list(struct exchange *x, struct vx_view *view) {
+    struct vx_body *body = NULL;
+    enum vx_turn turn = vx_view_list(view, &body);
+
+    if (turn == VX_TURN_MORE)
+        vx_answer_later(x, 0);
+    else if (turn == VX_TURN_NO_MEMORY)
+        vx_answer_no_memory(x);
+    return body;
+}
+
+static void answer_whole(struct exchange *x, struct vx_view *view) {
+    struct vx_body *body = whole_list(x, view);
+
+    if (body)
+        answer_body(x, body);
+}
+
 static void answer_filtered(struct exchange *x, const struct query *q, struct vx_view *view) {
     struct collect c = {.q = q, .take = UINT64_MAX};
 
+    if (!is_rendered(x, q, view))
+        return;
     vx_buf_puts(&c.out, "[");
-    vx_view_walk(view, collect_page, &c);
+    vx_view_walk(view, UINT64_MAX, collect_page, &c);
     vx_buf_puts(&c.out, "]");
     vx_answer(x, 200, NULL, &c.out);
 }
@@ -104,7 +160,7 @@ static void answer_page(struct exchange *x, const struct query *q, struct vx_vie
         .q = q, .skip = (uint64_t)(q->page - 1) * q->page_size, .take = q->page_size};
     struct vx_buf out = {0};
 
-    vx_view_walk(view, collect_page, &c);
+    vx_view_walk(view, UINT64_MAX, collect_page, &c);
     vx_buf_printf(&out, "{\"total\":%" PRIu64 ",\"page\":%u,\"page_size\":%u,\"data\":[", c.total,
                   q->page, q->page_size);
     vx_buf_add(&out, c.out.at, c.out.len);
@@ -114,33 +170,85 @@ static void answer_page(struct exchange *x, const struct query *q, struct vx_vie
     vx_answer(x, 200, NULL, &out);
 }
 
+static void begin_reset(struct exchange *x, struct vx_view *view, struct vx_buf *out) {
+    vx_buf_printf(out, "{\"revision\":\"%s.%" PRIu64 "\",\"reset\":true,\"calls\":",
+                  vx_registry_epoch(x->api->registry), vx_view_revision(view));
+}
+
+/* Everything, by way of the list that others get as well. */
+static void answer_reset_whole(struct exchange *x, struct vx_view *view) {
+    struct vx_body *list = whole_list(x, view), *head, *end, *joined = NULL;
+    struct vx_buf out = {0};
+
+    if (!list)
+        return;
+    begin_reset(x, view, &out);
+    head = vx_buf_ok(&out) ? vx_body_copy(out.at, out.len, x->tenant->pot) : NULL;
+    end = vx_body_copy("}", 1, x->tenant->pot);
+    if (head && end) {
+        struct vx_piece pieces[] = {vx_piece_from(head, 0, vx_body_len(head)),
+                                    vx_piece_from(list, 0, vx_body_len(list)),
+                                    vx_piece_from(end, 0, 1)};
+
+        joined = vx_body_join(pieces, 3, x->tenant->pot);
+    }
+    vx_buf_free(&out);
+    vx_body_release(&head);
+    vx_body_release(&end);
+    vx_body_release(&list);
+    answer_body(x, joined);
+}
+
 static void answer_reset(struct exchange *x, const struct query *q, struct vx_view *view) {
     struct collect c = {.q = q, .take = UINT64_MAX};
 
-    vx_buf_printf(&c.out, "{\"revision\":\"%s.%" PRIu64 "\",\"reset\":true,\"calls\":[",
-                  vx_registry_epoch(x->api->registry), vx_view_revision(view));
-    vx_view_walk(view, collect_page, &c);
+    if (!vx_query_filters(q)) {
+        answer_reset_whole(x, view);
+        return;
+    }
+    if (!is_rendered(x, q, view))
+        return;
+    begin_reset(x, view, &c.out);
+    vx_buf_puts(&c.out, "[");
+    vx_view_walk(view, UINT64_MAX, collect_page, &c);
     vx_buf_puts(&c.out, "]}");
     vx_answer(x, 200, NULL, &c.out);
 }
 
-static void answer_since(struct exchange *x, const struct query *q, struct vx_view *view) {
+static void answer_delta(struct exchange *x, const struct query *q, struct vx_view *view) {
     struct collect c = {.q = q, .since = q->revision};
+
+    if (!is_rendered(x, q, view))
+        return;
+    vx_buf_printf(&c.out, "{\"revision\":\"%s.%" PRIu64 "\",\"calls\":[",
+                  vx_registry_epoch(x->api->registry), vx_view_revision(view));
+    vx_view_changed(view, q->revision, UINT64_MAX, collect_changed, &c);
+    vx_buf_puts(&c.out, "],\"removed\":[");
+    c.taken = 0;
+    vx_view_removed(view, q->revision, collect_removed, &c);
+    if (vx_query_filters(q))
+        vx_view_changed(view, q->revision, UINT64_MAX, collect_filtered_out, &c);
+    vx_buf_puts(&c.out, "]}");
+    vx_answer(x, 200, NULL, &c.out);
+}
+
+/* Thousands may follow an account in step: those who ask for the same get the same. */
+static void answer_since(struct exchange *x, const struct query *q, struct vx_view *view) {
+    bool shared = !vx_query_filters(q);
+    struct vx_body *kept;
 
     if (!q->since_known || !vx_view_reaches(view, q->revision)) {
         answer_reset(x, q, view);
         return;
     }
-    vx_buf_printf(&c.out, "{\"revision\":\"%s.%" PRIu64 "\",\"calls\":[",
-                  vx_registry_epoch(x->api->registry), vx_view_revision(view));
-    vx_view_walk(view, collect_changed, &c);
-    vx_buf_puts(&c.out, "],\"removed\":[");
-    c.taken = 0;
-    vx_view_removed(view, q->revision, collect_removed, &c);
-    if (vx_query_filters(q))
-        vx_view_walk(view, collect_filtered_out, &c);
-    vx_buf_puts(&c.out, "]}");
-    vx_answer(x, 200, NULL, &c.out);
+    kept = shared ? vx_tenant_delta(x->tenant, q->revision) : NULL;
+    if (kept) {
+        answer_body(x, kept);
+        return;
+    }
+    answer_delta(x, q, view);
+    if (shared && x->response->status == 200)
+        vx_tenant_keep_delta(x->tenant, q->revision, x->response->body);
 }
 
 /* The opaque part of an entity tag, whether weak or not (RFC 9110, section 8.8.3.2: weak
@@ -170,9 +278,8 @@ static bool none_match(struct exchange *x, uint64_t revision) {
 
 static void hold(struct exchange *x, const struct query *q, uint64_t revision) {
     x->response->status = 0;
-    x->response->hold.scope = vx_scope_ref(x->tenant->scope);
-    x->response->hold.revision = revision;
-    x->response->hold.seconds = q->wait;
+    x->response->hold = (struct vx_hold){
+        .scope = vx_scope_ref(x->tenant->scope), .revision = revision, .seconds = q->wait};
     atomic_fetch_add(&x->api->held, 1);
 }
 
@@ -209,13 +316,19 @@ void vx_get_calls(struct exchange *x) {
 
     if (!vx_query_parse(x, &q))
         return;
-    vx_registry_expire(x->api->registry, 0);
+    if (!vx_expire_due(x))
+        return;
     if (answer_unchanged(x, &q))
         return;
-    view = vx_tenant_view(x->tenant, x->api->clock);
-    if (!view) {
+    switch (vx_tenant_view(x->tenant, x->api->clock, &view)) {
+    case VX_TURN_MORE:
+        vx_answer_later(x, 0);
+        return;
+    case VX_TURN_NO_MEMORY:
         vx_answer_no_memory(x);
         return;
+    case VX_TURN_DONE:
+        break;
     }
     set_etag(x, vx_view_revision(view));
     if (q.since)

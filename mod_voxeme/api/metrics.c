@@ -74,6 +74,8 @@ static void render_api(struct exchange *x, struct vx_buf *out) {
         "Requests held until something changes.");
     row(out, "voxeme_response_memory_bytes", "gauge", vx_body_memory(),
         "Memory held by answers being built, kept or sent.");
+    row(out, "voxeme_responses_refused_total", "counter", vx_body_refused(),
+        "Answers not made because of max-response-memory or max-account-response-memory.");
     row(out, "voxeme_allocation_failures_total", "counter", vx_alloc_failures(),
         "Allocations that failed.");
 }
@@ -81,7 +83,10 @@ static void render_api(struct exchange *x, struct vx_buf *out) {
 void vx_get_metrics(struct exchange *x) {
     struct vx_buf out = {0};
 
-    vx_registry_expire(x->api->registry, 0);
+    if (!vx_expire_due(x)) {
+        vx_buf_free(&out);
+        return;
+    }
     render_registry(x, &out);
     render_api(x, &out);
     for (size_t i = 0; i < x->api->hook_count; i++)

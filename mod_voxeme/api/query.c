@@ -195,14 +195,13 @@ static bool same_number(struct vx_str wanted, struct vx_str text) {
     return vx_str_eq(wanted, text);
 }
 
-bool vx_query_matches(const struct query *q, const struct vx_snapshot *call) {
-    enum vx_call_status status = vx_snapshot_status(call);
-    bool ended = vx_call_status_ended(status);
+bool vx_query_matches(const struct query *q, const struct vx_entry *e) {
+    bool ended = vx_call_status_ended((enum vx_call_status)e->status);
 
-    if ((q->statuses && !(q->statuses & 1u << status)) ||
-        (q->direction && q->direction != vx_snapshot_direction(call)) ||
+    if ((q->statuses && !(q->statuses & 1u << e->status)) ||
+        (q->direction && q->direction != (enum vx_direction)e->direction) ||
         (q->state == STATE_LIVE && ended) || (q->state == STATE_ENDED && !ended))
         return false;
-    return (!q->from.at || same_number(q->from, vx_snapshot_text(call, VX_TEXT_FROM))) &&
-           (!q->to.at || same_number(q->to, vx_snapshot_text(call, VX_TEXT_TO)));
+    return (!q->from.at || same_number(q->from, vx_snapshot_text(e->call, VX_TEXT_FROM))) &&
+           (!q->to.at || same_number(q->to, vx_snapshot_text(e->call, VX_TEXT_TO)));
 }

@@ -23,7 +23,7 @@ void vx_api_error(struct vx_response *response, unsigned status, const char *msg
     vx_json_string(&out, vx_str(msg));
     vx_buf_puts(&out, "}");
     if (vx_buf_ok(&out))
-        response->body = vx_body_copy(out.at, out.len);
+        response->body = vx_body_copy(out.at, out.len, NULL);
     if (response->body)
         response->content_type = json_media_type;
     vx_buf_free(&out);
@@ -44,8 +44,14 @@ void vx_answer_no_memory(struct exchange *x) {
     x->response->retry_after = 1;
 }
 
+void vx_answer_later(struct exchange *x, uint64_t progress) {
+    x->response->status = 0;
+    x->response->hold = (struct vx_hold){.progress = progress};
+}
+
 void vx_answer(struct exchange *x, unsigned status, const char *content_type, struct vx_buf *out) {
-    struct vx_body *body = vx_buf_ok(out) ? vx_body_copy(out->at, out->len) : NULL;
+    struct vx_pot *pot = x->tenant ? x->tenant->pot : NULL;
+    struct vx_body *body = vx_buf_ok(out) ? vx_body_copy(out->at, out->len, pot) : NULL;
 
     vx_buf_free(out);
     if (!body) {

@@ -5,6 +5,11 @@
  * its view's feed. */
 #define VIEW_IDLE_US (90 * VX_SECOND_US)
 
+static void drop_deltas(struct tenant *t) {
+    for (size_t i = 0; i < DELTAS; i++)
+        vx_body_release(&t->deltas[i].body);
+}
+
 struct tenant *vx_tenant_new(struct vx_scope *scope) {
     struct tenant *t = vx_calloc(1, sizeof *t);
 
@@ -13,6 +18,9 @@ struct tenant *vx_tenant_new(struct vx_scope *scope) {
     atomic_init(&t->refs, 1);
     pthread_mutex_init(&t->lock, NULL);
     t->scope = vx_scope_ref(scope);
+    t->pot = vx_pot_new();
+    if (!t->pot)
+        vx_tenant_release(&t);
     return t;
 }
 
@@ -27,7 +35,10 @@ void vx_tenant_release(struct tenant **tenant) {
     *tenant = NULL;
     if (!t || atomic_fetch_sub(&t->refs, 1) != 1)
         return;
+    drop_deltas(t);
     vx_view_release(&t->view);
+    vx_view_release(&t->dying);
+    vx_pot_release(&t->pot);
     vx_scope_release(&t->scope);
     pthread_mutex_destroy(&t->lock);
     vx_free(t);
@@ -61,17 +72,38 @@ unsigned vx_tenant_count_request(struct tenant *t, const struct state *s, int64_
 
 static bool have_view(struct tenant *t, const struct vx_clock *clock) {
     if (!t->view)
-        t->view = vx_view_new(t->scope);
+        t->view = vx_view_new(t->scope, t->pot);
     t->view_used_us = vx_mono_us(clock);
     return t->view != NULL;
 }
 
-struct vx_view *vx_tenant_view(struct tenant *t, const struct vx_clock *clock) {
+enum vx_turn vx_tenant_view(struct tenant *t, const struct vx_clock *clock, struct vx_view **view) {
+    enum vx_turn turn;
+
     pthread_mutex_lock(&t->lock);
-    if (have_view(t, clock) && vx_view_sync(t->view))
-        return t->view;
-    pthread_mutex_unlock(&t->lock);
+    turn = have_view(t, clock) ? vx_view_sync(t->view) : VX_TURN_NO_MEMORY;
+    if (turn == VX_TURN_DONE)
+        *view = t->view;
+    else
+        pthread_mutex_unlock(&t->lock);
+    return turn;
+}
+
+struct vx_body *vx_tenant_delta(struct tenant *t, uint64_t since) {
+    if (t->deltas_revision != vx_view_revision(t->view))
+        drop_deltas(t);
+    for (size_t i = 0; i < DELTAS; i++)
+        if (t->deltas[i].body && t->deltas[i].since == since)
+            return vx_body_ref(t->deltas[i].body);
     return NULL;
+}
+
+void vx_tenant_keep_delta(struct tenant *t, uint64_t since, struct vx_body *body) {
+    struct delta *d = &t->deltas[t->next_delta++ % DELTAS];
+
+    t->deltas_revision = vx_view_revision(t->view);
+    vx_body_release(&d->body);
+    *d = (struct delta){since, vx_body_ref(body)};
 }
 
 bool vx_tenant_follow(struct tenant *t, const struct vx_clock *clock) {
@@ -87,9 +119,18 @@ void vx_tenant_unlock(struct tenant *t) {
     pthread_mutex_unlock(&t->lock);
 }
 
-void vx_tenant_tick(struct tenant *t, int64_t now_us) {
+bool vx_tenant_tick(struct tenant *t, int64_t now_us) {
+    bool more;
+
     pthread_mutex_lock(&t->lock);
-    if (t->view && now_us - t->view_used_us > VIEW_IDLE_US)
-        vx_view_release(&t->view);
+    if (t->view && !t->dying && now_us - t->view_used_us > VIEW_IDLE_US) {
+        drop_deltas(t);
+        t->dying = t->view;
+        t->view = NULL;
+    }
+    if (t->dying && vx_view_drain(t->dying))
+        vx_view_release(&t->dying);
+    more = t->dying != NULL;
     pthread_mutex_unlock(&t->lock);
+    return more;
 }

@@ -1,14 +1,13 @@
 #include "api/view.h"
 
+#include "api/view_index.h"
 #include "core/alloc.h"
 
-#define PULL 32
-
-/* A call that left keeps its place, without a snapshot, until the next compaction. */
-struct entry {
-    uint64_t order, revision, created;
-    struct vx_snapshot *call;
-};
+#define PULL          32
+#define TURN_CHANGES  1024  /* taken up in one turn */
+#define TURN_CHUNKS   8     /* rendered in one turn */
+#define TURN_RELEASES 16384 /* let go of in one turn */
+#define COPY_UP_TO    65536 /* a list no longer than this is kept in one piece */
 
 struct removal {
     uint64_t revision, created, order;
@@ -17,33 +16,100 @@ struct removal {
 
 struct vx_view {
     struct vx_feed *feed;
-    struct entry *entries; /* oldest first, by order */
-    size_t count, room, holes;
-    struct removal *removed; /* oldest first, by revision */
-    size_t removed_count, removed_room;
+    struct vx_pot *pot;
+    struct vx_index index;   /* by order */
+    struct vx_entry *nodes;  /* [0]: sentinel of the ring by revision */
+    uint32_t used, room;     /* nodes that were ever in use; allocated */
+    uint32_t free;           /* list of free nodes by `older`; 0: none */
+    struct removal *removed; /* by revision, from removed_first on */
+    size_t removed_first, removed_count, removed_room;
     uint64_t revision, horizon;
-    struct vx_body *list; /* of list_revision, or NULL */
-    uint64_t list_revision;
-    struct vx_change pending[PULL]; /* pulled, but memory ran short before they were taken up */
+    struct vx_body *list;           /* of `revision`, or NULL */
+    struct vx_body *open, *end;     /* brackets of a list in pieces */
+    struct vx_change pending[PULL]; /* pulled, not yet taken up */
     size_t pending_count;
 };
 
-struct vx_view *vx_view_new(struct vx_scope *scope) {
+struct vx_view *vx_view_new(struct vx_scope *scope, struct vx_pot *pot) {
     struct vx_view *v = vx_calloc(1, sizeof *v);
 
     if (!v)
         return NULL;
+    v->pot = pot;
+    v->nodes = vx_calloc(1, sizeof *v->nodes);
+    v->used = v->room = 1;
+    v->open = vx_body_copy("[", 1, NULL);
+    v->end = vx_body_copy("]", 1, NULL);
     v->feed = vx_feed_open(scope);
-    if (!v->feed)
+    if (!v->nodes || !v->open || !v->end || !v->feed)
         vx_view_release(&v);
     return v;
 }
 
+/* --- nodes, and their ring by revision --- */
+
+static void unlink_node(struct vx_view *v, uint32_t n) {
+    struct vx_entry *e = &v->nodes[n];
+
+    v->nodes[e->older].newer = e->newer;
+    v->nodes[e->newer].older = e->older;
+}
+
+static void link_newest(struct vx_view *v, uint32_t n) {
+    struct vx_entry *e = &v->nodes[n];
+
+    e->newer = 0;
+    e->older = v->nodes[0].older;
+    v->nodes[e->older].newer = n;
+    v->nodes[0].older = n;
+}
+
+static bool reserve_node(struct vx_view *v) {
+    uint32_t room = v->room < 32 ? 64 : v->room * 2;
+    struct vx_entry *nodes;
+
+    if (v->free || v->used < v->room)
+        return true;
+    if (room <= v->room)
+        return false;
+    nodes = vx_realloc(v->nodes, room * sizeof *nodes);
+    if (!nodes)
+        return false;
+    v->nodes = nodes;
+    v->room = room;
+    return true;
+}
+
+static uint32_t take_node(struct vx_view *v) {
+    uint32_t n = v->free;
+
+    if (!n)
+        return v->used++;
+    v->free = v->nodes[n].older;
+    return n;
+}
+
+static void drop_node(struct vx_view *v, uint32_t n) {
+    unlink_node(v, n);
+    vx_snapshot_release(&v->nodes[n].call);
+    v->nodes[n].older = v->free;
+    v->free = n;
+}
+
+/* --- taking up --- */
+
 static void clear(struct vx_view *v) {
-    for (size_t i = 0; i < v->count; i++)
-        vx_snapshot_release(&v->entries[i].call);
-    v->count = v->holes = v->removed_count = 0;
+    while (v->nodes[0].older)
+        drop_node(v, v->nodes[0].older);
+    vx_index_clear(&v->index);
+    v->removed_first = v->removed_count = 0;
     vx_body_release(&v->list);
+}
+
+bool vx_view_drain(struct vx_view *v) {
+    for (size_t i = 0; i < TURN_RELEASES && v->nodes[0].older; i++)
+        drop_node(v, v->nodes[0].older);
+    return v->nodes[0].older == 0;
 }
 
 void vx_view_release(struct vx_view **view) {
@@ -52,109 +118,103 @@ void vx_view_release(struct vx_view **view) {
     *view = NULL;
     if (!v)
         return;
-    clear(v);
+    if (v->nodes)
+        clear(v);
     for (size_t i = 0; i < v->pending_count; i++)
         vx_snapshot_release(&v->pending[i].call);
     vx_feed_close(&v->feed);
-    vx_free(v->entries);
+    vx_body_release(&v->open);
+    vx_body_release(&v->end);
+    vx_free(v->nodes);
     vx_free(v->removed);
     vx_free(v);
 }
 
-/* Where a call of this order is or would be. New calls belong at the end. */
-static size_t position(const struct vx_view *v, uint64_t order) {
-    size_t low = 0, high = v->count;
+static int phase_of(const struct vx_snapshot *call) {
+    enum vx_call_status status = vx_snapshot_status(call);
 
-    if (v->count == 0 || v->entries[v->count - 1].order < order)
-        return v->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (v->entries[middle].order < order)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return vx_call_status_ended(status) ? 2 : status == VX_CALL_IN_PROGRESS;
 }
 
-static bool make_room(void **array, size_t *room, size_t count, size_t size) {
-    size_t wanted = *room ? *room * 2 : 64;
-    void *grown;
+/* Takes over the change's reference. */
+static void fill(struct vx_view *v, uint32_t n, const struct vx_change *c, uint64_t entered) {
+    v->nodes[n] = (struct vx_entry){
+        .order = c->order,
+        .revision = c->revision,
+        .created = c->created,
+        .entered = entered,
+        .call = c->call,
+        .status = (uint8_t)vx_snapshot_status(c->call),
+        .direction = (uint8_t)vx_snapshot_direction(c->call),
+    };
+    link_newest(v, n);
+}
 
-    if (count < *room)
+static void change(struct vx_view *v, uint32_t n, const struct vx_change *c) {
+    struct vx_snapshot *old = v->nodes[n].call;
+    bool entered = phase_of(old) != phase_of(c->call);
+
+    unlink_node(v, n);
+    fill(v, n, c, entered ? c->revision : v->nodes[n].entered);
+    vx_index_touch(&v->index, c->order);
+    vx_snapshot_release(&old);
+}
+
+static bool add(struct vx_view *v, const struct vx_change *c) {
+    uint32_t n;
+
+    if (!reserve_node(v) || !vx_index_reserve(&v->index))
+        return false;
+    n = take_node(v);
+    fill(v, n, c, c->created);
+    vx_index_put(&v->index, c->order, n);
+    return true;
+}
+
+static bool reserve_removal(struct vx_view *v) {
+    size_t end = v->removed_first + v->removed_count, room;
+    struct removal *removed;
+
+    if (end < v->removed_room)
         return true;
-    grown = vx_realloc(*array, wanted * size);
-    if (!grown)
-        return false;
-    *array = grown;
-    *room = wanted;
-    return true;
-}
-
-static bool insert(struct vx_view *v, size_t at, const struct vx_change *c) {
-    void *entries = v->entries;
-
-    if (!make_room(&entries, &v->room, v->count, sizeof *v->entries))
-        return false;
-    v->entries = entries;
-    memmove(v->entries + at + 1, v->entries + at, (v->count - at) * sizeof *v->entries);
-    v->entries[at] = (struct entry){c->order, c->revision, c->created, c->call};
-    v->count++;
-    return true;
-}
-
-static bool note_removal(struct vx_view *v, const struct vx_change *c) {
-    void *removed = v->removed;
-
-    if (!make_room(&removed, &v->removed_room, v->removed_count, sizeof *v->removed))
+    if (v->removed_first > v->removed_room / 2) {
+        memmove(v->removed, v->removed + v->removed_first, v->removed_count * sizeof *v->removed);
+        v->removed_first = 0;
+        return true;
+    }
+    room = v->removed_room ? v->removed_room * 2 : 64;
+    removed = vx_realloc(v->removed, room * sizeof *removed);
+    if (!removed)
         return false;
     v->removed = removed;
-    v->removed[v->removed_count++] =
+    v->removed_room = room;
+    return true;
+}
+
+static bool leave(struct vx_view *v, const struct vx_change *c) {
+    uint32_t n;
+
+    if (!reserve_removal(v))
+        return false;
+    v->removed[v->removed_first + v->removed_count++] =
         (struct removal){c->revision, c->created, c->order, c->call_sid};
+    if (vx_index_find(&v->index, c->order, &n)) {
+        vx_index_remove(&v->index, c->order);
+        drop_node(v, n);
+    }
     return true;
 }
 
 /* Takes over the change's reference when it returns true. */
 static bool take_up(struct vx_view *v, const struct vx_change *c) {
-    size_t at = position(v, c->order);
-    struct entry *e = at < v->count && v->entries[at].order == c->order ? &v->entries[at] : NULL;
+    uint32_t n;
 
-    if (!c->call && !note_removal(v, c))
-        return false;
-    if (!e)
-        return !c->call || insert(v, at, c);
-    v->holes -= !e->call;
-    vx_snapshot_release(&e->call);
-    *e = (struct entry){c->order, c->revision, c->created, c->call};
-    v->holes += !e->call;
+    if (!c->call)
+        return leave(v, c);
+    if (!vx_index_find(&v->index, c->order, &n))
+        return add(v, c);
+    change(v, n, c);
     return true;
-}
-
-/* Most calls leave from the old end: closing the gaps now and then costs less than at each removal.
- */
-static void compact(struct vx_view *v) {
-    size_t kept = 0;
-
-    if (v->holes < 32 || v->holes < v->count / 2)
-        return;
-    for (size_t i = 0; i < v->count; i++)
-        if (v->entries[i].call)
-            v->entries[kept++] = v->entries[i];
-    v->count = kept;
-    v->holes = 0;
-}
-
-static void forget_removals(struct vx_view *v) {
-    size_t old = 0;
-
-    v->horizon = vx_feed_horizon(v->feed);
-    while (old < v->removed_count && v->removed[old].revision <= v->horizon)
-        old++;
-    if (old == 0)
-        return;
-    v->removed_count -= old;
-    memmove(v->removed, v->removed + old, v->removed_count * sizeof *v->removed);
 }
 
 static bool take_up_pending(struct vx_view *v) {
@@ -167,107 +227,199 @@ static bool take_up_pending(struct vx_view *v) {
     return v->pending_count == 0;
 }
 
-bool vx_view_sync(struct vx_view *v) {
+static void forget_removals(struct vx_view *v) {
+    v->horizon = vx_feed_horizon(v->feed);
+    while (v->removed_count && v->removed[v->removed_first].revision <= v->horizon) {
+        v->removed_first++;
+        v->removed_count--;
+    }
+}
+
+enum vx_turn vx_view_sync(struct vx_view *v) {
     uint64_t revision = v->revision;
     bool restarted = false;
 
     if (!take_up_pending(v))
-        return false;
-    while ((v->pending_count = vx_feed_pull(v->feed, v->pending, PULL, &revision, &restarted)) ||
-           restarted) {
+        return VX_TURN_NO_MEMORY;
+    for (size_t i = 0; i < TURN_CHANGES; i += PULL) {
+        v->pending_count = vx_feed_pull(v->feed, v->pending, PULL, &revision, &restarted);
         if (restarted)
             clear(v);
+        if (!v->pending_count && !restarted) {
+            if (revision != v->revision) {
+                v->revision = revision;
+                vx_body_release(&v->list);
+                forget_removals(v);
+            }
+            return VX_TURN_DONE;
+        }
         if (!take_up_pending(v))
-            return false;
+            return VX_TURN_NO_MEMORY;
     }
-    if (revision != v->revision) {
-        v->revision = revision;
-        forget_removals(v);
-        compact(v);
-    }
-    return true;
+    return VX_TURN_MORE;
 }
 
 uint64_t vx_view_revision(const struct vx_view *v) {
     return v->revision;
 }
 
-void vx_view_walk(struct vx_view *v, vx_view_each *each, void *ctx) {
-    for (size_t i = v->count; i-- > 0;) {
-        const struct entry *e = &v->entries[i];
+/* --- the list --- */
 
-        if (e->call && !each(ctx, e->call, e->revision, e->created))
-            return;
-    }
-}
-
-static bool add_length(void *ctx, struct vx_snapshot *call, uint64_t revision, uint64_t created) {
-    size_t *total = ctx;
-    struct vx_str json = vx_snapshot_json(call);
-
-    (void)revision;
-    (void)created;
-    *total = json.at ? *total + json.len + 1 : 0;
-    return json.at != NULL;
-}
-
-static bool add_json(void *ctx, struct vx_snapshot *call, uint64_t revision, uint64_t created) {
-    struct vx_str json = vx_snapshot_json(call);
-    char **to = ctx;
-
-    (void)revision;
-    (void)created;
-    memcpy(*to, json.at, json.len);
-    (*to)[json.len] = ',';
-    *to += json.len + 1;
-    return true;
-}
-
-static struct vx_body *render(struct vx_view *v) {
-    size_t total = 2;
+static struct vx_body *render_chunk(const struct vx_view *v, const struct vx_chunk *c) {
+    struct vx_str json[VX_CHUNK_PLACES];
     struct vx_body *body;
+    size_t total = 0;
     char *to;
 
-    vx_view_walk(v, add_length, &total);
-    if (total == 0)
-        return NULL;
-    body = vx_body_new(total);
+    for (unsigned i = 0; i < c->count; i++) {
+        json[i] = vx_snapshot_json(v->nodes[c->at[i].node].call);
+        if (!json[i].at)
+            return NULL;
+        total += json[i].len + 1;
+    }
+    body = vx_body_new(total, v->pot);
     if (!body)
         return NULL;
     to = vx_body_data(body);
-    *to++ = '[';
-    vx_view_walk(v, add_json, &to);
-    if (total > 2)
-        to--; /* the last comma */
-    *to++ = ']';
-    vx_body_set_len(body, (size_t)(to - vx_body_data(body)));
+    for (unsigned i = c->count; i-- > 0;) {
+        *to++ = ',';
+        memcpy(to, json[i].at, json[i].len);
+        to += json[i].len;
+    }
+    vx_body_set_len(body, total);
     return body;
 }
 
-struct vx_body *vx_view_list(struct vx_view *v) {
-    if (v->list && v->list_revision != v->revision)
-        vx_body_release(&v->list);
-    if (!v->list) {
-        v->list = render(v);
-        v->list_revision = v->revision;
+static enum vx_turn render_chunks(struct vx_view *v) {
+    unsigned left = TURN_CHUNKS;
+
+    for (size_t i = v->index.count; i-- > 0;) {
+        struct vx_chunk *c = v->index.chunks[i];
+
+        if (c->json)
+            continue;
+        if (!left--)
+            return VX_TURN_MORE;
+        c->json = render_chunk(v, c);
+        if (!c->json)
+            return VX_TURN_NO_MEMORY;
     }
-    return v->list ? vx_body_ref(v->list) : NULL;
+    return VX_TURN_DONE;
+}
+
+static size_t total_length(const struct vx_view *v) {
+    size_t total = v->index.count ? 1 : 2; /* the first comma becomes a bracket */
+
+    for (size_t i = 0; i < v->index.count; i++)
+        total += vx_body_len(v->index.chunks[i]->json);
+    return total;
+}
+
+static struct vx_body *copy_list(const struct vx_view *v, size_t total) {
+    struct vx_body *body = vx_body_new(total, v->pot);
+    char *to;
+
+    if (!body)
+        return NULL;
+    to = vx_body_data(body);
+    for (size_t i = v->index.count; i-- > 0;) {
+        struct vx_body *json = v->index.chunks[i]->json;
+
+        memcpy(to, vx_body_data(json), vx_body_len(json));
+        to += vx_body_len(json);
+    }
+    vx_body_data(body)[0] = '[';
+    vx_body_data(body)[total - 1] = ']';
+    vx_body_set_len(body, total);
+    return body;
+}
+
+static struct vx_body *join_list(const struct vx_view *v) {
+    struct vx_piece *pieces = vx_calloc(v->index.count + 2, sizeof *pieces);
+    struct vx_body *body;
+    size_t count = 0;
+
+    if (!pieces)
+        return NULL;
+    pieces[count++] = vx_piece_from(v->open, 0, 1);
+    for (size_t i = v->index.count; i-- > 0; count++) {
+        struct vx_body *json = v->index.chunks[i]->json;
+        size_t from = count == 1; /* the first has no comma before it */
+
+        pieces[count] = vx_piece_from(json, from, vx_body_len(json) - from);
+    }
+    pieces[count++] = vx_piece_from(v->end, 0, 1);
+    body = vx_body_join(pieces, count, v->pot);
+    vx_free(pieces);
+    return body;
+}
+
+enum vx_turn vx_view_list(struct vx_view *v, struct vx_body **list) {
+    enum vx_turn turn;
+    size_t total;
+
+    if (!v->list) {
+        turn = render_chunks(v);
+        if (turn != VX_TURN_DONE)
+            return turn;
+        total = total_length(v);
+        v->list = total <= COPY_UP_TO ? copy_list(v, total) : join_list(v);
+    }
+    if (!v->list)
+        return VX_TURN_NO_MEMORY;
+    *list = vx_body_ref(v->list);
+    return VX_TURN_DONE;
+}
+
+/* --- walks --- */
+
+void vx_view_walk(const struct vx_view *v, uint64_t below, vx_view_each *each, void *ctx) {
+    struct vx_index_walk walk = vx_index_begin(&v->index, below);
+    const struct vx_place *p;
+
+    while ((p = vx_index_next(&v->index, &walk)))
+        if (!each(ctx, &v->nodes[p->node]))
+            return;
+}
+
+void vx_view_changed(const struct vx_view *v, uint64_t since, uint64_t below, vx_view_each *each,
+                     void *ctx) {
+    for (uint32_t n = v->nodes[0].older; n && v->nodes[n].revision > since; n = v->nodes[n].older)
+        if (v->nodes[n].revision < below && !each(ctx, &v->nodes[n]))
+            return;
 }
 
 /* A call that left for another account may have come back since. */
-static struct vx_snapshot *come_back(const struct vx_view *v, const struct removal *r) {
-    size_t at = position(v, r->order);
-    const struct entry *e = at < v->count ? &v->entries[at] : NULL;
+static const struct vx_entry *come_back(const struct vx_view *v, const struct removal *r) {
+    uint32_t n;
 
-    return e && e->call && vx_uuid_eq(vx_snapshot_sid(e->call), &r->call_sid) ? e->call : NULL;
+    if (!vx_index_find(&v->index, r->order, &n) ||
+        !vx_uuid_eq(vx_snapshot_sid(v->nodes[n].call), &r->call_sid))
+        return NULL;
+    return &v->nodes[n];
+}
+
+/* The first removal after `since`, as an index into `removed`. */
+static size_t removed_after(const struct vx_view *v, uint64_t since) {
+    size_t low = v->removed_first, high = low + v->removed_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (v->removed[middle].revision <= since)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 void vx_view_removed(const struct vx_view *v, uint64_t since, vx_view_each_removed *each,
                      void *ctx) {
-    for (size_t i = 0; i < v->removed_count; i++) {
+    for (size_t i = removed_after(v, since); i < v->removed_first + v->removed_count; i++) {
         const struct removal *r = &v->removed[i];
 
-        if (r->revision > since && r->created <= since)
+        if (r->created <= since)
             each(ctx, &r->call_sid, come_back(v, r));
     }
 }

@@ -1,7 +1,11 @@
 /*
- * One account's calls (or all calls) as readers want them: in order, with the whole list kept
- * rendered for as long as nothing changes. A view follows its scope by a feed and so takes from the
- * registry only what has changed.
+ * One account's calls (or all calls) as readers want them: in the order of their creation and in
+ * the order of their changes, with the whole list kept rendered in segments that are made anew only
+ * where a call has changed. A view follows its scope by a feed and so takes from the registry only
+ * what has changed.
+ *
+ * What takes long is done in turns of a millisecond or so: functions that return a vx_turn want to
+ * be called again while they say VX_TURN_MORE.
  *
  * Threads: any, one at a time per view: the owner locks.
  */
@@ -13,31 +17,54 @@
 
 struct vx_view;
 
+enum vx_turn { VX_TURN_DONE, VX_TURN_MORE, VX_TURN_NO_MEMORY };
+
+/* A call of the view. Revisions are the scope's. */
+struct vx_entry {
+    uint64_t order;           /* larger is newer */
+    uint64_t revision;        /* of its last change */
+    uint64_t created;         /* at which it came into the scope */
+    uint64_t entered;         /* at which it was answered, or ended; else that of its coming */
+    struct vx_snapshot *call; /* borrowed */
+    uint32_t older, newer;    /* the view's own */
+    uint8_t status, direction;
+};
+
 /* An empty view that follows `scope`, of which it takes its own reference; vx_view_sync() fills it.
- * Owned by the caller. NULL: out of memory. */
-struct vx_view *vx_view_new(struct vx_scope *scope);
+ * What it renders counts on `pot`, borrowed. Owned by the caller. NULL: out of memory. */
+struct vx_view *vx_view_new(struct vx_scope *scope, struct vx_pot *pot);
 /* Clears the caller's pointer. */
 void vx_view_release(struct vx_view **view);
 
-/* Takes up what has changed. False: out of memory; call again, nothing is lost. */
-bool vx_view_sync(struct vx_view *view);
+/* Lets go of what it holds, bit by bit. True: nothing is left, vx_view_release() costs little.
+ * Nothing else may be called once this has begun. */
+bool vx_view_drain(struct vx_view *view);
+
+/* Takes up what has changed. VX_TURN_NO_MEMORY: call again, nothing is lost. */
+enum vx_turn vx_view_sync(struct vx_view *view);
 
 /* As of the last vx_view_sync(). */
 uint64_t vx_view_revision(const struct vx_view *view);
 
-/* The whole list, newest first, as a JSON array; a reference for the caller. NULL: out of memory.
- */
-struct vx_body *vx_view_list(struct vx_view *view);
+/* The whole list, newest first, as a JSON array; *list is a reference for the caller when it is
+ * done. */
+enum vx_turn vx_view_list(struct vx_view *view, struct vx_body **list);
 
-/* Walks the calls, newest first, until `each` returns false. `revision` and `created` are those of
- * the call's last change and of its coming into the scope. */
-typedef bool vx_view_each(void *ctx, struct vx_snapshot *call, uint64_t revision, uint64_t created);
-void vx_view_walk(struct vx_view *view, vx_view_each *each, void *ctx);
+/* What walks call for each call, until it returns false; the entry is borrowed. */
+typedef bool vx_view_each(void *ctx, const struct vx_entry *entry);
+
+/* Newest first, those older than the one of order `below` (UINT64_MAX: all). */
+void vx_view_walk(const struct vx_view *view, uint64_t below, vx_view_each *each, void *ctx);
+
+/* Those that changed after revision `since` and before `below` (UINT64_MAX: until now), what
+ * changed last first. */
+void vx_view_changed(const struct vx_view *view, uint64_t since, uint64_t below, vx_view_each *each,
+                     void *ctx);
 
 /* Walks the calls that left the scope after `since` and had come by then, oldest first. `back` is
  * the call where it has come back since, else NULL; borrowed. */
 typedef void vx_view_each_removed(void *ctx, const struct vx_uuid *call_sid,
-                                  const struct vx_snapshot *back);
+                                  const struct vx_entry *back);
 void vx_view_removed(const struct vx_view *view, uint64_t since, vx_view_each_removed *each,
                      void *ctx);
 

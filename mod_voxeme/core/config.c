@@ -48,6 +48,9 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
                                     "1073741824", true, "bytes",
                                     "Memory that all answers being built, kept or sent may hold "
                                     "together; beyond it requests get 503."},
+    [VX_SET_MAX_ACCOUNT_RESPONSE_MEMORY] =
+        {"max-account-response-memory", VX_INT, 1048576, 1099511627776, "268435456", true, "bytes",
+         "The part of max-response-memory that the answers of one account may hold."},
     [VX_SET_HEADER_TIMEOUT_SECONDS] = {"header-timeout-seconds", VX_INT, 1, 3600, "10", true, "s",
                                        "Time for a request to arrive whole."},
     [VX_SET_IDLE_TIMEOUT_SECONDS] = {"idle-timeout-seconds", VX_INT, 1, 86400, "60", true, "s",

@@ -178,14 +178,18 @@ static bool on_writable(struct vx_conn *conn) {
         conn->timeout = VX_TIMEOUT_NONE; /* it takes something: its time starts anew */
         if (!vx_http_send(conn))
             return false;
-    } else if (conn->state == VX_HELD && conn->due) {
-        if (!vx_hold_ask(conn))
-            return false;
     }
     if (!conn->closing && !run(conn))
         return false;
     settle(conn);
     return true;
+}
+
+void vx_conn_resume(struct vx_conn *conn) {
+    if (!vx_hold_ask(conn) || (!conn->closing && !run(conn)))
+        kill_conn(conn);
+    else
+        settle(conn);
 }
 
 static void expire_header(struct vx_conn *conn) {
@@ -222,8 +226,8 @@ void vx_conn_expire(struct vx_timer *timer) {
 
     switch (conn->state) {
     case VX_HELD:
-        conn->due = conn->expired = true;
-        lws_callback_on_writable(conn->wsi);
+        conn->expired = true;
+        vx_hold_wake(conn);
         break;
     case VX_LINGERING:
         reset_conn(conn);

@@ -1,16 +1,25 @@
 /*
- * Long polls. A request that has to wait is copied and parked; those that wait for the same scope
- * form a group, so that a wake-up looks once at each scope that is watched, however many watch it.
+ * Requests that are not answered at once: long polls, and those whose answer takes more than one
+ * turn to make. They are copied and parked; those that wait for the same scope form a group, so
+ * that a wake-up looks once at each scope that is watched, however many watch it. Those that may be
+ * asked again stand in a line, of which every turn of the loop takes as many as fit into its time:
+ * others never wait for all of them.
  */
 #include "net/net_private.h"
 
 #include "core/alloc.h"
 #include "core/registry.h"
 
+#include <stddef.h>
+
+/* How long one turn may go on asking. */
+#define TURN_US 500
+
 struct vx_parked {
     struct vx_request request; /* all it points to lies behind it */
     uint64_t revision;
     bool head_only;
+    bool timed; /* the connection's timer says when its time is over */
     struct vx_param params[];
 };
 
@@ -110,24 +119,85 @@ static void leave(struct vx_conn *conn) {
     }
 }
 
-static void wake(struct vx_conn *conn) {
+/* --- the line of those that are asked again --- */
+
+static void on_turn(lws_sorted_usec_list_t *turn) {
+    struct vx_server *server =
+        (struct vx_server *)(void *)((char *)turn - offsetof(struct vx_server, turn));
+
+    vx_holds_run(server);
+}
+
+void vx_hold_wake(struct vx_conn *conn) {
+    struct vx_server *server = conn->server;
+
     if (conn->due)
         return;
     conn->due = true;
-    lws_callback_on_writable(conn->wsi);
+    conn->in_line = NULL;
+    conn->line_link = server->line_end;
+    *server->line_end = conn;
+    server->line_end = &conn->in_line;
+    if (!server->turn_due) {
+        server->turn_due = true;
+        lws_sul_schedule(server->context, 0, &server->turn, on_turn, 1);
+    }
 }
+
+static void leave_line(struct vx_conn *conn) {
+    if (!conn->due)
+        return;
+    conn->due = false;
+    *conn->line_link = conn->in_line;
+    if (conn->in_line)
+        conn->in_line->line_link = conn->line_link;
+    else
+        conn->server->line_end = conn->line_link;
+}
+
+void vx_holds_run(struct vx_server *server) {
+    int64_t end = vx_net_now() + TURN_US;
+
+    server->turn_due = false;
+    while (server->line) {
+        struct vx_conn *conn = server->line;
+
+        leave_line(conn);
+        vx_conn_resume(conn);
+        if (vx_net_now() >= end)
+            break;
+    }
+    if (server->line && !server->turn_due) {
+        server->turn_due = true;
+        lws_sul_schedule(server->context, 0, &server->turn, on_turn, 1);
+    }
+}
+
+/* --- waiting --- */
 
 /* Waits for `hold`; takes over its scope. */
 static bool wait_for(struct vx_conn *conn, struct vx_hold *hold) {
+    struct vx_parked *p = conn->parked;
     struct vx_scope *scope = hold->scope;
 
+    leave(conn);
+    p->request.progress = hold->progress;
+    if (!scope) {
+        vx_hold_wake(conn);
+        return true;
+    }
     hold->scope = NULL;
-    conn->parked->revision = hold->revision;
+    p->revision = hold->revision;
     if (!join(conn, scope, hold->revision))
         return false;
+    if (!p->timed) {
+        p->timed = true;
+        vx_timer_set(&conn->server->wheel, &conn->timer,
+                     vx_net_now() + (int64_t)hold->seconds * VX_SECOND_US);
+    }
     /* It may have changed since the answer was "not yet", and the wake-up for that be over. */
     if (vx_scope_revision(conn->group->scope) != hold->revision)
-        wake(conn);
+        vx_hold_wake(conn);
     return true;
 }
 
@@ -137,15 +207,15 @@ bool vx_hold_park(struct vx_conn *conn, const struct vx_request *request, bool h
     if (!conn->parked)
         return false;
     conn->parked->head_only = head_only;
-    conn->due = conn->expired = false;
+    conn->parked->timed = false;
+    conn->expired = false;
+    vx_timer_clear(&conn->server->wheel, &conn->timer);
     if (!wait_for(conn, &response->hold)) {
         vx_free(conn->parked);
         conn->parked = NULL;
         return false;
     }
     conn->state = VX_HELD;
-    vx_timer_set(&conn->server->wheel, &conn->timer,
-                 vx_net_now() + (int64_t)response->hold.seconds * VX_SECOND_US);
     vx_count(&conn->server->metrics.held, 1);
     return true;
 }
@@ -154,9 +224,10 @@ void vx_hold_drop(struct vx_conn *conn) {
     if (!conn->parked)
         return;
     leave(conn);
+    leave_line(conn);
     vx_free(conn->parked);
     conn->parked = NULL;
-    conn->due = conn->expired = false;
+    conn->expired = false;
     conn->state = VX_READING;
     vx_uncount(&conn->server->metrics.held, 1);
 }
@@ -169,9 +240,9 @@ bool vx_hold_ask(struct vx_conn *conn) {
     p->request.counted = true;
     p->request.waited = conn->expired;
     vx_api_invoke(conn->server->api, &p->request, &response);
-    if (!response.status && !conn->expired) { /* not yet: its time goes on */
-        leave(conn);
-        conn->due = false;
+    if (!response.status && !response.hold.scope && atomic_load(&conn->server->stop)) {
+        vx_api_error(&response, 503, "the server is stopping");
+    } else if (!response.status && !(conn->expired && response.hold.scope)) { /* not yet */
         if (wait_for(conn, &response.hold))
             return true;
         vx_response_clear(&response);
@@ -195,7 +266,7 @@ void vx_holds_check(struct vx_server *server) {
             g->checked = revision;
             for (struct vx_conn *c = g->conns; c; c = c->peers)
                 if (c->parked->revision != revision)
-                    wake(c);
+                    vx_hold_wake(c);
         }
     }
 }
@@ -204,7 +275,7 @@ void vx_holds_wake_all(struct vx_server *server) {
     for (size_t i = 0; i < VX_HOLD_BUCKETS; i++)
         for (struct vx_hold_group *g = server->groups[i]; g; g = g->next)
             for (struct vx_conn *c = g->conns; c; c = c->peers)
-                wake(c);
+                vx_hold_wake(c);
 }
 
 void vx_holds_finish(struct vx_server *server) {

@@ -12,7 +12,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
+
+#define RUNS_AT_ONCE 64
 
 _Static_assert(VX_HEAD_SIZE <= VX_BODY_HEADROOM, "a head has to fit in front of a body");
 
@@ -252,17 +255,52 @@ static bool send_whole(struct vx_conn *conn, const char *at, size_t len) {
     return leave_to_lws(conn, at + n, len - (size_t)n);
 }
 
+/* A head, which may be empty, and what follows in the body, as far as it goes out now. */
+static ssize_t send_runs(struct vx_conn *conn, struct vx_str head, const struct vx_str *runs,
+                         size_t count) {
+    struct iovec iov[RUNS_AT_ONCE + 1];
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = count + 1};
+    ssize_t n;
+
+    if (lws_partial_buffered(conn->wsi))
+        return 0;
+    iov[0] = (struct iovec){(void *)(uintptr_t)head.at, head.len};
+    for (size_t i = 0; i < count; i++)
+        iov[i + 1] = (struct iovec){(void *)(uintptr_t)runs[i].at, runs[i].len};
+    n = sendmsg(lws_get_socket_fd(conn->wsi), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        n = 0;
+    if (n > 0)
+        vx_count(&conn->server->metrics.sent, (uint64_t)n);
+    return n;
+}
+
+/* One write's worth of what is left of the body; *all: it has gone out whole. */
+static ssize_t send_more(struct vx_conn *conn, bool *all) {
+    struct vx_str runs[RUNS_AT_ONCE];
+    bool one = conn->server->with_tls;
+    size_t count = vx_body_runs(conn->out, conn->sent, runs, one ? 1 : RUNS_AT_ONCE), total = 0;
+    ssize_t n;
+
+    for (size_t i = 0; i < count; i++)
+        total += runs[i].len;
+    n = count == 1 ? send_now(conn, runs[0].at, runs[0].len)
+                   : send_runs(conn, VX_NONE, runs, count);
+    *all = n > 0 && ((size_t)n == total || (one && n == VX_TLS_CHUNK));
+    return n;
+}
+
 bool vx_http_send(struct vx_conn *conn) {
     while (conn->out) {
-        size_t left = vx_body_len(conn->out) - conn->sent;
-        ssize_t n = send_now(conn, vx_body_data(conn->out) + conn->sent, left);
+        bool all;
+        ssize_t n = send_more(conn, &all);
 
         if (n < 0)
             return false;
         conn->sent += (size_t)n;
-        if ((size_t)n == left)
+        if (conn->sent == vx_body_len(conn->out))
             vx_body_release(&conn->out);
-        else if (!n || !conn->server->with_tls)
+        else if (!all)
             break;
     }
     if (!conn->out && !lws_partial_buffered(conn->wsi)) {
@@ -276,14 +314,28 @@ bool vx_http_send(struct vx_conn *conn) {
 
 /* Head and body in one piece: the head goes into the room in front of the body, which is this
  * thread's alone, and only until the next answer with the same body. */
+/* The head and as much of the body as goes out with it. */
+static ssize_t send_first(struct vx_conn *conn, const char *head, size_t head_len,
+                          struct vx_body *body) {
+    char *data = vx_body_data(body);
+    struct vx_str runs[RUNS_AT_ONCE];
+    size_t count;
+
+    if (data) {
+        memcpy(data - head_len, head, head_len);
+        return send_now(conn, data - head_len, head_len + vx_body_len(body));
+    }
+    if (conn->server->with_tls)
+        return send_now(conn, head, head_len);
+    count = vx_body_runs(body, 0, runs, RUNS_AT_ONCE);
+    return send_runs(conn, (struct vx_str){head, head_len}, runs, count);
+}
+
 static bool send_with_body(struct vx_conn *conn, const char *head, size_t head_len,
                            struct vx_body *body) {
-    char *start = vx_body_data(body) - head_len;
     size_t len = vx_body_len(body);
-    ssize_t n;
+    ssize_t n = send_first(conn, head, head_len, body);
 
-    memcpy(start, head, head_len);
-    n = send_now(conn, start, head_len + len);
     if (n < 0)
         return false;
     if ((size_t)n < head_len) {

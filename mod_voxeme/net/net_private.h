@@ -63,9 +63,10 @@ struct vx_conn {
     size_t sent;
     uint64_t acked; /* by the client's kernel, when the write timer was last set */
 
-    struct vx_parked *parked;      /* VX_HELD: the request that waits */
-    struct vx_hold_group *group;   /* and with whom */
-    struct vx_conn *peers, **from; /* list of its group */
+    struct vx_parked *parked;             /* VX_HELD: the request that waits */
+    struct vx_hold_group *group;          /* and with whom */
+    struct vx_conn *peers, **from;        /* list of its group */
+    struct vx_conn *in_line, **line_link; /* with `due`: the line of those asked again */
 
     bool continued; /* 100 has been sent for the body that is awaited */
     bool closing;   /* after this answer */
@@ -73,7 +74,7 @@ struct vx_conn {
     bool paused;    /* lws does not read from it */
     bool greeted;   /* it has sent something */
     bool again;     /* VX_READING: its turn was over before its requests were */
-    bool due;       /* VX_HELD: ask again at the next turn */
+    bool due;       /* VX_HELD: stands in line to be asked again */
     bool expired;   /* VX_HELD: its time is over */
 };
 
@@ -123,6 +124,9 @@ struct vx_server {
     int64_t expire_us, tick_us; /* when the registry and the api are next looked after */
     int64_t expired_us;         /* when the registry was last */
     struct vx_hold_group *groups[VX_HOLD_BUCKETS];
+    struct vx_conn *line, **line_end; /* held requests that may be asked again */
+    lws_sorted_usec_list_t turn;      /* `turn_due`: goes on with the line */
+    bool turn_due;
     struct vx_net_metrics metrics;
 
     pthread_mutex_t lock;
@@ -153,6 +157,8 @@ void vx_listen_resume(struct vx_server *server);
 /* --- conn.c --- */
 extern const struct lws_protocols vx_net_protocols[];
 void vx_conn_expire(struct vx_timer *timer);
+/* A held request is asked again. */
+void vx_conn_resume(struct vx_conn *conn);
 
 /* --- http_request.c --- */
 /* Handles what has come in as far as it goes. Returns how many bytes of at[0..len) are done with,
@@ -177,6 +183,10 @@ size_t vx_http_busy(struct vx_server *server, char *out, size_t size);
 /* Parks a request. False: no memory. Takes over response->hold.scope. */
 bool vx_hold_park(struct vx_conn *conn, const struct vx_request *request, bool head_only,
                   struct vx_response *response);
+/* Asks again at one of the next turns. */
+void vx_hold_wake(struct vx_conn *conn);
+/* A turn's share of those that stand in line. */
+void vx_holds_run(struct vx_server *server);
 /* Asks again. Returns false when the connection is to be closed at once. */
 bool vx_hold_ask(struct vx_conn *conn);
 /* Forgets the request of a connection, if it holds one. */

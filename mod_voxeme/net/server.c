@@ -51,8 +51,7 @@ static void on_timer(lws_sorted_usec_list_t *timer) {
     if (now >= server->expire_us)
         expire_calls(server, now);
     if (now >= server->tick_us) {
-        server->tick_us = now + API_TICK_US;
-        vx_api_tick(server->api);
+        server->tick_us = now + (vx_api_tick(server->api) ? BEHIND_GAP_US : API_TICK_US);
     }
     vx_net_schedule(server);
 }
@@ -312,6 +311,7 @@ struct vx_server *vx_server_start(struct vx_api *api, struct vx_registry *regist
         return NULL;
     }
     pthread_mutex_init(&server->lock, NULL);
+    server->line_end = &server->line;
     server->api = api;
     server->registry = registry;
     server->config = vx_config_ref(config);

@@ -115,7 +115,16 @@ static void check_answer(const struct vx_response *r) {
     FUZZ_CHECK(r->status < 400 || r->body);
     if (!r->body || strncmp(r->content_type, "application/json", 16) != 0)
         return;
-    struct json_object *o = parse(vx_body_data(r->body), vx_body_len(r->body));
+    char *text = malloc(vx_body_len(r->body));
+    struct vx_str run;
+    size_t len = 0;
+    FUZZ_CHECK(text);
+    while (vx_body_runs(r->body, len, &run, 1)) {
+        memcpy(text + len, run.at, run.len);
+        len += run.len;
+    }
+    struct json_object *o = parse(text, len);
+    free(text);
     if (r->status >= 400)
         FUZZ_CHECK(json_object_object_get_ex(o, "msg", &msg));
     json_object_put(o);

@@ -36,12 +36,16 @@ struct vx_test_answer {
     char *body; /* terminated; NULL without one */
     size_t len;
     struct json_object *json; /* when it is JSON, as its content type says */
+    unsigned turns;           /* it took besides the last */
 };
 
 /* Checks what holds for every answer, too: the content type fits the body, an error has a `msg` and
  * nothing else, no token is in it. End with vx_test_answer_clear(). */
 void vx_test_ask(struct vx_test_service *s, const struct vx_test_ask *ask,
                  struct vx_test_answer *answer);
+/* The bytes of a body, terminated, for the caller to free(). */
+char *vx_test_body(const struct vx_body *body, size_t *len);
+
 void vx_test_answer_clear(struct vx_test_answer *answer);
 
 /* GET with a token; fails the test unless the status is `status`. */

@@ -275,6 +275,63 @@ static void test_since_does_not_page(void **state) {
 }
 
 /* A client that applies every delta holds what the list says, always. */
+/* Those who ask for the same changes get the same bytes, made once. */
+static void test_since_is_shared(void **state) {
+    (void)state;
+    char target[128], filtered[160];
+    struct vx_test_answer other;
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 1);
+    snprintf(target, sizeof target, ALPHA_CALLS "?since=%s", revision_now());
+    snprintf(filtered, sizeof filtered, "%s&state=ended", target);
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 2);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(get(target), 200);
+        vx_test_get(&s, target, "alpha-token", 200, &other);
+        assert_ptr_equal(a.response.body, other.response.body);
+        vx_test_answer_clear(&other);
+        vx_test_get(&s, filtered, "alpha-token", 200, &other);
+        assert_ptr_not_equal(a.response.body, other.response.body);
+        vx_test_answer_clear(&other);
+        is_delta(round ? "2 1" : "2", "");
+        vx_test_apply(&s.world, VX_EVENT_PROGRESS, 1);
+        vx_test_apply(&s.world, VX_EVENT_PROGRESS, 2);
+    }
+}
+
+/* However much there is to be made, no turn takes long, and the answer is the same. */
+static void test_large_answers_take_turns(void **state) {
+    (void)state;
+    enum { CALLS = 3000 };
+    char mark[VX_ETAG_SIZE], target[128];
+    strcpy(mark, revision_now());
+    for (unsigned n = 1; n <= CALLS; n++)
+        vx_test_apply(&s.world, VX_EVENT_CREATE, n);
+    static const char *const queries[] = {"?since=%s", "?state=live", "?since=0.0",
+                                          "?since=0.0&state=live", ""};
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        struct json_object *list;
+        close_service(NULL);
+        vx_test_service_open(&s, "rate-limit-per-minute=1");
+        strcpy(mark, revision_now());
+        for (unsigned n = 1; n <= CALLS; n++)
+            vx_test_apply(&s.world, VX_EVENT_CREATE, n);
+        snprintf(target, sizeof target, ALPHA_CALLS);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(target + strlen(target), 64, queries[i], mark);
+#pragma GCC diagnostic pop
+        assert_int_equal(get(target), 200); /* counted once by the rate limit */
+        assert_in_range(a.turns, 4, 12);
+        if (!json_object_is_type(a.json, json_type_object))
+            list = a.json;
+        else
+            assert_true(json_object_object_get_ex(a.json, "calls", &list));
+        assert_int_equal(json_object_array_length(list), CALLS);
+        assert_string_equal(vx_test_string(json_object_array_get_idx(list, 0), "call_sid") + 28,
+                            "00000bb8");
+    }
+}
+
 static void test_replaying_deltas_gives_the_list(void **state) {
     (void)state;
     struct vx_test_random r = vx_test_random_start("deltas");
@@ -485,6 +542,8 @@ int main(void) {
         TEST(test_since_malformed),
         TEST(test_since_with_a_filter),
         TEST(test_since_does_not_page),
+        TEST(test_since_is_shared),
+        TEST(test_large_answers_take_turns),
         TEST(test_replaying_deltas_gives_the_list),
         TEST(test_wait_holds_until_something_changes),
         TEST(test_wait_is_over),

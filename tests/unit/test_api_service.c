@@ -245,17 +245,16 @@ static void test_response_cleared_twice(void **state) {
 
 static void test_bodies(void **state) {
     (void)state;
-    struct vx_body *b = vx_body_copy("abc", 3), *same = vx_body_ref(b);
+    struct vx_body *b = vx_body_copy("abc", 3, NULL), *same = vx_body_ref(b);
     assert_non_null(b);
     assert_int_equal(vx_body_len(b), 3);
-    assert_true(vx_body_cap(b) >= 3);
     memset(vx_body_data(b) - VX_BODY_HEADROOM, 'h', VX_BODY_HEADROOM); /* ours to write */
     vx_body_release(&b);
     assert_null(b);
     vx_body_release(&b);
     assert_memory_equal(vx_body_data(same), "abc", 3);
     vx_body_release(&same);
-    b = vx_body_new(10);
+    b = vx_body_new(10, NULL);
     assert_non_null(b);
     assert_int_equal(vx_body_len(b), 0);
     memcpy(vx_body_data(b), "0123456789", 10);
@@ -267,21 +266,21 @@ static void test_bodies(void **state) {
 static void test_bodies_have_a_limit(void **state) {
     (void)state;
     size_t before = vx_body_memory();
-    vx_body_set_limit(before + 3 * 1048576);
-    struct vx_body *big = vx_body_new(2 * 1048576);
+    vx_body_set_limits(before + 3 * 1048576, 0);
+    struct vx_body *big = vx_body_new(2 * 1048576, NULL);
     assert_non_null(big);
     assert_true(vx_body_memory() >= before + 2 * 1048576);
-    assert_null(vx_body_new(2 * 1048576));
-    struct vx_body *small = vx_body_copy("{}", 2); /* an error must get out all the same */
+    assert_null(vx_body_new(2 * 1048576, NULL));
+    struct vx_body *small = vx_body_copy("{}", 2, NULL); /* an error must get out all the same */
     assert_non_null(small);
     vx_body_release(&small);
     vx_body_release(&big);
     assert_int_equal(vx_body_memory(), before);
-    big = vx_body_new(2 * 1048576);
+    big = vx_body_new(2 * 1048576, NULL);
     assert_non_null(big);
     vx_body_release(&big);
-    assert_null(vx_body_new((size_t)-1));
-    vx_body_set_limit(0);
+    assert_null(vx_body_new((size_t)-1, NULL));
+    vx_body_set_limits(0, 0);
 }
 
 static void test_answers_over_the_limit_are_503(void **state) {
@@ -296,7 +295,42 @@ static void test_answers_over_the_limit_are_503(void **state) {
                                               .token = "alpha-token"}),
                      200);
     assert_int_equal(ask((struct vx_test_ask){.target = "/healthz"}), 200);
-    vx_body_set_limit(0);
+    vx_body_set_limits(0, 0);
+}
+
+/* Whoever holds on to answers of one account takes nothing from another. */
+static void test_an_account_has_its_share_of_memory(void **state) {
+    (void)state;
+    vx_test_answer_clear(&a);
+    vx_test_service_close(&s);
+    vx_test_service_open(&s, "max-account-response-memory=1048576;rate-limit-per-minute=0");
+    struct vx_event e;
+    size_t refused = vx_body_refused();
+    for (unsigned n = 1; n <= 1500; n++) {
+        vx_test_apply(&s.world, VX_EVENT_CREATE, n);
+        e = vx_test_event_of(BETA_SID, VX_EVENT_CREATE, 5000 + n);
+        vx_registry_apply(s.world.registry, &e);
+    }
+    struct vx_test_answer held[16];
+    size_t count = 0;
+    unsigned status = 200;
+    while (status == 200 && count < 16) {
+        for (unsigned n = 1; n <= 1500; n += 64) /* every segment of the list anew */
+            vx_test_apply(&s.world, count % 2 ? VX_EVENT_UPDATE : VX_EVENT_PROGRESS, n);
+        struct vx_test_ask q = {.target = ALPHA_CALLS, .token = "alpha-token"};
+        for (unsigned n = 1 + (unsigned)count; n <= 1500; n += 32)
+            vx_test_apply(&s.world, VX_EVENT_ANSWER, n);
+        vx_test_ask(&s, &q, &held[count]);
+        status = held[count++].response.status;
+    }
+    assert_int_equal(status, 503);
+    assert_true(vx_body_refused() > refused);
+    assert_int_equal(ask((struct vx_test_ask){.target = BETA_CALLS, .token = "beta-token"}), 200);
+    assert_int_equal(json_object_array_length(a.json), 1500);
+    while (count)
+        vx_test_answer_clear(&held[--count]);
+    assert_int_equal(ask((struct vx_test_ask){.target = ALPHA_CALLS, .token = "alpha-token"}), 200);
+    vx_body_set_limits(0, 0);
 }
 
 static void test_tokens_stay_out_of_the_log(void **state) {
@@ -437,6 +471,7 @@ int main(void) {
         TEST(test_bodies),
         TEST(test_bodies_have_a_limit),
         TEST(test_answers_over_the_limit_are_503),
+        TEST(test_an_account_has_its_share_of_memory),
         TEST(test_tokens_stay_out_of_the_log),
         cmocka_unit_test(test_every_allocation_of_every_endpoint_fails),
         cmocka_unit_test(test_every_allocation_fails_at_birth),

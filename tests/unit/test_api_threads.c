@@ -35,6 +35,11 @@ static unsigned ask(const char *target, const char *query_name, const char *quer
                                  .param_count = query_name ? 1 : 0,
                                  .authorization = VX_STR("Bearer alpha-token")};
     vx_api_invoke(s.api, &request, response);
+    while (!response->status && !response->hold.scope) {
+        request.progress = response->hold.progress;
+        vx_response_clear(response);
+        vx_api_invoke(s.api, &request, response);
+    }
     return response->status;
 }
 
@@ -69,9 +74,10 @@ static void *poll_lists(void *arg) {
     while (atomic_load(&writing)) {
         struct vx_response r;
         me->wrong += ask(ALPHA_CALLS, me->first ? "state" : NULL, "ended", &r) != 200;
-        const char *at = r.body ? vx_body_data(r.body) : "";
-        size_t len = r.body ? vx_body_len(r.body) : 0;
+        size_t len = 0;
+        char *at = r.body ? vx_test_body(r.body, &len) : calloc(1, 1);
         me->wrong += len < 2 || at[0] != '[' || at[len - 1] != ']';
+        free(at);
         uint64_t revision = revision_of(r.etag);
         me->wrong += revision < me->revision;
         me->revision = revision;
@@ -98,8 +104,10 @@ static void follow_once(struct worker *me, char mark[VX_ETAG_SIZE]) {
     struct json_object *calls = NULL, *removed = NULL, *revision;
     me->wrong += ask(ALPHA_CALLS, "since", mark, &r) != 200;
     struct json_tokener *t = json_tokener_new_ex(8);
-    struct json_object *o =
-        json_tokener_parse_ex(t, vx_body_data(r.body), (int)vx_body_len(r.body));
+    size_t len;
+    char *text = vx_test_body(r.body, &len);
+    struct json_object *o = json_tokener_parse_ex(t, text, (int)len);
+    free(text);
     json_object_object_get_ex(o, "calls", &calls);
     json_object_object_get_ex(o, "removed", &removed);
     if (json_object_object_get_ex(o, "reset", NULL))

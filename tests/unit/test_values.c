@@ -60,6 +60,7 @@ static void test_names(void **state) {
         [VX_SET_MAX_HEADER_BYTES] = "max-header-bytes",
         [VX_SET_MAX_BODY_BYTES] = "max-body-bytes",
         [VX_SET_MAX_RESPONSE_MEMORY] = "max-response-memory",
+        [VX_SET_MAX_ACCOUNT_RESPONSE_MEMORY] = "max-account-response-memory",
         [VX_SET_HEADER_TIMEOUT_SECONDS] = "header-timeout-seconds",
         [VX_SET_IDLE_TIMEOUT_SECONDS] = "idle-timeout-seconds",
         [VX_SET_WRITE_TIMEOUT_SECONDS] = "write-timeout-seconds",

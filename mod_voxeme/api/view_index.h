@@ -1,0 +1,62 @@
+/*
+ * The calls of a view in the order of their creation: chunks of a bounded number of places, each
+ * with the JSON of its calls kept for as long as none of them changes. An insertion, a removal and
+ * a change cost the same however many calls there are.
+ *
+ * Threads: one at a time.
+ */
+#ifndef VX_VIEW_INDEX_H
+#define VX_VIEW_INDEX_H
+
+#include "api/body.h"
+
+#define VX_CHUNK_PLACES 64
+
+struct vx_place {
+    uint64_t order;
+    uint32_t node;
+};
+
+struct vx_chunk {
+    struct vx_body *json; /* of all its calls, newest first, or NULL; index.c only drops it */
+    unsigned count;
+    struct vx_place at[VX_CHUNK_PLACES]; /* oldest first */
+};
+
+struct vx_index {
+    struct vx_chunk **chunks; /* oldest first; none is empty */
+    size_t count, room;
+};
+
+/* Makes sure that the next vx_index_put() succeeds. False: out of memory. */
+bool vx_index_reserve(struct vx_index *index);
+/* The order must not be there yet. After vx_index_reserve(). */
+void vx_index_put(struct vx_index *index, uint64_t order, uint32_t node);
+/* False: not there. */
+bool vx_index_find(const struct vx_index *index, uint64_t order, uint32_t *node);
+void vx_index_remove(struct vx_index *index, uint64_t order);
+/* The call of this order has changed: its chunk's JSON goes. */
+void vx_index_touch(struct vx_index *index, uint64_t order);
+/* Drops all places. */
+void vx_index_clear(struct vx_index *index);
+
+/* Walks over all places below `below` (UINT64_MAX: all), newest first. Start with
+ * vx_index_begin(). */
+struct vx_index_walk {
+    size_t chunk; /* from 1 */
+    unsigned at;  /* from 1 */
+};
+struct vx_index_walk vx_index_begin(const struct vx_index *index, uint64_t below);
+
+static inline const struct vx_place *vx_index_next(const struct vx_index *index,
+                                                   struct vx_index_walk *walk) {
+    while (walk->chunk) {
+        if (walk->at)
+            return &index->chunks[walk->chunk - 1]->at[--walk->at];
+        if (--walk->chunk)
+            walk->at = index->chunks[walk->chunk - 1]->count;
+    }
+    return NULL;
+}
+
+#endif
