@@ -7,7 +7,7 @@
 
 #define EXPIRE_AT_ONCE 4096
 
-static void state_release(struct state **state) {
+void vx_state_release(struct state **state) {
     struct state *s = *state;
 
     *state = NULL;
@@ -20,7 +20,7 @@ static void state_release(struct state **state) {
     vx_free(s);
 }
 
-static struct state *state_of(struct vx_api *api) {
+struct state *vx_state_of(struct vx_api *api) {
     struct state *s;
 
     pthread_mutex_lock(&api->lock);
@@ -65,7 +65,7 @@ static struct state *state_new(struct vx_api *api, struct vx_config *config,
         s->tenant_count++;
     }
     if (!s->tenants || s->tenant_count < count)
-        state_release(&s);
+        vx_state_release(&s);
     return s;
 }
 
@@ -80,7 +80,7 @@ bool vx_api_configure(struct vx_api *api, struct vx_config *config) {
     pthread_mutex_unlock(&api->lock);
     if (!fresh)
         return false;
-    state_release(&old);
+    vx_state_release(&old);
     vx_body_set_limits((size_t)vx_config_int(config, VX_SET_MAX_RESPONSE_MEMORY),
                        (size_t)vx_config_int(config, VX_SET_MAX_ACCOUNT_RESPONSE_MEMORY));
     return true;
@@ -120,7 +120,7 @@ void vx_api_release(struct vx_api **api) {
     *api = NULL;
     if (!a)
         return;
-    state_release(&a->state);
+    vx_state_release(&a->state);
     vx_tenant_release(&a->all);
     vx_body_release(&a->openapi);
     pthread_mutex_destroy(&a->lock);
@@ -134,13 +134,13 @@ void vx_api_add_metrics(struct vx_api *api, void (*render)(void *ctx, struct vx_
 }
 
 bool vx_api_tick(struct vx_api *api) {
-    struct state *s = state_of(api);
+    struct state *s = vx_state_of(api);
     int64_t now = vx_mono_us(api->clock);
     bool more = vx_tenant_tick(api->all, now);
 
     for (size_t i = 0; i < s->tenant_count && !more; i++)
         more = vx_tenant_tick(s->tenants[i], now);
-    state_release(&s);
+    vx_state_release(&s);
     return more;
 }
 
@@ -236,10 +236,10 @@ void vx_api_invoke(struct vx_api *api, const struct vx_request *request,
     memset(response, 0, sizeof *response);
     if (!find_route(&x))
         return;
-    x.state = state_of(api);
+    x.state = vx_state_of(api);
     if (vx_authorize(&x))
         x.route->handle(&x);
-    state_release(&x.state);
+    vx_state_release(&x.state);
 }
 
 bool vx_expire_due(struct exchange *x) {

@@ -9,6 +9,7 @@
 #define VX_API_H
 
 #include "api/body.h"
+#include "api/sub.h"
 #include "core/addr.h"
 #include "core/registry.h"
 
@@ -39,7 +40,9 @@ struct vx_request {
     struct vx_str if_none_match;
     struct vx_str content_type;
     struct vx_str body;
+    struct vx_str last_event_id; /* of a stream: what its client has seen, as `since` */
     struct vx_addr peer;
+    bool stream;  /* asks to be sent the list and its changes, where that can be had */
     bool waited;  /* the time of a `wait` is over, or the server is stopping: answer with what is
                      there */
     bool counted; /* the rate limit has counted this request already (it was held) */
@@ -69,6 +72,7 @@ struct vx_response {
     unsigned retry_after;     /* seconds; 0 without one */
     bool preflight;           /* answer to OPTIONS: the transport adds the CORS preflight headers */
     struct vx_hold hold;
+    struct vx_sub *sub; /* with 200: the stream that was asked for begins; owned by the response */
 };
 
 /* Borrows `registry` and `clock` (outlive the api); takes its own reference to `config`. NULL: out

@@ -14,13 +14,20 @@ struct window {
     int64_t count;
 };
 
-/* An answer to ?since= that others may ask for as well. */
-struct delta {
+enum made_kind {
+    MADE_SINCE,    /* answer to ?since= */
+    MADE_SNAPSHOT, /* message of a stream: all calls */
+    MADE_CHANGES,  /* message of a stream: what changed since */
+};
+
+/* Something rendered, without a filter, that others may ask for as well. */
+struct made {
+    enum made_kind kind;
     uint64_t since;
     struct vx_body *body; /* NULL: none */
 };
 
-#define DELTAS 4
+#define MADE 8
 
 /* What the API keeps of one account over all configurations: its calls as a view, its rate limit.
  */
@@ -33,9 +40,11 @@ struct tenant {
     struct vx_view *view;  /* NULL until somebody asks */
     struct vx_view *dying; /* let go of bit by bit, or NULL */
     int64_t view_used_us;
-    struct delta deltas[DELTAS]; /* up to deltas_revision */
-    uint64_t deltas_revision;
-    unsigned next_delta;
+    bool settled;           /* the view is as of its revision, whole */
+    unsigned subs;          /* streams that follow the view */
+    struct made made[MADE]; /* at made_revision */
+    uint64_t made_revision;
+    unsigned next_made;
     struct window minute, hour;
 };
 
@@ -73,6 +82,7 @@ struct exchange {
     const struct route *route;
     struct vx_str account_sid, call_sid; /* path parameters, as they stand there */
     struct tenant *tenant;               /* whose calls; borrowed from state or api */
+    uint8_t token[VX_TOKEN_HASH];        /* who asks; all zero where anybody may */
 };
 
 /* Who may ask. */
@@ -124,6 +134,9 @@ bool vx_cursor_parse(struct exchange *x, struct vx_str text, uint64_t *revision)
 
 /* auth.c: finds out who asks and whether they may; on a no answers and returns false. */
 bool vx_authorize(struct exchange *x);
+/* Whether the token of this hash may see the calls of the tenant. */
+bool vx_token_may(const struct vx_api *api, const struct state *s,
+                  const uint8_t token[VX_TOKEN_HASH], const struct tenant *t);
 
 /* tenant.c */
 struct tenant *vx_tenant_new(struct vx_scope *scope);
@@ -133,16 +146,48 @@ void vx_tenant_release(struct tenant **t);
 unsigned vx_tenant_count_request(struct tenant *t, const struct state *s, int64_t now_us);
 /* *view, up to date, with the tenant locked; it is not locked when this is not done. */
 enum vx_turn vx_tenant_view(struct tenant *t, const struct vx_clock *clock, struct vx_view **view);
-/* The answer kept for ?since=, a reference for the caller, or NULL. With the view up to date. */
-struct vx_body *vx_tenant_delta(struct tenant *t, uint64_t since);
-void vx_tenant_keep_delta(struct tenant *t, uint64_t since, struct vx_body *body);
+/* The same, but a view that is beyond `since` already is taken as it is: those who follow in step
+ * stay in step. */
+enum vx_turn vx_tenant_view_beyond(struct tenant *t, const struct vx_clock *clock, uint64_t since,
+                                   struct vx_view **view);
+/* What is kept of this kind, a reference for the caller, or NULL. With the view as
+ * vx_tenant_view() gives it. */
+struct vx_body *vx_tenant_made(struct tenant *t, enum made_kind kind, uint64_t since);
+void vx_tenant_keep(struct tenant *t, enum made_kind kind, uint64_t since, struct vx_body *body);
+/* Counts a stream, or counts it off: as long as there is one the view is kept. */
+void vx_tenant_count_sub(struct tenant *t, int by);
 /* Makes changes of the tenant wake the transport. False: out of memory. */
 bool vx_tenant_follow(struct tenant *t, const struct vx_clock *clock);
 void vx_tenant_unlock(struct tenant *t);
 /* True: has more to do, wants to be called again soon. */
 bool vx_tenant_tick(struct tenant *t, int64_t now_us);
 
-/* api.c: what is due to expire goes before anybody looks. False: there is more of it than one turn
+/* collect.c: appends to a buffer that the caller checks. */
+/* The calls that match, `take` of them after the first `skip`, joined by commas; returns how many
+ * match in all. */
+uint64_t vx_collect_page(const struct vx_view *view, const struct query *q, uint64_t skip,
+                         uint64_t take, struct vx_buf *out);
+/* The calls that match and have changed since; the sids that have left since, quoted. */
+void vx_collect_changed(const struct vx_view *view, const struct query *q, uint64_t since,
+                        struct vx_buf *out);
+void vx_collect_removed(const struct vx_view *view, const struct query *q, uint64_t since,
+                        struct vx_buf *out);
+/* Both as events of a stream; returns how many. */
+uint64_t vx_collect_events(const struct vx_view *view, const struct query *q, uint64_t since,
+                           struct vx_buf *out);
+/* Renders, for no longer than a turn, the calls that the others would have to render: all that
+ * match, or those that changed since *since. True: done. *progress is 0 at first and then what it
+ * was set to. */
+bool vx_collect_ahead(const struct vx_view *view, const struct query *q, const uint64_t *since,
+                      uint64_t *progress);
+
+/* sub.c: answers with a stream. */
+void vx_subscribe(struct exchange *x, const struct query *q);
+
+/* api.c */
+struct state *vx_state_of(struct vx_api *api);
+void vx_state_release(struct state **state);
+/* What is due to expire goes before anybody looks. False: there is more of it than one turn
  * takes, answered that it takes another. */
 bool vx_expire_due(struct exchange *x);
 
@@ -151,6 +196,8 @@ void vx_fail(struct exchange *x, unsigned status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Takes over the buffer. */
 void vx_answer(struct exchange *x, unsigned status, const char *content_type, struct vx_buf *out);
+/* `head`, the list and "}" as one body; frees the buffer. NULL: out of memory. */
+struct vx_body *vx_wrap_list(struct vx_buf *head, struct vx_body *list, struct vx_pot *pot);
 void vx_answer_no_memory(struct exchange *x);
 /* Not yet: in another turn. */
 void vx_answer_later(struct exchange *x, uint64_t progress);

@@ -127,7 +127,6 @@ static bool find_tenant(struct exchange *x, const struct vx_token *token) {
 
 bool vx_authorize(struct exchange *x) {
     const struct vx_token *token;
-    uint8_t hash[SHA256_DIGEST_LENGTH];
     struct vx_str text = bearer_token(x->request->authorization);
 
     if (open_to_all(x))
@@ -136,16 +135,27 @@ bool vx_authorize(struct exchange *x) {
         return refuse(x, no_credentials);
     if (text.len > LONGEST_TOKEN)
         return refuse(x, bad_token);
-    if (!SHA256((const unsigned char *)text.at, text.len, hash)) {
+    if (!SHA256((const unsigned char *)text.at, text.len, x->token)) {
         vx_answer_no_memory(x);
         return false;
     }
-    token = find_token(x->state->config, hash);
+    token = find_token(x->state->config, x->token);
     if (!token)
         return refuse(x, bad_token);
     if (!token->admin && !within_rate(x, x->state->tenants[token->account]))
         return false;
     return find_tenant(x, token);
+}
+
+bool vx_token_may(const struct vx_api *api, const struct state *s,
+                  const uint8_t hash[VX_TOKEN_HASH], const struct tenant *t) {
+    const struct vx_token *token = find_token(s->config, hash);
+    size_t index;
+
+    if (!token || t == api->all)
+        return token && token->admin;
+    return vx_directory_find(vx_config_directory(s->config), vx_scope_sid(t->scope), &index) &&
+           s->tenants[index] == t && (token->admin || token->account == index);
 }
 
 bool vx_token_make(char token[VX_TOKEN_TEXT + 1], char sha256_hex[65]) {

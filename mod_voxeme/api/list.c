@@ -7,105 +7,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-struct collect {
-    struct vx_buf out;
-    const struct query *q;
-    uint64_t skip, take; /* of the matching calls */
-    uint64_t total, taken;
-    uint64_t since;
-};
-
-static void add_call(struct collect *c, struct vx_snapshot *call) {
-    struct vx_str json = vx_snapshot_json(call);
-
-    if (!json.at) {
-        c->out.failed = true;
-        return;
-    }
-    vx_buf_add(&c->out, ",", c->taken++ ? 1 : 0);
-    vx_buf_str(&c->out, json);
-}
-
-static bool collect_page(void *ctx, const struct vx_entry *e) {
-    struct collect *c = ctx;
-
-    if (!vx_query_matches(c->q, e))
-        return true;
-    if (c->total++ >= c->skip && c->taken < c->take)
-        add_call(c, e->call);
-    return vx_buf_ok(&c->out);
-}
-
-static bool collect_changed(void *ctx, const struct vx_entry *e) {
-    struct collect *c = ctx;
-
-    if (vx_query_matches(c->q, e))
-        add_call(c, e->call);
-    return vx_buf_ok(&c->out);
-}
-
-static void add_sid(struct collect *c, const struct vx_uuid *sid) {
-    char text[VX_UUID_TEXT + 1];
-
-    vx_uuid_format(text, sid);
-    vx_buf_printf(&c->out, "%s\"%s\"", c->taken++ ? "," : "", text);
-}
-
-/* One that has come back is among the calls, unless the filter does not let it through. */
-static void collect_removed(void *ctx, const struct vx_uuid *sid, const struct vx_entry *back) {
-    struct collect *c = ctx;
-
-    if (!back || !vx_query_matches(c->q, back))
-        add_sid(c, sid);
-}
-
-/* A call that changed so that the filter no longer lets it through has left this client's list. */
-static bool collect_filtered_out(void *ctx, const struct vx_entry *e) {
-    struct collect *c = ctx;
-
-    if (e->created <= c->since && !vx_query_matches(c->q, e))
-        add_sid(c, vx_snapshot_sid(e->call));
-    return vx_buf_ok(&c->out);
-}
-
-/* Rendering is what takes long: it is done ahead, for so many calls in a turn. */
-#define TURN_WORK   8192
-#define RENDER_WORK 16
-
-struct ahead {
-    const struct query *q;
-    unsigned left;
-    bool by_revision;
-    uint64_t stopped; /* at the call of this order or revision; 0: not */
-};
-
-static bool render_ahead(void *ctx, const struct vx_entry *e) {
-    struct ahead *a = ctx;
-    unsigned work = vx_query_matches(a->q, e) ? RENDER_WORK : 1;
-
-    if (a->left < work) {
-        a->stopped = a->by_revision ? e->revision : e->order;
-        return false;
-    }
-    a->left -= work;
-    if (work == RENDER_WORK)
-        vx_snapshot_json(e->call); /* without memory for it whoever wants it finds out */
-    return true;
-}
-
 /* Whether all that the answer is made of is rendered; if not, answers that it takes another turn.
  */
-static bool is_rendered(struct exchange *x, const struct query *q, const struct vx_view *view) {
-    uint64_t from = x->request->progress ? x->request->progress : UINT64_MAX;
-    struct ahead a = {.q = q, .left = TURN_WORK, .by_revision = q->since && q->since_known};
+static bool is_rendered(struct exchange *x, const struct query *q, const uint64_t *since,
+                        const struct vx_view *view) {
+    uint64_t progress = x->request->progress;
 
-    if (a.by_revision)
-        vx_view_changed(view, q->revision, from, render_ahead, &a);
-    else
-        vx_view_walk(view, from, render_ahead, &a);
-    if (!a.stopped)
+    if (vx_collect_ahead(view, q, since, &progress))
         return true;
-    vx_answer_later(x, a.stopped + 1);
+    vx_answer_later(x, progress);
     return false;
 }
 
@@ -145,28 +55,27 @@ static void answer_whole(struct exchange *x, struct vx_view *view) {
 }
 
 static void answer_filtered(struct exchange *x, const struct query *q, struct vx_view *view) {
-    struct collect c = {.q = q, .take = UINT64_MAX};
+    struct vx_buf out = {0};
 
-    if (!is_rendered(x, q, view))
+    if (!is_rendered(x, q, NULL, view))
         return;
-    vx_buf_puts(&c.out, "[");
-    vx_view_walk(view, UINT64_MAX, collect_page, &c);
-    vx_buf_puts(&c.out, "]");
-    vx_answer(x, 200, NULL, &c.out);
+    vx_buf_puts(&out, "[");
+    vx_collect_page(view, q, 0, UINT64_MAX, &out);
+    vx_buf_puts(&out, "]");
+    vx_answer(x, 200, NULL, &out);
 }
 
 static void answer_page(struct exchange *x, const struct query *q, struct vx_view *view) {
-    struct collect c = {
-        .q = q, .skip = (uint64_t)(q->page - 1) * q->page_size, .take = q->page_size};
-    struct vx_buf out = {0};
+    struct vx_buf calls = {0}, out = {0};
+    uint64_t total =
+        vx_collect_page(view, q, (uint64_t)(q->page - 1) * q->page_size, q->page_size, &calls);
 
-    vx_view_walk(view, UINT64_MAX, collect_page, &c);
-    vx_buf_printf(&out, "{\"total\":%" PRIu64 ",\"page\":%u,\"page_size\":%u,\"data\":[", c.total,
+    vx_buf_printf(&out, "{\"total\":%" PRIu64 ",\"page\":%u,\"page_size\":%u,\"data\":[", total,
                   q->page, q->page_size);
-    vx_buf_add(&out, c.out.at, c.out.len);
+    vx_buf_add(&out, calls.at, calls.len);
     vx_buf_puts(&out, "]}");
-    out.failed = out.failed || c.out.failed;
-    vx_buf_free(&c.out);
+    out.failed = out.failed || calls.failed;
+    vx_buf_free(&calls);
     vx_answer(x, 200, NULL, &out);
 }
 
@@ -177,59 +86,44 @@ static void begin_reset(struct exchange *x, struct vx_view *view, struct vx_buf 
 
 /* Everything, by way of the list that others get as well. */
 static void answer_reset_whole(struct exchange *x, struct vx_view *view) {
-    struct vx_body *list = whole_list(x, view), *head, *end, *joined = NULL;
-    struct vx_buf out = {0};
+    struct vx_body *list = whole_list(x, view);
+    struct vx_buf head = {0};
 
     if (!list)
         return;
-    begin_reset(x, view, &out);
-    head = vx_buf_ok(&out) ? vx_body_copy(out.at, out.len, x->tenant->pot) : NULL;
-    end = vx_body_copy("}", 1, x->tenant->pot);
-    if (head && end) {
-        struct vx_piece pieces[] = {vx_piece_from(head, 0, vx_body_len(head)),
-                                    vx_piece_from(list, 0, vx_body_len(list)),
-                                    vx_piece_from(end, 0, 1)};
-
-        joined = vx_body_join(pieces, 3, x->tenant->pot);
-    }
-    vx_buf_free(&out);
-    vx_body_release(&head);
-    vx_body_release(&end);
+    begin_reset(x, view, &head);
+    answer_body(x, vx_wrap_list(&head, list, x->tenant->pot));
     vx_body_release(&list);
-    answer_body(x, joined);
 }
 
 static void answer_reset(struct exchange *x, const struct query *q, struct vx_view *view) {
-    struct collect c = {.q = q, .take = UINT64_MAX};
+    struct vx_buf out = {0};
 
     if (!vx_query_filters(q)) {
         answer_reset_whole(x, view);
         return;
     }
-    if (!is_rendered(x, q, view))
+    if (!is_rendered(x, q, NULL, view))
         return;
-    begin_reset(x, view, &c.out);
-    vx_buf_puts(&c.out, "[");
-    vx_view_walk(view, UINT64_MAX, collect_page, &c);
-    vx_buf_puts(&c.out, "]}");
-    vx_answer(x, 200, NULL, &c.out);
+    begin_reset(x, view, &out);
+    vx_buf_puts(&out, "[");
+    vx_collect_page(view, q, 0, UINT64_MAX, &out);
+    vx_buf_puts(&out, "]}");
+    vx_answer(x, 200, NULL, &out);
 }
 
 static void answer_delta(struct exchange *x, const struct query *q, struct vx_view *view) {
-    struct collect c = {.q = q, .since = q->revision};
+    struct vx_buf out = {0};
 
-    if (!is_rendered(x, q, view))
+    if (!is_rendered(x, q, &q->revision, view))
         return;
-    vx_buf_printf(&c.out, "{\"revision\":\"%s.%" PRIu64 "\",\"calls\":[",
+    vx_buf_printf(&out, "{\"revision\":\"%s.%" PRIu64 "\",\"calls\":[",
                   vx_registry_epoch(x->api->registry), vx_view_revision(view));
-    vx_view_changed(view, q->revision, UINT64_MAX, collect_changed, &c);
-    vx_buf_puts(&c.out, "],\"removed\":[");
-    c.taken = 0;
-    vx_view_removed(view, q->revision, collect_removed, &c);
-    if (vx_query_filters(q))
-        vx_view_changed(view, q->revision, UINT64_MAX, collect_filtered_out, &c);
-    vx_buf_puts(&c.out, "]}");
-    vx_answer(x, 200, NULL, &c.out);
+    vx_collect_changed(view, q, q->revision, &out);
+    vx_buf_puts(&out, "],\"removed\":[");
+    vx_collect_removed(view, q, q->revision, &out);
+    vx_buf_puts(&out, "]}");
+    vx_answer(x, 200, NULL, &out);
 }
 
 /* Thousands may follow an account in step: those who ask for the same get the same. */
@@ -241,14 +135,14 @@ static void answer_since(struct exchange *x, const struct query *q, struct vx_vi
         answer_reset(x, q, view);
         return;
     }
-    kept = shared ? vx_tenant_delta(x->tenant, q->revision) : NULL;
+    kept = shared ? vx_tenant_made(x->tenant, MADE_SINCE, q->revision) : NULL;
     if (kept) {
         answer_body(x, kept);
         return;
     }
     answer_delta(x, q, view);
     if (shared && x->response->status == 200)
-        vx_tenant_keep_delta(x->tenant, q->revision, x->response->body);
+        vx_tenant_keep(x->tenant, MADE_SINCE, q->revision, x->response->body);
 }
 
 /* The opaque part of an entity tag, whether weak or not (RFC 9110, section 8.8.3.2: weak
@@ -310,12 +204,26 @@ static bool answer_unchanged(struct exchange *x, const struct query *q) {
     return true;
 }
 
+static void open_stream(struct exchange *x, struct query *q) {
+    if (q->paged || q->wait) {
+        vx_fail(x, 400, "page, page_size and wait do not go together with a stream");
+        return;
+    }
+    if (!q->since && x->request->last_event_id.len)
+        q->since_known = vx_cursor_parse(x, x->request->last_event_id, &q->revision);
+    vx_subscribe(x, q);
+}
+
 void vx_get_calls(struct exchange *x) {
     struct vx_view *view;
     struct query q;
 
     if (!vx_query_parse(x, &q))
         return;
+    if (x->request->stream) {
+        open_stream(x, &q);
+        return;
+    }
     if (!vx_expire_due(x))
         return;
     if (answer_unchanged(x, &q))

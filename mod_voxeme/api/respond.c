@@ -9,6 +9,7 @@ static const char json_media_type[] = "application/json; charset=utf-8";
 void vx_response_clear(struct vx_response *response) {
     vx_body_release(&response->body);
     vx_scope_release(&response->hold.scope);
+    vx_sub_release(&response->sub);
     memset(response, 0, sizeof *response);
 }
 
@@ -42,6 +43,23 @@ void vx_fail(struct exchange *x, unsigned status, const char *format, ...) {
 void vx_answer_no_memory(struct exchange *x) {
     vx_fail(x, 503, "out of memory, try again");
     x->response->retry_after = 1;
+}
+
+struct vx_body *vx_wrap_list(struct vx_buf *head, struct vx_body *list, struct vx_pot *pot) {
+    struct vx_body *start = vx_buf_ok(head) ? vx_body_copy(head->at, head->len, pot) : NULL;
+    struct vx_body *end = vx_body_copy("}", 1, pot), *joined = NULL;
+
+    if (start && end) {
+        struct vx_piece pieces[] = {vx_piece_from(start, 0, vx_body_len(start)),
+                                    vx_piece_from(list, 0, vx_body_len(list)),
+                                    vx_piece_from(end, 0, 1)};
+
+        joined = vx_body_join(pieces, sizeof pieces / sizeof *pieces, pot);
+    }
+    vx_buf_free(head);
+    vx_body_release(&start);
+    vx_body_release(&end);
+    return joined;
 }
 
 void vx_answer_later(struct exchange *x, uint64_t progress) {

@@ -5,9 +5,9 @@
  * its view's feed. */
 #define VIEW_IDLE_US (90 * VX_SECOND_US)
 
-static void drop_deltas(struct tenant *t) {
-    for (size_t i = 0; i < DELTAS; i++)
-        vx_body_release(&t->deltas[i].body);
+static void drop_made(struct tenant *t) {
+    for (size_t i = 0; i < MADE; i++)
+        vx_body_release(&t->made[i].body);
 }
 
 struct tenant *vx_tenant_new(struct vx_scope *scope) {
@@ -35,7 +35,7 @@ void vx_tenant_release(struct tenant **tenant) {
     *tenant = NULL;
     if (!t || atomic_fetch_sub(&t->refs, 1) != 1)
         return;
-    drop_deltas(t);
+    drop_made(t);
     vx_view_release(&t->view);
     vx_view_release(&t->dying);
     vx_pot_release(&t->pot);
@@ -77,33 +77,60 @@ static bool have_view(struct tenant *t, const struct vx_clock *clock) {
     return t->view != NULL;
 }
 
-enum vx_turn vx_tenant_view(struct tenant *t, const struct vx_clock *clock, struct vx_view **view) {
-    enum vx_turn turn;
+/* With the tenant locked, which it leaves when this is not done. */
+static enum vx_turn sync_view(struct tenant *t, struct vx_view **view) {
+    enum vx_turn turn = vx_view_sync(t->view);
 
-    pthread_mutex_lock(&t->lock);
-    turn = have_view(t, clock) ? vx_view_sync(t->view) : VX_TURN_NO_MEMORY;
-    if (turn == VX_TURN_DONE)
+    t->settled = turn == VX_TURN_DONE;
+    if (t->settled)
         *view = t->view;
     else
         pthread_mutex_unlock(&t->lock);
     return turn;
 }
 
-struct vx_body *vx_tenant_delta(struct tenant *t, uint64_t since) {
-    if (t->deltas_revision != vx_view_revision(t->view))
-        drop_deltas(t);
-    for (size_t i = 0; i < DELTAS; i++)
-        if (t->deltas[i].body && t->deltas[i].since == since)
-            return vx_body_ref(t->deltas[i].body);
+enum vx_turn vx_tenant_view(struct tenant *t, const struct vx_clock *clock, struct vx_view **view) {
+    pthread_mutex_lock(&t->lock);
+    if (have_view(t, clock))
+        return sync_view(t, view);
+    pthread_mutex_unlock(&t->lock);
+    return VX_TURN_NO_MEMORY;
+}
+
+enum vx_turn vx_tenant_view_beyond(struct tenant *t, const struct vx_clock *clock, uint64_t since,
+                                   struct vx_view **view) {
+    pthread_mutex_lock(&t->lock);
+    if (!have_view(t, clock)) {
+        pthread_mutex_unlock(&t->lock);
+        return VX_TURN_NO_MEMORY;
+    }
+    if (!t->settled || vx_view_revision(t->view) <= since)
+        return sync_view(t, view);
+    *view = t->view;
+    return VX_TURN_DONE;
+}
+
+struct vx_body *vx_tenant_made(struct tenant *t, enum made_kind kind, uint64_t since) {
+    if (t->made_revision != vx_view_revision(t->view))
+        drop_made(t);
+    for (size_t i = 0; i < MADE; i++)
+        if (t->made[i].body && t->made[i].kind == kind && t->made[i].since == since)
+            return vx_body_ref(t->made[i].body);
     return NULL;
 }
 
-void vx_tenant_keep_delta(struct tenant *t, uint64_t since, struct vx_body *body) {
-    struct delta *d = &t->deltas[t->next_delta++ % DELTAS];
+void vx_tenant_keep(struct tenant *t, enum made_kind kind, uint64_t since, struct vx_body *body) {
+    struct made *m = &t->made[t->next_made++ % MADE];
 
-    t->deltas_revision = vx_view_revision(t->view);
-    vx_body_release(&d->body);
-    *d = (struct delta){since, vx_body_ref(body)};
+    t->made_revision = vx_view_revision(t->view);
+    vx_body_release(&m->body);
+    *m = (struct made){kind, since, vx_body_ref(body)};
+}
+
+void vx_tenant_count_sub(struct tenant *t, int by) {
+    pthread_mutex_lock(&t->lock);
+    t->subs += (unsigned)by;
+    pthread_mutex_unlock(&t->lock);
 }
 
 bool vx_tenant_follow(struct tenant *t, const struct vx_clock *clock) {
@@ -123,10 +150,11 @@ bool vx_tenant_tick(struct tenant *t, int64_t now_us) {
     bool more;
 
     pthread_mutex_lock(&t->lock);
-    if (t->view && !t->dying && now_us - t->view_used_us > VIEW_IDLE_US) {
-        drop_deltas(t);
+    if (t->view && !t->subs && !t->dying && now_us - t->view_used_us > VIEW_IDLE_US) {
+        drop_made(t);
         t->dying = t->view;
         t->view = NULL;
+        t->settled = false;
     }
     if (t->dying && vx_view_drain(t->dying))
         vx_view_release(&t->dying);

@@ -389,6 +389,16 @@ void vx_view_changed(const struct vx_view *v, uint64_t since, uint64_t below, vx
             return;
 }
 
+void vx_view_changed_forward(const struct vx_view *v, uint64_t since, vx_view_each *each,
+                             void *ctx) {
+    uint32_t n = v->nodes[0].older;
+
+    while (n && v->nodes[n].revision > since)
+        n = v->nodes[n].older;
+    for (n = v->nodes[n].newer; n && each(ctx, &v->nodes[n]); n = v->nodes[n].newer)
+        ;
+}
+
 /* A call that left for another account may have come back since. */
 static const struct vx_entry *come_back(const struct vx_view *v, const struct removal *r) {
     uint32_t n;

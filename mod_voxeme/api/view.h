@@ -61,6 +61,10 @@ void vx_view_walk(const struct vx_view *view, uint64_t below, vx_view_each *each
 void vx_view_changed(const struct vx_view *view, uint64_t since, uint64_t below, vx_view_each *each,
                      void *ctx);
 
+/* Those that changed after `since`, what changed first first. */
+void vx_view_changed_forward(const struct vx_view *view, uint64_t since, vx_view_each *each,
+                             void *ctx);
+
 /* Walks the calls that left the scope after `since` and had come by then, oldest first. `back` is
  * the call where it has come back since, else NULL; borrowed. */
 typedef void vx_view_each_removed(void *ctx, const struct vx_uuid *call_sid,

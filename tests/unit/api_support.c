@@ -58,6 +58,7 @@ static void decode_target(struct decoded *d, const char *target) {
 
 static void read_body(struct vx_test_answer *a) {
     const struct vx_response *r = &a->response;
+    assert_true(!r->sub || (r->status == 200 && !r->body));
     if (!r->body) {
         assert_null(r->content_type);
         return;
@@ -110,6 +111,8 @@ void vx_test_ask(struct vx_test_service *s, const struct vx_test_ask *ask,
         .if_none_match = vx_str(ask->if_none_match),
         .waited = ask->waited,
         .counted = ask->counted,
+        .stream = ask->stream,
+        .last_event_id = vx_str(ask->last_event_id),
     };
     if (ask->peer)
         assert_true(vx_addr_parse(&request.peer, vx_str(ask->peer)));

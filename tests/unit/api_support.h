@@ -28,7 +28,8 @@ struct vx_test_ask {
     const char *authorization;
     const char *if_none_match;
     const char *peer;
-    bool waited, counted;
+    const char *last_event_id;
+    bool waited, counted, stream;
 };
 
 struct vx_test_answer {
