@@ -86,14 +86,14 @@ bool vx_api_configure(struct vx_api *api, struct vx_config *config) {
     return true;
 }
 
-static bool make_openapi(struct vx_api *api, struct vx_config *config) {
-    char *text = vx_openapi_render(vx_config_text(config, VX_SET_SERVICE_URL));
+/* NULL: out of memory. */
+static struct vx_body *make_document(char *(*render)(const char *server_url),
+                                     const struct vx_config *config) {
+    char *text = render(vx_config_text(config, VX_SET_SERVICE_URL));
+    struct vx_body *body = text ? vx_body_copy(text, strlen(text), NULL) : NULL;
 
-    if (!text)
-        return false;
-    api->openapi = vx_body_copy(text, strlen(text), NULL);
     vx_free(text);
-    return api->openapi != NULL;
+    return body;
 }
 
 struct vx_api *vx_api_new(struct vx_registry *registry, struct vx_config *config,
@@ -109,7 +109,9 @@ struct vx_api *vx_api_new(struct vx_registry *registry, struct vx_config *config
     all = vx_registry_all(registry);
     api->all = vx_tenant_new(all);
     vx_scope_release(&all);
-    if (!api->all || !vx_api_configure(api, config) || !make_openapi(api, config))
+    api->openapi = make_document(vx_openapi_render, config);
+    api->asyncapi = make_document(vx_asyncapi_render, config);
+    if (!api->all || !api->openapi || !api->asyncapi || !vx_api_configure(api, config))
         vx_api_release(&api);
     return api;
 }
@@ -123,6 +125,7 @@ void vx_api_release(struct vx_api **api) {
     vx_state_release(&a->state);
     vx_tenant_release(&a->all);
     vx_body_release(&a->openapi);
+    vx_body_release(&a->asyncapi);
     pthread_mutex_destroy(&a->lock);
     vx_free(a);
 }
@@ -251,8 +254,16 @@ bool vx_expire_due(struct exchange *x) {
     return false;
 }
 
-void vx_get_openapi(struct exchange *x) {
+static void answer_document(struct exchange *x, struct vx_body *document) {
     x->response->status = 200;
     x->response->content_type = "application/json; charset=utf-8";
-    x->response->body = vx_body_ref(x->api->openapi);
+    x->response->body = vx_body_ref(document);
+}
+
+void vx_get_openapi(struct exchange *x) {
+    answer_document(x, x->api->openapi);
+}
+
+void vx_get_asyncapi(struct exchange *x) {
+    answer_document(x, x->api->asyncapi);
 }

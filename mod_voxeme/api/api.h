@@ -113,5 +113,7 @@ bool vx_token_make(char token[VX_TOKEN_TEXT + 1], char sha256_hex[65]);
 
 /* The OpenAPI document; a string for the caller to vx_free(). NULL: out of memory. */
 char *vx_openapi_render(const char *server_url);
+/* The same for the AsyncAPI document. */
+char *vx_asyncapi_render(const char *server_url);
 
 #endif

@@ -67,7 +67,7 @@ struct vx_api {
     pthread_mutex_t lock; /* guards state */
     struct state *state;
     struct tenant *all;
-    struct vx_body *openapi;
+    struct vx_body *openapi, *asyncapi;
     struct metrics_hook hooks[4];
     size_t hook_count;
     atomic_uint_fast64_t limited, unauthorized, forbidden, held;
@@ -106,6 +106,7 @@ struct query_param {
     const char *name;
     const char *schema; /* JSON schema */
     const char *help;
+    bool of_answers; /* means nothing for a stream */
 };
 extern const struct query_param vx_query_params[];
 extern const size_t vx_query_param_count;
@@ -181,6 +182,9 @@ uint64_t vx_collect_events(const struct vx_view *view, const struct query *q, ui
 bool vx_collect_ahead(const struct vx_view *view, const struct query *q, const uint64_t *since,
                       uint64_t *progress);
 
+/* openapi.c: the JSON schema of a call. */
+void vx_schema_of_call(struct vx_buf *out);
+
 /* sub.c: answers with a stream. */
 void vx_subscribe(struct exchange *x, const struct query *q);
 
@@ -209,5 +213,6 @@ void vx_get_call_count(struct exchange *x);
 void vx_get_health(struct exchange *x);
 void vx_get_metrics(struct exchange *x);
 void vx_get_openapi(struct exchange *x);
+void vx_get_asyncapi(struct exchange *x);
 
 #endif

@@ -75,7 +75,7 @@ static void property(struct vx_buf *out, const struct vx_field *f) {
     vx_buf_puts(out, "}");
 }
 
-static void call_schema(struct vx_buf *out) {
+void vx_schema_of_call(struct vx_buf *out) {
     bool first = true;
 
     vx_buf_puts(out, "{\"type\":\"object\",\"required\":[");
@@ -233,7 +233,7 @@ char *vx_openapi_render(const char *server_url) {
                       "\"scheme\":\"bearer\"}},\"schemas\":{");
     vx_buf_puts(&out, schemas_text);
     vx_buf_puts(&out, ",\"Call\":");
-    call_schema(&out);
+    vx_schema_of_call(&out);
     vx_buf_puts(&out, "}}}");
     vx_buf_add(&out, "", 1);
     if (!vx_buf_ok(&out))

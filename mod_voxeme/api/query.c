@@ -135,22 +135,25 @@ static bool set_since(struct exchange *x, struct query *q, const char *name, str
 
 const struct query_param vx_query_params[] = {
     {"direction", "{\"type\":\"string\",\"enum\":[\"inbound\",\"outbound\"]}",
-     "Only calls of this direction."},
-    {"from", "{\"type\":\"string\"}", "Only calls from exactly this caller."},
-    {"to", "{\"type\":\"string\"}", "Only calls to exactly this callee."},
-    {"callStatus", STATUS_SCHEMA, "Only calls with one of these states, separated by commas."},
-    {"call_status", STATUS_SCHEMA, "The same as callStatus."},
+     "Only calls of this direction.", false},
+    {"from", "{\"type\":\"string\"}", "Only calls from exactly this caller.", false},
+    {"to", "{\"type\":\"string\"}", "Only calls to exactly this callee.", false},
+    {"callStatus", STATUS_SCHEMA, "Only calls with one of these states, separated by commas.",
+     false},
+    {"call_status", STATUS_SCHEMA, "The same as callStatus.", false},
     {"state", "{\"type\":\"string\",\"enum\":[\"live\",\"ended\"]}",
-     "Only calls that are going on, or only those that are over."},
+     "Only calls that are going on, or only those that are over.", false},
     {"page", "{\"type\":\"integer\",\"minimum\":1,\"default\":1}",
-     "Answers one page in an envelope instead of the bare array."},
+     "Answers one page in an envelope instead of the bare array.", true},
     {"page_size", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":500,\"default\":50}",
-     "Calls on a page."},
+     "Calls on a page.", true},
     {"wait", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":60}",
      "With If-None-Match or since: holds the request for up to this many seconds until something "
-     "changes."},
+     "changes.",
+     true},
     {"since", "{\"type\":\"string\",\"example\":\"5d1c0a37e2b4.1041\"}",
-     "Answers only what has changed since this revision. Not together with page or page_size."},
+     "Answers only what has changed since this revision. Not together with page or page_size.",
+     false},
 };
 const size_t vx_query_param_count = sizeof vx_query_params / sizeof *vx_query_params;
 

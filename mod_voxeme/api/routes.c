@@ -16,6 +16,8 @@ const struct route vx_routes[] = {
      "Calls of all accounts, unassigned ones included. Needs an admin token.", LISTS, true},
     {VX_GET, "/v1/openapi.json", ACCESS_PUBLIC, vx_get_openapi, "getOpenApi",
      "This description of the API.", "{\"type\":\"object\"}", false},
+    {VX_GET, "/v1/asyncapi.json", ACCESS_PUBLIC, vx_get_asyncapi, "getAsyncApi",
+     "The description of the live feeds.", "{\"type\":\"object\"}", false},
     {VX_GET, "/healthz", ACCESS_PUBLIC, vx_get_health, "getHealth", "200 while the server answers.",
      REF("Health"), false},
     {VX_GET, "/metrics", ACCESS_METRICS, vx_get_metrics, "getMetrics",

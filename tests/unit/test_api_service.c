@@ -128,6 +128,7 @@ static void test_openapi(void **state) {
                                          "/v1/Accounts/{account_sid}/CallCount",
                                          "/v1/Calls",
                                          "/v1/openapi.json",
+                                         "/v1/asyncapi.json",
                                          "/healthz",
                                          "/metrics"};
     size_t count = sizeof served / sizeof *served;
@@ -135,6 +136,29 @@ static void test_openapi(void **state) {
         at(at(paths, served[i]), "get");
     assert_int_equal(json_object_object_length(paths), count); /* exactly what is served */
     assert_string_equal(vx_test_string(at(at(paths, served[0]), "get"), "operationId"), "getCalls");
+}
+
+static void test_asyncapi(void **state) {
+    (void)state;
+    assert_int_equal(ask((struct vx_test_ask){.target = "/v1/asyncapi.json"}), 200);
+    assert_string_equal(vx_test_string(a.json, "asyncapi"), "3.0.0");
+    struct json_object *channels = at(a.json, "channels"), *components = at(a.json, "components"),
+                       *messages = at(components, "messages"), *schemas = at(components, "schemas");
+    assert_string_equal(vx_test_string(at(channels, "accountCalls"), "address"),
+                        "/v1/Accounts/{account_sid}/Calls");
+    assert_string_equal(vx_test_string(at(channels, "allCalls"), "address"), "/v1/Calls");
+    struct json_object *query =
+        at(at(at(at(at(channels, "allCalls"), "bindings"), "ws"), "query"), "properties");
+    at(query, "since");
+    at(query, "callStatus");
+    assert_false(json_object_object_get_ex(query, "page", NULL));
+    assert_false(json_object_object_get_ex(query, "wait", NULL));
+    at(messages, "Snapshot");
+    at(messages, "Changes");
+    at(schemas, "Changed");
+    at(schemas, "Removed");
+    assert_int_equal(json_object_object_length(at(at(schemas, "Call"), "properties")),
+                     vx_call_field_count);
 }
 
 /* Every path and method of the document is served, every parameter in it is known. */
@@ -464,6 +488,7 @@ int main(void) {
         TEST(test_metrics_allow),
         TEST(test_openapi),
         TEST(test_openapi_is_what_is_served),
+        TEST(test_asyncapi),
         TEST(test_openapi_has_every_field),
         TEST(test_a_new_token_fits_its_hash),
         TEST(test_errors_of_the_transport),
