@@ -106,6 +106,8 @@ struct vx_api *vx_api_new(struct vx_registry *registry, struct vx_config *config
     pthread_mutex_init(&api->lock, NULL);
     api->registry = registry;
     api->clock = clock;
+    api->routes = vx_routes;
+    api->route_count = vx_route_count;
     all = vx_registry_all(registry);
     api->all = vx_tenant_new(all);
     vx_scope_release(&all);
@@ -147,51 +149,26 @@ bool vx_api_tick(struct vx_api *api) {
     return more;
 }
 
-/* Matches "/a/{x}/b" segment by segment; what stands for {account_sid} and {call_sid} is kept. */
-static bool matches(struct exchange *x, const char *pattern, struct vx_str path) {
-    const char *p = path.at, *end = path.at + path.len;
+static void allow(struct vx_response *response, unsigned methods) {
+    static const struct {
+        enum vx_method method;
+        const char *text;
+    } names[] = {
+        {VX_GET, "GET, HEAD"}, {VX_POST, "POST"},   {VX_PUT, "PUT"},
+        {VX_DELETE, "DELETE"}, {VX_PATCH, "PATCH"}, {VX_OPTIONS, "OPTIONS"},
+    };
 
-    while (*pattern && p < end) {
-        if (*pattern == '{') {
-            struct vx_str *value = pattern[1] == 'a' ? &x->account_sid : &x->call_sid;
-            const char *slash = memchr(p, '/', (size_t)(end - p));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t len = strlen(response->allow);
 
-            *value = (struct vx_str){p, (size_t)((slash ? slash : end) - p)};
-            if (value->len == 0)
-                return false;
-            p += value->len;
-            pattern = strchr(pattern, '}') + 1;
-        } else if (*pattern++ != *p++) {
-            return false;
-        }
+        if (methods & names[i].method)
+            snprintf(response->allow + len, sizeof response->allow - len, "%s%s", len ? ", " : "",
+                     names[i].text);
     }
-    return !*pattern && p == end;
 }
 
-static void add_allowed(char *allow, size_t size, const char *method) {
-    size_t len = strlen(allow);
-
-    snprintf(allow + len, size - len, "%s%s", len ? ", " : "", method);
-}
-
-static const char *method_name(enum vx_method method) {
-    switch (method) {
-    case VX_GET:
-        return "GET, HEAD";
-    case VX_POST:
-        return "POST";
-    case VX_PUT:
-        return "PUT";
-    case VX_DELETE:
-        return "DELETE";
-    case VX_PATCH:
-        return "PATCH";
-    case VX_HEAD:
-    case VX_OPTIONS:
-    case VX_OTHER:
-    default:
-        return "";
-    }
+static bool of_server(const struct vx_request *request) {
+    return request->method == VX_OPTIONS && vx_str_eq(request->path, VX_STR("*"));
 }
 
 /* Finds the operation. Without one: 404, or for a path that exists 405, or the answer to OPTIONS.
@@ -199,37 +176,67 @@ static const char *method_name(enum vx_method method) {
 static bool find_route(struct exchange *x) {
     const struct vx_request *request = x->request;
     enum vx_method method = request->method == VX_HEAD ? VX_GET : request->method;
-    char *allow = x->response->allow;
-    size_t size = sizeof x->response->allow;
+    bool any = of_server(request);
+    unsigned methods = 0;
 
-    for (size_t i = 0; i < vx_route_count; i++) {
-        struct vx_str account = x->account_sid, call = x->call_sid;
+    for (size_t i = 0; i < x->api->route_count; i++) {
+        const struct route *route = &x->api->routes[i];
 
-        x->account_sid = x->call_sid = VX_NONE;
-        if (!matches(x, vx_routes[i].path, request->path)) {
-            x->account_sid = account;
-            x->call_sid = call;
+        if (!any && !vx_path_matches(x, route->path))
             continue;
-        }
-        if (vx_routes[i].method == method) {
-            x->route = &vx_routes[i];
-            allow[0] = '\0';
+        if (route->method == method) {
+            x->route = route;
             return true;
         }
-        add_allowed(allow, size, method_name(vx_routes[i].method));
+        methods |= route->method;
     }
-    if (!allow[0]) {
+    if (!methods) {
         vx_fail(x, 404, "no such path");
         return false;
     }
-    add_allowed(allow, size, "OPTIONS");
+    allow(x->response, methods | VX_OPTIONS);
     if (request->method != VX_OPTIONS) {
-        vx_fail(x, 405, "method not allowed here, only %s", allow);
+        vx_fail(x, 405, "method not allowed here, only %s", x->response->allow);
         return false;
     }
     x->response->status = 204;
-    x->response->preflight = true;
+    x->response->preflight = !any;
     return false;
+}
+
+static bool is_json(struct vx_str type) {
+    const struct vx_str json = VX_STR("application/json");
+    struct vx_str name = {type.at, json.len};
+
+    return type.len >= json.len && vx_str_ieq(name, json) &&
+           (type.len == json.len || strchr("; \t", type.at[json.len]));
+}
+
+/* All that the head of a request decides. On a yes the exchange holds a state. */
+static bool enter(struct exchange *x, bool with_body) {
+    if (!find_route(x))
+        return false;
+    x->state = vx_state_of(x->api);
+    if (vx_authorize(x)) {
+        if (!x->route->body || !with_body || is_json(x->request->content_type))
+            return true;
+        vx_fail(x, 415, "the body has to be application/json");
+    }
+    vx_state_release(&x->state);
+    return false;
+}
+
+bool vx_api_admit(struct vx_api *api, const struct vx_request *request, bool *wants_body,
+                  struct vx_response *response) {
+    struct exchange x = {.api = api, .request = request, .response = response};
+
+    memset(response, 0, sizeof *response);
+    *wants_body = false;
+    if (!enter(&x, true))
+        return false;
+    *wants_body = x.route->body;
+    vx_state_release(&x.state);
+    return true;
 }
 
 void vx_api_invoke(struct vx_api *api, const struct vx_request *request,
@@ -237,11 +244,9 @@ void vx_api_invoke(struct vx_api *api, const struct vx_request *request,
     struct exchange x = {.api = api, .request = request, .response = response};
 
     memset(response, 0, sizeof *response);
-    if (!find_route(&x))
+    if (!enter(&x, request->body.len > 0))
         return;
-    x.state = vx_state_of(api);
-    if (vx_authorize(&x))
-        x.route->handle(&x);
+    x.route->handle(&x);
     vx_state_release(&x.state);
 }
 

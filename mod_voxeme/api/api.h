@@ -30,10 +30,10 @@ struct vx_param {
     struct vx_str name, value; /* percent-decoded */
 };
 
-/* All borrowed for the call of vx_api_invoke(). */
+/* All borrowed for the call that it is given to. */
 struct vx_request {
     enum vx_method method;
-    struct vx_str path; /* percent-decoded, without the query */
+    struct vx_str path; /* as it was sent, percent-encoded, without the query; "*" is a path, too */
     const struct vx_param *params;
     size_t param_count;
     struct vx_str authorization; /* header values; VX_NONE when absent */
@@ -45,7 +45,7 @@ struct vx_request {
     bool stream;  /* asks to be sent the list and its changes, where that can be had */
     bool waited;  /* the time of a `wait` is over, or the server is stopping: answer with what is
                      there */
-    bool counted; /* the rate limit has counted this request already (it was held) */
+    bool counted; /* the rate limit has counted this request already: it was admitted, or held */
     uint64_t progress; /* of the hold, when it was to be asked again at once; else 0 */
 };
 
@@ -84,6 +84,16 @@ void vx_api_release(struct vx_api **api);
 /* Takes up tokens and limits. Requests in flight end under the old ones. False: out of memory,
  * nothing changed. */
 bool vx_api_configure(struct vx_api *api, struct vx_config *config);
+
+/* Judges a request by its head, before its body has come: the path, the method, who asks, the rate
+ * limit, the type of the body. Of *request, neither `params` nor `body` is looked at. False:
+ * *response is the answer and nothing more need be read. True: *response is to be cleared, and the
+ * request goes on to vx_api_invoke() with its body and `counted`, which judges it again: what was
+ * allowed may have been revoked while the body came. *wants_body: the body will be looked at; else
+ * it is of no use to anybody and need not be kept. Always fills *response, as vx_api_invoke() does.
+ */
+bool vx_api_admit(struct vx_api *api, const struct vx_request *request, bool *wants_body,
+                  struct vx_response *response);
 
 /* Always fills *response (which need not be initialised); the caller ends it with
  * vx_response_clear(). */

@@ -67,10 +67,18 @@ struct vx_api {
     pthread_mutex_t lock; /* guards state */
     struct state *state;
     struct tenant *all;
+    const struct route *routes;
+    size_t route_count;
     struct vx_body *openapi, *asyncapi;
     struct metrics_hook hooks[4];
     size_t hook_count;
     atomic_uint_fast64_t limited, unauthorized, forbidden, held;
+};
+
+/* A parameter of the path, decoded; of one that is too long to be a sid, the beginning. */
+struct path_param {
+    char text[VX_UUID_TEXT + 2];
+    size_t len;
 };
 
 /* One request on its way to its answer. */
@@ -80,7 +88,8 @@ struct exchange {
     const struct vx_request *request;
     struct vx_response *response;
     const struct route *route;
-    struct vx_str account_sid, call_sid; /* path parameters, as they stand there */
+    struct path_param params[2];
+    struct vx_str account_sid, call_sid; /* lie in `params`; VX_NONE: not in this path */
     struct tenant *tenant;               /* whose calls; borrowed from state or api */
     uint8_t token[VX_TOKEN_HASH];        /* who asks; all zero where anybody may */
 };
@@ -97,9 +106,14 @@ struct route {
     const char *operation, *summary;
     const char *schema; /* JSON schema of a 200 in JSON, or NULL */
     bool list;          /* takes the query parameters of a list */
+    bool body;          /* takes a body, in JSON */
 };
 extern const struct route vx_routes[];
 extern const size_t vx_route_count;
+
+/* path.c: whether the path is one of this pattern; fills the path parameters. Segments are told
+ * apart before they are decoded: an encoded slash is part of its segment. */
+bool vx_path_matches(struct exchange *x, const char *pattern);
 
 /* A query parameter of the lists: parsed by query.c, described in the OpenAPI document. */
 struct query_param {

@@ -44,6 +44,10 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
                                  "Largest request line and headers; larger ones get 431."},
     [VX_SET_MAX_BODY_BYTES] = {"max-body-bytes", VX_INT, 0, 16777216, "65536", true, "bytes",
                                "Largest request body; larger ones get 413."},
+    [VX_SET_MAX_REQUEST_MEMORY] = {"max-request-memory", VX_INT, 4096, 1099511627776, "67108864",
+                                   true, "bytes",
+                                   "Memory that request bodies still arriving may hold together; "
+                                   "beyond it requests with a body get 503."},
     [VX_SET_MAX_RESPONSE_MEMORY] = {"max-response-memory", VX_INT, 1048576, 1099511627776,
                                     "1073741824", true, "bytes",
                                     "Memory that all answers being built, kept or sent may hold "
@@ -56,7 +60,13 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
     [VX_SET_IDLE_TIMEOUT_SECONDS] = {"idle-timeout-seconds", VX_INT, 1, 86400, "60", true, "s",
                                      "How long an idle keep-alive connection stays open."},
     [VX_SET_WRITE_TIMEOUT_SECONDS] = {"write-timeout-seconds", VX_INT, 1, 3600, "30", true, "s",
-                                      "How long a client may take no byte of its answer."},
+                                      "How long a client may take no byte of its answer; in each "
+                                      "such time it has to take what min-write-bytes-per-second "
+                                      "says."},
+    [VX_SET_MIN_WRITE_BYTES_PER_SECOND] =
+        {"min-write-bytes-per-second", VX_INT, 0, 1000000000, "1024", true, "bytes/s",
+         "Least rate at which a client has to take an answer that waits for it, over "
+         "write-timeout-seconds; slower ones are cut off. 0: a byte in that time is enough."},
     [VX_SET_METRICS_ALLOW] = {"metrics-allow", VX_CIDRS, 0, 0, "", true, "",
                               "Sources that may read /metrics without an admin token."},
     [VX_SET_LOG_LEVEL] = {"log-level", VX_LEVEL, 0, 0, "notice", true, "",

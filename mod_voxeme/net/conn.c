@@ -6,23 +6,52 @@
 
 #include "core/alloc.h"
 
+#include <errno.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h> /* glibc's tcp_info ends before tcpi_bytes_acked */
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 /* --- what has been received and not been consumed --- */
+
+bool vx_conn_charge(struct vx_conn *conn, size_t cap, size_t expected) {
+    atomic_uint_fast64_t *memory = &conn->server->metrics.body_memory; /* this thread's to change */
+    uint64_t others = atomic_load(memory) - conn->charged;
+    size_t most = cap > expected ? cap : expected;
+
+    if (others > conn->server->max_body_memory || most > conn->server->max_body_memory - others)
+        return false;
+    atomic_store(memory, others + cap);
+    conn->charged = cap;
+    return true;
+}
+
+void vx_conn_uncharge(struct vx_conn *conn) {
+    vx_uncount(&conn->server->metrics.body_memory, conn->charged);
+    conn->charged = 0;
+}
+
+static size_t room_for(const struct vx_conn *conn, size_t len) {
+    size_t cap = conn->in_cap ? conn->in_cap : 2048;
+
+    while (cap - conn->in_len < len)
+        cap *= 2;
+    /* No more than it takes, where that is known. */
+    return conn->want >= conn->in_len + len && conn->want < cap ? conn->want : cap;
+}
 
 static bool stash(struct vx_conn *conn, const char *at, size_t len) {
     if (!len)
         return true;
     if (conn->in_cap - conn->in_len < len) {
-        size_t cap = conn->in_cap ? conn->in_cap : 2048;
+        size_t cap = room_for(conn, len);
         char *in;
 
-        while (cap - conn->in_len < len)
-            cap *= 2;
+        if (conn->keeping && !vx_conn_charge(conn, cap, 0))
+            return false;
         in = vx_realloc(conn->in, cap);
         if (!in)
             return false;
@@ -76,6 +105,57 @@ static void reset_conn(struct vx_conn *conn) {
     kill_conn(conn);
 }
 
+/* --- clients that take their time --- */
+
+/* The bytes that the client's kernel has not taken yet, or that it has not said so of. */
+static bool owed(const struct vx_conn *conn) {
+    int left = 0;
+
+    return !ioctl(lws_get_socket_fd(conn->wsi), SIOCOUTQ, &left) && left > 0;
+}
+
+static void begin_period(struct vx_conn *conn) {
+    conn->acked = acked_bytes(conn);
+    conn->write_due_us = vx_net_now() + conn->server->timeout_us[VX_TIMEOUT_WRITE];
+}
+
+static void await_period(struct vx_conn *conn) {
+    conn->timeout = VX_TIMEOUT_WRITE;
+    vx_timer_set(&conn->server->wheel, &conn->timer, conn->write_due_us);
+}
+
+/* At the end of a period: whether the client has taken enough in it to be given another. Else it is
+ * reset. The period runs on over the answers of one connection for as long as they wait for the
+ * client: else one that takes a byte now and then would have a new one each time. */
+static void end_period(struct vx_conn *conn) {
+    struct vx_server *server = conn->server;
+    uint64_t seconds = (uint64_t)(server->timeout_us[VX_TIMEOUT_WRITE] / VX_SECOND_US);
+    uint64_t acked = acked_bytes(conn);
+    uint64_t taken = acked > conn->acked ? acked - conn->acked : 0;
+
+    if (taken && taken >= server->min_write_rate * seconds) {
+        begin_period(conn);
+        await_period(conn);
+        return;
+    }
+    vx_count(taken ? &server->metrics.too_slow : &server->metrics.timeouts[VX_TIMEOUT_WRITE], 1);
+    reset_conn(conn);
+}
+
+/* All is handed to the kernel, but the client has not got it: that is not idleness. False: it has.
+ */
+static bool still_taking(struct vx_conn *conn) {
+    if (!owed(conn))
+        return false;
+    if (conn->write_due_us) {
+        end_period(conn);
+    } else {
+        begin_period(conn);
+        await_period(conn);
+    }
+    return true;
+}
+
 /* --- states --- */
 
 /* All is said. Closing now could make the kernel reset the connection, and the client lose the
@@ -89,6 +169,8 @@ static void linger(struct vx_conn *conn) {
     }
     shutdown(lws_get_socket_fd(conn->wsi), SHUT_WR);
     conn->state = VX_LINGERING;
+    conn->write_due_us = 0;
+    vx_http_forget(conn);
     drop_front(conn, conn->in_len);
     vx_timer_set(&conn->server->wheel, &conn->timer, vx_net_now() + VX_LINGER_US);
 }
@@ -106,8 +188,12 @@ static void settle(struct vx_conn *conn) {
 
     if (conn->state == VX_READING && conn->closing)
         linger(conn);
+    if (conn->state != VX_HELD)
+        vx_hangup_forget(conn);
     switch (conn->state) {
     case VX_READING:
+        if (!conn->again)
+            conn->write_due_us = 0;
         if (conn->in_len && conn->timeout != VX_TIMEOUT_HEADER)
             set_timeout(conn, VX_TIMEOUT_HEADER);
         else if (!conn->in_len && conn->timeout != VX_TIMEOUT_HEADER)
@@ -117,13 +203,14 @@ static void settle(struct vx_conn *conn) {
         full = conn->again;
         break;
     case VX_HELD:
-        full = conn->in_len >= conn->server->max_header;
+        conn->write_due_us = 0;
+        full = vx_hangup_watch(conn) || conn->in_len >= conn->server->max_header;
         break;
     case VX_WRITING:
-        if (conn->timeout != VX_TIMEOUT_WRITE) {
-            conn->acked = acked_bytes(conn);
-            set_timeout(conn, VX_TIMEOUT_WRITE);
-        }
+        if (!conn->write_due_us)
+            begin_period(conn);
+        if (conn->timeout != VX_TIMEOUT_WRITE)
+            await_period(conn);
         full = true; /* lws would spin on what it can read but does not want to */
         break;
     case VX_LINGERING:
@@ -136,7 +223,7 @@ static void settle(struct vx_conn *conn) {
 static bool run(struct vx_conn *conn) {
     ssize_t n;
 
-    if (conn->state != VX_READING || !conn->in_len)
+    if (conn->state != VX_READING || !conn->in_len || vx_http_skipping(conn))
         return true;
     n = vx_http_consume(conn, conn->in, conn->in_len);
     if (n < 0)
@@ -144,6 +231,37 @@ static bool run(struct vx_conn *conn) {
     if (n)
         drop_front(conn, (size_t)n);
     return true;
+}
+
+/* The request that is being received cannot be gone on with. */
+static bool give_up(struct vx_conn *conn, unsigned status, const char *msg) {
+    if (conn->state != VX_READING) /* it is another one's turn to be answered */
+        return false;
+    if (!vx_http_refuse(conn, vx_http_is_head(conn->in, conn->in_len), status, msg))
+        return false;
+    settle(conn);
+    return true;
+}
+
+/* Keeps it, and goes on with what there is. */
+static bool take_in(struct vx_conn *conn, const char *at, size_t len) {
+    if (!stash(conn, at, len))
+        return give_up(conn, 503, "no memory for this request now");
+    if (conn->again)
+        return true;
+    if (!run(conn))
+        return false;
+    settle(conn);
+    return true;
+}
+
+static bool skip(struct vx_conn *conn, const char *at, size_t len) {
+    struct vx_http_error error;
+    ssize_t n = vx_http_skip(conn, at, len, &error);
+
+    if (n < 0)
+        return give_up(conn, error.status, error.msg);
+    return vx_http_skipping(conn) || take_in(conn, at + n, len - (size_t)n);
 }
 
 static bool on_receive(struct vx_conn *conn, char *at, size_t len) {
@@ -156,13 +274,15 @@ static bool on_receive(struct vx_conn *conn, char *at, size_t len) {
     }
     if (conn->state == VX_LINGERING)
         return true;
-    if (conn->state == VX_READING && !conn->in_len) {
-        n = vx_http_consume(conn, at, len); /* in place: most requests come whole */
-        if (n < 0 || !stash(conn, at + n, len - (size_t)n))
-            return false;
-    } else if (!stash(conn, at, len) || (!conn->again && !run(conn))) {
+    if (conn->state == VX_READING && vx_http_skipping(conn))
+        return skip(conn, at, len);
+    if (conn->state != VX_READING || conn->in_len)
+        return take_in(conn, at, len);
+    n = vx_http_consume(conn, at, len); /* in place: most requests come whole */
+    if (n < 0)
         return false;
-    }
+    if (!stash(conn, at + n, len - (size_t)n))
+        return give_up(conn, 503, "no memory for this request now");
     settle(conn);
     return true;
 }
@@ -175,7 +295,6 @@ static bool on_writable(struct vx_conn *conn) {
             lws_callback_on_writable(conn->wsi);
             return true;
         }
-        conn->timeout = VX_TIMEOUT_NONE; /* it takes something: its time starts anew */
         if (!vx_http_send(conn))
             return false;
     }
@@ -190,6 +309,7 @@ void vx_conn_resume(struct vx_conn *conn) {
         kill_conn(conn);
     else
         settle(conn);
+    errno = 0; /* as for timers: see turn() */
 }
 
 static void expire_header(struct vx_conn *conn) {
@@ -200,24 +320,19 @@ static void expire_header(struct vx_conn *conn) {
         kill_conn(conn);
         return;
     }
-    conn->closing = conn->broken = true;
+    conn->closing = true;
     vx_api_error(&response, 408, "the request did not arrive in time");
-    if (vx_http_answer(conn, &response, false))
+    if (vx_http_answer(conn, &response, vx_http_is_head(conn->in, conn->in_len)))
         settle(conn);
     else
         kill_conn(conn);
 }
 
-static void expire_write(struct vx_conn *conn) {
-    uint64_t acked = acked_bytes(conn);
-
-    if (acked != conn->acked) { /* slow, but it takes something */
-        conn->acked = acked;
-        set_timeout(conn, VX_TIMEOUT_WRITE);
+static void expire_idle(struct vx_conn *conn) {
+    if (still_taking(conn))
         return;
-    }
-    vx_count(&conn->server->metrics.timeouts[VX_TIMEOUT_WRITE], 1);
-    reset_conn(conn);
+    vx_count(&conn->server->metrics.timeouts[VX_TIMEOUT_IDLE], 1);
+    linger(conn);
 }
 
 void vx_conn_expire(struct vx_timer *timer) {
@@ -230,20 +345,24 @@ void vx_conn_expire(struct vx_timer *timer) {
         vx_hold_wake(conn);
         break;
     case VX_LINGERING:
-        reset_conn(conn);
+        if (!still_taking(conn))
+            reset_conn(conn);
         break;
     case VX_WRITING:
-        expire_write(conn);
+        end_period(conn);
         break;
     case VX_READING:
-        if (conn->timeout == VX_TIMEOUT_HEADER) {
+        if (conn->timeout == VX_TIMEOUT_HEADER)
             expire_header(conn);
-        } else {
-            vx_count(&conn->server->metrics.timeouts[VX_TIMEOUT_IDLE], 1);
-            linger(conn);
-        }
+        else
+            expire_idle(conn);
         break;
     }
+}
+
+void vx_conn_half_closed(struct vx_conn *conn) {
+    if (conn->state == VX_HELD && conn->interim && !vx_http_interim(conn))
+        kill_conn(conn);
 }
 
 /* --- lws --- */
@@ -265,7 +384,9 @@ static void on_open(struct vx_conn *conn, struct vx_server *server, struct lws *
 static void on_close(struct vx_conn *conn) {
     if (!conn || !conn->server) /* lws gave up before it was open */
         return;
+    vx_hangup_forget(conn);
     vx_hold_drop(conn);
+    vx_http_forget(conn);
     vx_timer_clear(&conn->server->wheel, &conn->timer);
     vx_body_release(&conn->out);
     drop_front(conn, conn->in_len);
@@ -281,6 +402,7 @@ static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void
     struct vx_server *server = lws_context_user(lws_get_context(wsi));
     struct vx_conn *conn = user;
 
+    server->callbacks++;
     switch ((int)reason) {
     case LWS_CALLBACK_RAW_ADOPT:
         on_open(conn, server, wsi);
@@ -304,9 +426,23 @@ static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void
 
 static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                        size_t len) {
+    struct vx_server *server = lws_context_user(lws_get_context(wsi));
+
     (void)user, (void)in, (void)len;
+    server->callbacks++;
     if (reason == LWS_CALLBACK_RAW_RX_FILE)
-        vx_listen_accept(lws_context_user(lws_get_context(wsi)), wsi);
+        vx_listen_accept(server, wsi);
+    return 0;
+}
+
+static int on_hangup(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                     size_t len) {
+    struct vx_server *server = lws_context_user(lws_get_context(wsi));
+
+    (void)user, (void)in, (void)len;
+    server->callbacks++;
+    if (reason == LWS_CALLBACK_RAW_RX_FILE)
+        vx_hangup_ready(server);
     return 0;
 }
 
@@ -316,5 +452,6 @@ const struct lws_protocols vx_net_protocols[] = {
      .per_session_data_size = sizeof(struct vx_conn),
      .tx_packet_size = VX_TLS_CHUNK},
     {.name = "voxeme-listen", .callback = on_listener},
+    {.name = "voxeme-hangup", .callback = on_hangup},
     {0},
 };

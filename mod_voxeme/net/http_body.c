@@ -1,39 +1,7 @@
 /* What comes percent-encoded or in chunks. */
 #include "net/http_parse.h"
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-bool vx_percent_decode(struct vx_str *s) {
-    /* The text lies in the receive buffer, which is the transport's to write to. */
-    char *at = (char *)(uintptr_t)s->at;
-    size_t out = 0;
-
-    if (!s->len || !memchr(s->at, '%', s->len))
-        return true;
-    for (size_t i = 0; i < s->len; i++) {
-        if (at[i] == '%') {
-            int high = i + 2 < s->len ? hex_value(at[i + 1]) : -1;
-            int low = high >= 0 ? hex_value(at[i + 2]) : -1;
-
-            if (low < 0 || (!high && !low))
-                return false;
-            at[out++] = (char)(high << 4 | low);
-            i += 2;
-        } else {
-            at[out++] = at[i];
-        }
-    }
-    s->len = out;
-    return true;
-}
+#include "core/percent.h"
 
 static struct vx_str take_until(struct vx_str *rest, char mark) {
     const char *found = rest->len ? memchr(rest->at, mark, rest->len) : NULL;
@@ -88,8 +56,8 @@ static int after_size(const struct vx_chunks *c) {
 static int step(struct vx_chunks *c, char byte) {
     switch (c->state) {
     case SIZE:
-        if (hex_value(byte) >= 0) {
-            c->left = c->left << 4 | (uint64_t)hex_value(byte);
+        if (vx_hex_value(byte) >= 0) {
+            c->left = c->left << 4 | (uint64_t)vx_hex_value(byte);
             return ++c->digits <= 8 ? SIZE : -1;
         }
         if (!c->digits)
@@ -131,13 +99,14 @@ enum vx_http_result vx_chunks_scan(struct vx_chunks *c, const char *at, size_t l
             continue;
         }
         c->state = step(c, at[c->scanned++]);
+        c->around++;
         if (c->state < 0)
             return refuse(error, 400);
         if (c->state == SIZE && at[c->scanned - 1] == '\n')
             c->digits = 0;
         if (c->state == LAST_LF + 1)
             return VX_HTTP_DONE;
-        if (c->scanned - c->size > limit + 4096)
+        if (c->around > limit + 4096)
             return refuse(error, 413);
     }
     return VX_HTTP_MORE;

@@ -1,9 +1,13 @@
 #include "net/http_parse.h"
 
+#include "core/percent.h"
+
+static bool is_alnum(unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 static bool is_token_char(unsigned char c) {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-        return true;
-    return c && strchr("!#$%&'*+-.^_`|~", c);
+    return is_alnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static bool bad(struct vx_http_error *error, unsigned status, const char *msg) {
@@ -54,6 +58,34 @@ size_t vx_http_head_end(const char *at, size_t len, size_t *scanned) {
     }
     *scanned = from < len ? len : from;
     return 0;
+}
+
+bool vx_http_is_head(const char *at, size_t len) {
+    const struct vx_str head = VX_STR("HEAD ");
+    size_t skip = empty_lines(at, len);
+
+    return len - skip >= head.len && !memcmp(at + skip, head.at, head.len);
+}
+
+bool vx_http_join(const struct vx_str *lines, size_t count, char *out, size_t size,
+                  struct vx_str *joined) {
+    size_t len = 0;
+
+    *joined = count ? lines[0] : VX_NONE;
+    if (count < 2)
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        if (lines[i].len + 2 > size - len)
+            return false;
+        if (i) {
+            memcpy(out + len, ", ", 2);
+            len += 2;
+        }
+        memcpy(out + len, lines[i].at, lines[i].len);
+        len += lines[i].len;
+    }
+    *joined = (struct vx_str){out, len};
+    return true;
 }
 
 /* Takes one line off *rest, without its end. The head has been found complete: there is one. */
@@ -236,10 +268,39 @@ static bool on_expect(struct fields *f, struct vx_str value) {
     return true;
 }
 
+/* What stands between brackets: an address of IPv6, or of a version to come. */
+static bool is_ip_literal(struct vx_str s) {
+    for (size_t i = 0; i < s.len; i++)
+        if (!is_alnum((unsigned char)s.at[i]) && !strchr(":.-_~!$&'()*+,;=", s.at[i]))
+            return false;
+    return s.len > 0;
+}
+
+static bool is_reg_name(struct vx_str s) {
+    for (size_t i = 0; i < s.len; i++)
+        if (!is_alnum((unsigned char)s.at[i]) && !strchr("-._~!$&'()*+,;=%", s.at[i]))
+            return false;
+    return vx_percent_valid(s);
+}
+
+/* host[:port] (RFC 9112, section 3.2); empty is allowed, where the target has no authority. */
+static bool is_host(struct vx_str s) {
+    const char *end = s.at + s.len, *colon = end;
+
+    while (colon > s.at && is_digit(colon[-1]))
+        colon--;
+    if (colon > s.at && colon[-1] == ':')
+        s.len = (size_t)(colon - 1 - s.at);
+    if (s.len && s.at[0] == '[')
+        return s.len > 1 && s.at[s.len - 1] == ']' &&
+               is_ip_literal((struct vx_str){s.at + 1, s.len - 2});
+    return is_reg_name(s);
+}
+
 static bool on_host(struct fields *f, struct vx_str value) {
-    (void)value;
-    f->hosts++;
-    return true;
+    if (f->hosts++)
+        return bad(f->error, 400, "Host given twice");
+    return is_host(value) || bad(f->error, 400, "malformed Host");
 }
 
 static bool on_authorization(struct fields *f, struct vx_str value) {
@@ -250,8 +311,9 @@ static bool on_authorization(struct fields *f, struct vx_str value) {
 }
 
 static bool on_if_none_match(struct fields *f, struct vx_str value) {
-    if (!f->head->if_none_match.at)
-        f->head->if_none_match = value;
+    if (f->head->if_none_match_lines == VX_HTTP_LINES)
+        return bad(f->error, 400, "If-None-Match given too often");
+    f->head->if_none_match[f->head->if_none_match_lines++] = value;
     return true;
 }
 
@@ -297,8 +359,8 @@ static bool parse_field(struct fields *f, struct vx_str line) {
 static bool check_framing(const struct fields *f) {
     const struct vx_http_head *head = f->head;
 
-    if (f->hosts > 1 || (!f->hosts && !head->http10))
-        return bad(f->error, 400, f->hosts ? "Host given twice" : "Host is missing");
+    if (!f->hosts && !head->http10)
+        return bad(f->error, 400, "Host is missing");
     if (head->chunked && (head->has_length || head->http10))
         return bad(f->error, 400, "Transfer-Encoding beside Content-Length, or in HTTP/1.0");
     return true;

@@ -13,13 +13,17 @@
 
 #include "api/api.h"
 
+#define VX_HTTP_LINES 4 /* of a header that is a list */
+
 struct vx_http_head {
     enum vx_method method;
     size_t size;        /* bytes, the empty line included */
     struct vx_str path; /* still percent-encoded, as are the names and values of the query */
     struct vx_str query;
-    struct vx_str authorization, if_none_match, content_type; /* VX_NONE when absent */
-    uint64_t length;                                          /* Content-Length */
+    struct vx_str authorization, content_type;  /* VX_NONE when absent */
+    struct vx_str if_none_match[VX_HTTP_LINES]; /* in one list: vx_http_join() */
+    size_t if_none_match_lines;
+    uint64_t length; /* Content-Length */
     bool has_length;
     bool chunked;   /* Transfer-Encoding: chunked */
     bool persist;   /* the connection stays open afterwards */
@@ -43,6 +47,15 @@ struct vx_http_error {
  * while it is not complete. */
 size_t vx_http_head_end(const char *at, size_t len, size_t *scanned);
 
+/* Whether a request, of which at[0..len) has come so far, is a HEAD: then no answer has a body,
+ * however malformed the rest is. */
+bool vx_http_is_head(const char *at, size_t len);
+
+/* Joins the lines of a list by commas in out[0..size). One line is returned as it stands, none as
+ * VX_NONE; false: it does not fit. */
+bool vx_http_join(const struct vx_str *lines, size_t count, char *out, size_t size,
+                  struct vx_str *joined);
+
 /* `at` holds exactly one head, `len` is what vx_http_head_end() returned. Everything in *head is
  * borrowed from `at`. Returns VX_HTTP_DONE or VX_HTTP_BAD. */
 enum vx_http_result vx_http_head_parse(struct vx_http_head *head, const char *at, size_t len,
@@ -50,26 +63,24 @@ enum vx_http_result vx_http_head_parse(struct vx_http_head *head, const char *at
 
 /* Where a chunked body ends (RFC 9112, section 7.1). Zero-initialise for each body. */
 struct vx_chunks {
-    size_t scanned;  /* raw bytes looked at so far */
+    size_t scanned;  /* raw bytes at the front of at[] that have been looked at */
     uint64_t left;   /* of the chunk being read */
     size_t size;     /* bytes of content so far */
+    size_t around;   /* bytes of anything else so far */
     unsigned digits; /* of the chunk size being read */
     int state;
 };
 
 /* Reads on in the raw body at[0..len), of which the first `scanned` bytes have been read already.
  * VX_HTTP_DONE: the raw body is `scanned` bytes long and holds `size` bytes of content. More than
- * `limit` bytes of content, or of what is around it, is VX_HTTP_BAD with 413. */
+ * `limit` bytes of content, or of what is around it, is VX_HTTP_BAD with 413. A caller that throws
+ * away what has been looked at sets `scanned` back to 0. */
 enum vx_http_result vx_chunks_scan(struct vx_chunks *chunks, const char *at, size_t len,
                                    size_t limit, struct vx_http_error *error);
 
 /* Moves the content of a raw body that vx_chunks_scan() has found complete to its front. Returns
  * its size. */
 size_t vx_chunks_join(char *at, size_t len);
-
-/* Decodes %XX in place. '+' stays what it is: telephone numbers begin with it. False: an escape is
- * malformed or stands for NUL. */
-bool vx_percent_decode(struct vx_str *s);
 
 /* Splits the query and decodes names and values in place. Fills params[] up to `max`. Returns
  * false, with an error, when there are more or an escape is malformed. */

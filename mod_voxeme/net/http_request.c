@@ -1,64 +1,68 @@
 /* The way in: from received bytes to vx_api_invoke(). */
 #include "net/net_private.h"
 
-#include "core/log.h"
+#include "core/percent.h"
 
-bool vx_http_refuse(struct vx_conn *conn, unsigned status, const char *msg) {
+bool vx_http_refuse(struct vx_conn *conn, bool head_only, unsigned status, const char *msg) {
     struct vx_net_metrics *m = &conn->server->metrics;
     struct vx_response response = {0};
 
     vx_count(status == 431   ? &m->too_large_header
              : status == 413 ? &m->too_large_body
+             : status == 503 ? &m->too_large_memory
                              : &m->malformed,
              1);
-    conn->closing = conn->broken = true;
+    conn->closing = true;
     vx_api_error(&response, status, msg);
-    return vx_http_answer(conn, &response, false);
+    response.retry_after = status == 503;
+    return vx_http_answer(conn, &response, head_only);
 }
 
-static bool refuse_error(struct vx_conn *conn, const struct vx_http_error *error) {
-    return vx_http_refuse(conn, error->status, error->msg);
-}
-
-/* Fills *request from a head whose body is at `body`. False: refused, see *error. */
-static bool make_request(struct vx_request *request, struct vx_param *params,
-                         const struct vx_conn *conn, const struct vx_http_head *head,
-                         struct vx_str body, struct vx_http_error *error) {
-    struct vx_str path = head->path;
-
+/* Fills *request but for the query and the body. False: refused, see *error. */
+static bool begin_request(struct vx_request *request, const struct vx_conn *conn,
+                          const struct vx_http_head *head, struct vx_http_error *error) {
     *request = (struct vx_request){
         .method = head->method,
-        .params = params,
+        .path = head->path,
         .authorization = head->authorization,
-        .if_none_match = head->if_none_match,
         .content_type = head->content_type,
-        .body = body,
         .peer = conn->peer,
+        .counted = conn->admitted,
     };
-    if (!vx_percent_decode(&path)) {
-        *error = (struct vx_http_error){400, "malformed percent-encoding in the path"};
-        return false;
-    }
-    request->path = path;
-    return vx_http_params(head->query, params, VX_MAX_PARAMS, &request->param_count, error);
+    *error = (struct vx_http_error){400, "malformed percent-encoding in the path"};
+    return vx_percent_valid(head->path);
 }
 
 /* A request is all there. False: close at once. */
 static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct vx_str body) {
     struct vx_param params[VX_MAX_PARAMS];
+    char joined[VX_LIST_SIZE];
     struct vx_request request;
     struct vx_response response = {0};
     struct vx_http_error error;
-    bool head_only = head->method == VX_HEAD;
+    bool head_only = head->method == VX_HEAD, ok;
 
+    ok = begin_request(&request, conn, head, &error) &&
+         vx_http_params(head->query, params, VX_MAX_PARAMS, &request.param_count, &error);
+    if (ok && !vx_http_join(head->if_none_match, head->if_none_match_lines, joined, sizeof joined,
+                            &request.if_none_match)) {
+        error = (struct vx_http_error){400, "If-None-Match too long in more than one line"};
+        ok = false;
+    }
+    vx_http_forget(conn);
     conn->timeout = VX_TIMEOUT_NONE; /* the next request has its own time */
     conn->closing = !head->persist || atomic_load(&conn->server->stop);
-    if (!make_request(&request, params, conn, head, body, &error)) {
+    if (!ok) {
         /* The message itself was whole: the connection may go on. */
-        vx_count(&conn->server->metrics.malformed, 1);
+        vx_count(request.param_count == VX_MAX_PARAMS ? &conn->server->metrics.too_large_query
+                                                      : &conn->server->metrics.malformed,
+                 1);
         vx_api_error(&response, error.status, error.msg);
         return vx_http_answer(conn, &response, head_only);
     }
+    conn->interim = !head->http10;
+    request.params = params;
+    request.body = body;
     vx_api_invoke(conn->server->api, &request, &response);
     if (response.status)
         return vx_http_answer(conn, &response, head_only);
@@ -77,70 +81,176 @@ static bool say_continue(struct vx_conn *conn, const struct vx_http_head *head) 
     return vx_http_interim(conn);
 }
 
-enum progress { HANDLED, WAITING, REFUSED, CLOSE };
+/* --- the body --- */
 
-/* The body of a request whose head is complete: at[0..len) is all there is behind the head. On
- * HANDLED, *raw is its length as sent and *body what is in it. */
-static enum progress take_body(struct vx_conn *conn, const struct vx_http_head *head, char *at,
-                               size_t len, size_t *raw, struct vx_str *body) {
-    size_t limit = conn->server->max_body;
-    struct vx_http_error error = {413, "body too large"};
+void vx_http_forget(struct vx_conn *conn) {
+    conn->want = 0;
+    conn->continued = conn->admitted = conn->keeping = false;
+    conn->skipping = VX_SKIP_NONE;
+    conn->chunks = (struct vx_chunks){0};
+    vx_conn_uncharge(conn);
+}
 
-    *raw = 0;
-    *body = VX_NONE;
-    if (head->chunked) {
-        switch (vx_chunks_scan(&conn->chunks, at, len, limit, &error)) {
-        case VX_HTTP_BAD:
-            return refuse_error(conn, &error) ? REFUSED : CLOSE;
-        case VX_HTTP_MORE:
-            return say_continue(conn, head) ? WAITING : CLOSE;
-        case VX_HTTP_DONE:
-            break;
-        }
+/* Whether the body that begins at `at` is all there: then *raw is its length as sent and *body what
+ * is in it. */
+static enum vx_http_result find_body(struct vx_conn *conn, const struct vx_http_head *head,
+                                     char *at, size_t len, size_t *raw, struct vx_str *body,
+                                     struct vx_http_error *error) {
+    enum vx_http_result result = head->length > len ? VX_HTTP_MORE : VX_HTTP_DONE;
+
+    *raw = (size_t)head->length;
+    *body = head->has_length ? (struct vx_str){at, *raw} : VX_NONE;
+    if (!head->chunked)
+        return result;
+    result = vx_chunks_scan(&conn->chunks, at, len, conn->server->max_body, error);
+    if (result == VX_HTTP_DONE) {
         *raw = conn->chunks.scanned;
         *body = (struct vx_str){at, vx_chunks_join(at, *raw)};
-        return HANDLED;
     }
-    if (head->length > limit)
-        return refuse_error(conn, &error) ? REFUSED : CLOSE;
-    if (head->length > len) {
-        conn->want = head->size + (size_t)head->length;
-        return say_continue(conn, head) ? WAITING : CLOSE;
+    return result;
+}
+
+ssize_t vx_http_skip(struct vx_conn *conn, const char *at, size_t len,
+                     struct vx_http_error *error) {
+    enum vx_http_result result;
+    size_t n;
+
+    if (conn->skipping == VX_SKIP_LENGTH) {
+        n = conn->skip_left < len ? (size_t)conn->skip_left : len;
+        conn->skip_left -= n;
+        if (!conn->skip_left)
+            conn->skipping = VX_SKIP_DONE;
+        return (ssize_t)n;
     }
-    *raw = (size_t)head->length;
-    if (head->has_length)
-        *body = (struct vx_str){at, *raw};
-    return HANDLED;
+    result = vx_chunks_scan(&conn->chunks, at, len, conn->server->max_body, error);
+    n = conn->chunks.scanned;
+    conn->chunks.scanned = 0;
+    if (result == VX_HTTP_DONE)
+        conn->skipping = VX_SKIP_DONE;
+    return result == VX_HTTP_BAD ? -1 : (ssize_t)n;
+}
+
+enum progress { HANDLED, WAITING, REFUSED, CLOSE };
+
+static enum progress refuse_error(struct vx_conn *conn, const struct vx_http_head *head,
+                                  const struct vx_http_error *error) {
+    bool head_only = head->method == VX_HEAD;
+
+    return vx_http_refuse(conn, head_only, error->status, error->msg) ? REFUSED : CLOSE;
+}
+
+/* The answer is a no by the head alone. The body is not waited for; if it is there anyway the
+ * connection may go on behind it. */
+static enum progress refuse_body(struct vx_conn *conn, const struct vx_http_head *head, char *at,
+                                 size_t len, size_t *raw, struct vx_response *response) {
+    struct vx_http_error error;
+    struct vx_str body;
+    bool whole = find_body(conn, head, at, len, raw, &body, &error) == VX_HTTP_DONE;
+
+    vx_http_forget(conn);
+    conn->timeout = VX_TIMEOUT_NONE;
+    conn->closing = !whole || !head->persist || atomic_load(&conn->server->stop);
+    if (!vx_http_answer(conn, response, head->method == VX_HEAD))
+        return CLOSE;
+    return whole ? HANDLED : REFUSED;
+}
+
+/* Whether the request may bring its body. False: *response says why not. */
+static bool admit(struct vx_conn *conn, const struct vx_http_head *head,
+                  struct vx_response *response) {
+    struct vx_request request;
+    struct vx_http_error error;
+
+    if (!begin_request(&request, conn, head, &error)) {
+        vx_count(&conn->server->metrics.malformed, 1);
+        vx_api_error(response, error.status, error.msg);
+        return false;
+    }
+    conn->admitted = vx_api_admit(conn->server->api, &request, &conn->keeping, response);
+    if (conn->admitted)
+        vx_response_clear(response);
+    return conn->admitted;
+}
+
+/* A body that nobody wants is thrown away as it comes: only the head is kept, moved up to behind
+ * what is thrown away. */
+static enum progress skip_body(struct vx_conn *conn, const struct vx_http_head *head, char *at,
+                               size_t len, size_t *used) {
+    struct vx_http_error error;
+    ssize_t n;
+
+    conn->skipping = head->chunked ? VX_SKIP_CHUNKS : VX_SKIP_LENGTH;
+    conn->skip_left = head->length;
+    conn->chunks = (struct vx_chunks){0};
+    n = vx_http_skip(conn, at + head->size, len - head->size, &error);
+    if (n < 0)
+        return refuse_error(conn, head, &error);
+    memmove(at + n, at, head->size);
+    *used = (size_t)n;
+    return WAITING;
+}
+
+/* The request whose head is at the front of at[0..len) has a body: goes on when all of it is there.
+ */
+static enum progress take_body(struct vx_conn *conn, const struct vx_http_head *head, char *at,
+                               size_t len, size_t *used) {
+    struct vx_http_error error = {413, "body too large"};
+    struct vx_response response = {0};
+    size_t raw, size = head->size;
+    enum progress progress;
+    struct vx_str body;
+
+    if (head->length > conn->server->max_body)
+        return refuse_error(conn, head, &error);
+    if (!conn->admitted && !admit(conn, head, &response)) {
+        progress = refuse_body(conn, head, at + size, len - size, &raw, &response);
+        *used = size + raw;
+        return progress;
+    }
+    switch (find_body(conn, head, at + size, len - size, &raw, &body, &error)) {
+    case VX_HTTP_BAD:
+        return refuse_error(conn, head, &error);
+    case VX_HTTP_MORE:
+        if (conn->keeping && !vx_conn_charge(conn, conn->in_cap, size + (size_t)head->length)) {
+            error = (struct vx_http_error){503, "too many request bodies at once"};
+            return refuse_error(conn, head, &error);
+        }
+        if (!say_continue(conn, head))
+            return CLOSE;
+        if (!conn->keeping)
+            return skip_body(conn, head, at, len, used);
+        conn->want = head->chunked ? 0 : size + (size_t)head->length;
+        return WAITING;
+    case VX_HTTP_DONE:
+        break;
+    }
+    *used = size + raw;
+    return handle(conn, head, body) ? HANDLED : CLOSE;
 }
 
 /* One request at the front of at[0..len). *used: what is done with. */
 static enum progress take_request(struct vx_conn *conn, char *at, size_t len, size_t *used) {
-    size_t max_header = conn->server->max_header;
+    size_t max_header = conn->server->max_header, size;
     struct vx_http_head head;
-    struct vx_http_error error;
-    struct vx_str body;
-    enum progress progress;
-    size_t size, raw;
+    struct vx_http_error error = {431, "request line and headers too large"};
 
     *used = 0;
     if (len < conn->want)
         return WAITING;
     size = vx_http_head_end(at, len, &conn->scanned);
     if (size > max_header || (!size && len > max_header))
-        return vx_http_refuse(conn, 431, "request line and headers too large") ? REFUSED : CLOSE;
+        return vx_http_refuse(conn, vx_http_is_head(at, len), error.status, error.msg) ? REFUSED
+                                                                                       : CLOSE;
     if (!size)
         return WAITING;
     conn->scanned = 0;
     if (vx_http_head_parse(&head, at, size, &error) != VX_HTTP_DONE)
-        return refuse_error(conn, &error) ? REFUSED : CLOSE;
-    progress = take_body(conn, &head, at + size, len - size, &raw, &body);
-    if (progress != HANDLED)
-        return progress;
-    conn->want = 0;
-    conn->continued = false;
-    conn->chunks = (struct vx_chunks){0};
-    *used = size + raw;
-    return handle(conn, &head, body) ? HANDLED : CLOSE;
+        return vx_http_refuse(conn, vx_http_is_head(at, len), error.status, error.msg) ? REFUSED
+                                                                                       : CLOSE;
+    if ((head.chunked || head.length) && conn->skipping != VX_SKIP_DONE)
+        return take_body(conn, &head, at, len, used);
+    *used = size;
+    return handle(conn, &head, head.has_length ? VX_STR("") : VX_NONE) ? HANDLED : CLOSE;
 }
 
 ssize_t vx_http_consume(struct vx_conn *conn, char *at, size_t len) {
@@ -157,7 +267,7 @@ ssize_t vx_http_consume(struct vx_conn *conn, char *at, size_t len) {
             done += used;
             break;
         case WAITING:
-            return (ssize_t)done;
+            return (ssize_t)(done + used);
         case REFUSED: /* the rest cannot be made sense of */
             return (ssize_t)len;
         case CLOSE:

@@ -160,20 +160,53 @@ void vx_listen_resume(struct vx_server *server) {
         lws_rx_flow_control(server->accepting[i], 1);
 }
 
-/* A word before the door is closed, as far as the client gets to hear it: what it has sent is
- * read, or the kernel would reset the connection and throw the answer away. */
-static void turn_away(struct vx_server *server, int fd) {
-    char answer[VX_HEAD_SIZE], request[4096];
+/* What it has sent is read, or the kernel would reset the connection and the client lose what it
+ * was told. */
+static void shut_door(int fd) {
+    char request[4096];
 
-    if (!server->with_tls) {
-        size_t len = vx_http_busy(server, answer, sizeof answer);
-
-        (void)!send(fd, answer, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-        shutdown(fd, SHUT_WR);
-        while (recv(fd, request, sizeof request, MSG_DONTWAIT) == (ssize_t)sizeof request)
-            ;
-    }
+    for (int i = 0; i < 16; i++)
+        if (recv(fd, request, sizeof request, MSG_DONTWAIT) != (ssize_t)sizeof request)
+            break;
     close(fd);
+}
+
+void vx_listen_sweep(struct vx_server *server, bool all) {
+    int64_t now = vx_net_now();
+
+    for (size_t i = 0; i < VX_DOORSTEP; i++) {
+        int64_t since = server->doorstep.places[i].since_us;
+
+        if (!since || (!all && now - since < VX_SECOND_US))
+            continue;
+        shut_door(server->doorstep.places[i].fd);
+        server->doorstep.places[i].since_us = 0;
+    }
+}
+
+/* Its request may still be on the way: it may stand there for a second, or until others come. */
+static void keep_on_doorstep(struct vx_server *server, int fd) {
+    size_t i = server->doorstep.next++ % VX_DOORSTEP;
+
+    if (server->doorstep.places[i].since_us)
+        shut_door(server->doorstep.places[i].fd);
+    server->doorstep.places[i].fd = fd;
+    server->doorstep.places[i].since_us = vx_net_now();
+}
+
+/* A word before the door is closed. With TLS it is an alert, which needs no handshake before it
+ * (RFC 8446, section 6.2: internal_error), nor anything of this server's but seven bytes. */
+static void turn_away(struct vx_server *server, int fd) {
+    static const char alert[] = {21, 3, 3, 0, 2, 2, 80};
+    char answer[VX_HEAD_SIZE];
+
+    if (server->with_tls)
+        (void)!send(fd, alert, sizeof alert, MSG_NOSIGNAL | MSG_DONTWAIT);
+    else
+        (void)!send(fd, answer, vx_http_busy(server, answer, sizeof answer),
+                    MSG_NOSIGNAL | MSG_DONTWAIT);
+    shutdown(fd, SHUT_WR);
+    keep_on_doorstep(server, fd);
 }
 
 static void adopt(struct vx_server *server, int fd, const struct sockaddr *peer) {
@@ -211,7 +244,7 @@ void vx_listen_accept(struct vx_server *server, struct lws *wsi) {
         vx_count(&server->metrics.connections_total, 1);
         if (fd >= server->descriptors) {
             log_shortage(server);
-            turn_away(server, fd);
+            close(fd);
         } else if (atomic_load(&server->metrics.connections) >= server->max_connections) {
             vx_count(&server->metrics.refused_full, 1);
             turn_away(server, fd);

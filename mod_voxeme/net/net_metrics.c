@@ -43,14 +43,23 @@ void vx_net_metrics_render(void *ctx, struct vx_buf *out) {
     row(out, "refused_total", "reason", "setup", &m->refused_setup);
     describe(out, "timeouts_total", "counter",
              "Connections closed because a request (header) did not arrive whole in time, none "
-             "came (idle), or an answer was not taken (write).");
+             "came (idle), or an answer was not taken at all (write) or too slowly (slow).");
     row(out, "timeouts_total", "kind", "header", &m->timeouts[VX_TIMEOUT_HEADER]);
     row(out, "timeouts_total", "kind", "idle", &m->timeouts[VX_TIMEOUT_IDLE]);
     row(out, "timeouts_total", "kind", "write", &m->timeouts[VX_TIMEOUT_WRITE]);
+    row(out, "timeouts_total", "kind", "slow", &m->too_slow);
     describe(out, "too_large_total", "counter", "Requests over a size limit, by what was.");
     row(out, "too_large_total", "kind", "header", &m->too_large_header);
     row(out, "too_large_total", "kind", "body", &m->too_large_body);
+    row(out, "too_large_total", "kind", "memory", &m->too_large_memory);
+    row(out, "too_large_total", "kind", "query", &m->too_large_query);
     single(out, "malformed_total", "counter", &m->malformed, "Requests that were not HTTP.");
+    single(out, "loop_failures_total", "counter", &m->loop_failures,
+           "Turns of the network loop that failed.");
+    single(out, "half_closed_total", "counter", &m->half_closed,
+           "Clients that closed their side, or went, while their long poll was held.");
+    single(out, "request_memory_bytes", "gauge", &m->body_memory,
+           "Memory held by requests whose body is still arriving.");
     single(out, "held_requests", "gauge", &m->held, "Long polls waiting for a change now.");
     single(out, "bytes_received_total", "counter", &m->received, "Bytes received, without TLS.");
     single(out, "bytes_sent_total", "counter", &m->sent, "Bytes sent, without TLS.");

@@ -12,7 +12,11 @@
  * A connection is READING (collecting a request), HELD (a long poll waits for a change), WRITING
  * (an answer does not fit into the socket yet), LINGERING (answered, told the client that it is
  * over, waiting for it to hear that). One request at a time: while one is being answered, what the
- * client sends next waits in the buffer, and beyond a limit in its socket.
+ * client sends next waits in its socket.
+ *
+ * A request with a body is judged by its head (vx_api_admit()) as soon as that is complete. A no is
+ * answered at once and, unless the body is there already, ends the connection. Only a body that
+ * will be looked at is kept, and counted; any other is thrown away as it comes.
  *
  * Everything runs on the network thread but for the functions of server.h and the registry's wake.
  */
@@ -34,10 +38,14 @@
 #define VX_TLS_CHUNK     65536 /* handed to lws at once; it copies what the socket does not take */
 #define VX_TURN_REQUESTS 64    /* answered for one client before others have their turn */
 #define VX_HEAD_SIZE     1400  /* room for a response head; less than VX_BODY_HEADROOM */
+#define VX_LIST_SIZE     1024  /* room for a header that came in several lines */
 #define VX_LINGER_US     (2 * VX_SECOND_US)
 
 enum vx_timeout { VX_TIMEOUT_NONE, VX_TIMEOUT_HEADER, VX_TIMEOUT_IDLE, VX_TIMEOUT_WRITE };
 #define VX_TIMEOUT_KINDS 4
+
+/* A body that nobody wants: how its end is found, or that it has been. */
+enum vx_skip { VX_SKIP_NONE, VX_SKIP_LENGTH, VX_SKIP_CHUNKS, VX_SKIP_DONE };
 
 enum vx_conn_state { VX_READING, VX_HELD, VX_WRITING, VX_LINGERING };
 
@@ -57,35 +65,55 @@ struct vx_conn {
     size_t in_len, in_cap;
     size_t scanned; /* of the head that is being received */
     size_t want;    /* nothing to look at before in_len reaches this */
+    size_t charged; /* of in_cap, to the memory that bodies may hold together */
     struct vx_chunks chunks;
+    enum vx_skip skipping;
+    uint64_t skip_left; /* VX_SKIP_LENGTH: bytes */
 
     struct vx_body *out; /* what is left to send, from `sent` on */
     size_t sent;
-    uint64_t acked; /* by the client's kernel, when the write timer was last set */
+    uint64_t acked;       /* by the client's kernel, when the period began that ends at */
+    int64_t write_due_us; /* 0: there is none */
 
     struct vx_parked *parked;             /* VX_HELD: the request that waits */
     struct vx_hold_group *group;          /* and with whom */
     struct vx_conn *peers, **from;        /* list of its group */
     struct vx_conn *in_line, **line_link; /* with `due`: the line of those asked again */
 
-    bool continued; /* 100 has been sent for the body that is awaited */
+    bool admitted;  /* the request whose body is awaited, by its head */
+    bool keeping;   /* its body is wanted */
+    bool continued; /* 100 has been sent for it */
     bool closing;   /* after this answer */
-    bool broken;    /* this answer refuses something that is not all read: linger */
     bool paused;    /* lws does not read from it */
     bool greeted;   /* it has sent something */
     bool again;     /* VX_READING: its turn was over before its requests were */
     bool due;       /* VX_HELD: stands in line to be asked again */
     bool expired;   /* VX_HELD: its time is over */
+    bool interim;   /* VX_HELD: its client knows 1xx */
+    bool watched;   /* VX_HELD: hangup.c tells when it closes its side */
 };
 
 struct vx_net_metrics {
     atomic_uint_fast64_t codes[600];
     atomic_uint_fast64_t connections_total;
     atomic_uint_fast64_t refused_full, refused_descriptors, refused_setup;
-    atomic_uint_fast64_t timeouts[VX_TIMEOUT_KINDS];
-    atomic_uint_fast64_t too_large_header, too_large_body, malformed;
+    atomic_uint_fast64_t timeouts[VX_TIMEOUT_KINDS], too_slow;
+    atomic_uint_fast64_t too_large_header, too_large_body, too_large_memory, too_large_query;
+    atomic_uint_fast64_t malformed;
+    atomic_uint_fast64_t half_closed, loop_failures;
     atomic_uint_fast64_t received, sent;
-    atomic_uint_fast64_t connections, held; /* now */
+    atomic_uint_fast64_t connections, held, body_memory; /* now */
+};
+
+#define VX_DOORSTEP 16
+
+/* Connections that have been turned away and may still have to hear it; the oldest makes room. */
+struct vx_doorstep {
+    struct {
+        int fd;
+        int64_t since_us; /* 0: nobody */
+    } places[VX_DOORSTEP];
+    size_t next;
 };
 
 #define VX_HOLD_BUCKETS 64
@@ -99,17 +127,22 @@ struct vx_server {
     SSL_CTX *tls; /* what new connections are given; replaced by a reload */
     bool with_tls;
     pthread_t thread;
-    atomic_bool stop;
+    atomic_bool stop, failing;
+    uint64_t callbacks; /* of sockets, so far */
     unsigned port;
     int listeners[VX_MAX_LISTENERS];
     struct lws *accepting[VX_MAX_LISTENERS];
     size_t listener_count;
     bool accept_paused;
+    struct vx_doorstep doorstep;
+    int hangups; /* epoll's */
+    struct lws *hanging_up;
     int64_t shortage_logged_us;
     int descriptors; /* lws has tables for file descriptors below this */
 
     /* Limits, from `config`. */
-    size_t max_connections, max_header, max_body;
+    size_t max_connections, max_header, max_body, max_body_memory;
+    uint64_t min_write_rate; /* bytes a second */
     int64_t timeout_us[VX_TIMEOUT_KINDS];
 
     /* The part that is the same in every head for a second. */
@@ -153,19 +186,43 @@ void vx_listen_close(struct vx_server *server);
 bool vx_listen_adopt(struct vx_server *server);
 void vx_listen_accept(struct vx_server *server, struct lws *wsi);
 void vx_listen_resume(struct vx_server *server);
+/* Shuts the door on those who have stood before it for long, or on all. */
+void vx_listen_sweep(struct vx_server *server, bool all);
 
 /* --- conn.c --- */
 extern const struct lws_protocols vx_net_protocols[];
 void vx_conn_expire(struct vx_timer *timer);
 /* A held request is asked again. */
 void vx_conn_resume(struct vx_conn *conn);
+/* The client of a held request has closed its side, or is gone. */
+void vx_conn_half_closed(struct vx_conn *conn);
+/* Counts `cap` bytes for the connection in the memory that bodies may hold together. False: there
+ * is no room for them, or for the `expected` that are to come. */
+bool vx_conn_charge(struct vx_conn *conn, size_t cap, size_t expected);
+void vx_conn_uncharge(struct vx_conn *conn);
+
+/* --- hangup.c --- */
+bool vx_hangup_open(struct vx_server *server);
+/* Tells from now on when the client closes its side, which leaves it able to read: with lws's own
+ * reading off, lws tells no such thing. False: it cannot. */
+bool vx_hangup_watch(struct vx_conn *conn);
+void vx_hangup_forget(struct vx_conn *conn);
+void vx_hangup_ready(struct vx_server *server);
 
 /* --- http_request.c --- */
 /* Handles what has come in as far as it goes. Returns how many bytes of at[0..len) are done with,
  * or -1: close. */
 ssize_t vx_http_consume(struct vx_conn *conn, char *at, size_t len);
 /* Answers with an error of the transport's own and closes. Returns false: close at once. */
-bool vx_http_refuse(struct vx_conn *conn, unsigned status, const char *msg);
+bool vx_http_refuse(struct vx_conn *conn, bool head_only, unsigned status, const char *msg);
+static inline bool vx_http_skipping(const struct vx_conn *conn) {
+    return conn->skipping == VX_SKIP_LENGTH || conn->skipping == VX_SKIP_CHUNKS;
+}
+/* Throws away what at[0..len) holds of the body that is being skipped. Returns how many bytes, or
+ * -1: it is malformed, see *error. */
+ssize_t vx_http_skip(struct vx_conn *conn, const char *at, size_t len, struct vx_http_error *error);
+/* Forgets what is known of the request that is being received. */
+void vx_http_forget(struct vx_conn *conn);
 
 /* --- http_response.c --- */
 /* Sends the answer, takes over its body; what the socket does not take is sent as it becomes

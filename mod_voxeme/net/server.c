@@ -10,12 +10,15 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #define EXPIRE_AT_ONCE    256
 #define EXPIRE_GAP_US     (VX_SECOND_US / 20)
 #define BEHIND_GAP_US     (VX_SECOND_US / 200)
 #define API_TICK_US       (5 * VX_SECOND_US)
 #define RECEIVE_SIZE      32768
+#define SHORTEST_GAP_US   (VX_SECOND_US / 100)
+#define LONGEST_GAP_US    (VX_SECOND_US / 2)
 #define SPARE_DESCRIPTORS 64     /* for all else that the process does */
 #define TABLE_SIZE        131072 /* descriptors that lws is to keep track of */
 
@@ -48,12 +51,14 @@ static void on_timer(lws_sorted_usec_list_t *timer) {
     while ((due = vx_wheel_due(&server->wheel, now)))
         vx_conn_expire(due);
     vx_listen_resume(server);
+    vx_listen_sweep(server, false);
     if (now >= server->expire_us)
         expire_calls(server, now);
     if (now >= server->tick_us) {
         server->tick_us = now + (vx_api_tick(server->api) ? BEHIND_GAP_US : API_TICK_US);
     }
     vx_net_schedule(server);
+    errno = 0; /* else it would look like poll()'s: see turn() */
 }
 
 void vx_net_schedule(struct vx_server *server) {
@@ -91,6 +96,8 @@ static bool take_limits(struct vx_server *server, const struct vx_config *config
     if (!vx_http_set_cors(server, vx_config_text(config, VX_SET_CORS_ORIGIN)))
         return false;
     server->max_body = (size_t)vx_config_int(config, VX_SET_MAX_BODY_BYTES);
+    server->max_body_memory = (size_t)vx_config_int(config, VX_SET_MAX_REQUEST_MEMORY);
+    server->min_write_rate = (uint64_t)vx_config_int(config, VX_SET_MIN_WRITE_BYTES_PER_SECOND);
     server->timeout_us[VX_TIMEOUT_HEADER] = seconds_of(config, VX_SET_HEADER_TIMEOUT_SECONDS);
     server->timeout_us[VX_TIMEOUT_IDLE] = seconds_of(config, VX_SET_IDLE_TIMEOUT_SECONDS);
     server->timeout_us[VX_TIMEOUT_WRITE] = seconds_of(config, VX_SET_WRITE_TIMEOUT_SECONDS);
@@ -148,17 +155,57 @@ void vx_net_woken(struct vx_server *server) {
     }
 }
 
+/* A turn of lws's loop. 0, or why nobody was served in it. lws does not look at what poll()
+ * returns: when it fails, because the kernel has no memory for it or somebody has lowered the limit
+ * of file descriptors below what is open, the loop spins. It shows by errno, when no callback has
+ * come. */
+static int turn(struct vx_server *server) {
+    uint64_t callbacks = server->callbacks;
+    int e;
+
+    errno = 0;
+    if (lws_service(server->context, 0) < 0)
+        return errno ? errno : EIO;
+    e = errno;
+    return server->callbacks == callbacks && (e == ENOMEM || e == EINVAL) ? e : 0;
+}
+
+/* It may pass; a thread that ended would be gone for ever. */
+static void outlast_failure(struct vx_server *server, int e, int64_t *gap_us) {
+    struct timespec pause;
+
+    vx_count(&server->metrics.loop_failures, 1);
+    if (!*gap_us)
+        vx_log(VX_LOG_ERROR, "http: the network loop fails, nobody is served: %s", strerror(e));
+    *gap_us = *gap_us ? earlier(2 * *gap_us, LONGEST_GAP_US) : SHORTEST_GAP_US;
+    atomic_store(&server->failing, true);
+    pause = (struct timespec){.tv_sec = *gap_us / VX_SECOND_US,
+                              .tv_nsec = *gap_us % VX_SECOND_US * 1000};
+    nanosleep(&pause, NULL);
+}
+
+static void run_loop(struct vx_server *server) {
+    int64_t gap_us = 0;
+
+    while (!atomic_load(&server->stop)) {
+        int e = turn(server);
+
+        if (e) {
+            outlast_failure(server, e, &gap_us);
+        } else if (gap_us) {
+            gap_us = 0;
+            vx_log(VX_LOG_NOTICE, "http: the network loop works again");
+            atomic_store(&server->failing, false);
+        }
+    }
+}
+
 static void *serve(void *ctx) {
     struct vx_server *server = ctx;
 
     pthread_mutex_lock(&server->lock); /* vx_server_start() has it until all is in place */
     pthread_mutex_unlock(&server->lock);
-    while (!atomic_load(&server->stop)) {
-        if (lws_service(server->context, 0) < 0) {
-            vx_log(VX_LOG_ERROR, "http: the network loop has failed");
-            break;
-        }
-    }
+    run_loop(server);
     vx_holds_finish(server);
     return NULL;
 }
@@ -248,7 +295,7 @@ static bool open_context(struct vx_server *server, char *error, size_t size) {
     server->context = create_context_of_size(server);
     if (server->context)
         server->vhost = create_vhost(server);
-    if (server->vhost && vx_listen_adopt(server))
+    if (server->vhost && vx_hangup_open(server) && vx_listen_adopt(server))
         return true;
     snprintf(error, size, "libwebsockets cannot be set up (out of memory or file descriptors?)");
     return false;
@@ -259,6 +306,7 @@ static bool open_context(struct vx_server *server, char *error, size_t size) {
 static void free_server(struct vx_server *server) {
     if (server->context)
         lws_context_destroy(server->context);
+    vx_listen_sweep(server, true);
     vx_listen_close(server);
     SSL_CTX_free(server->tls);
     vx_config_release(&server->config);
@@ -320,6 +368,10 @@ struct vx_server *vx_server_start(struct vx_api *api, struct vx_registry *regist
         return NULL;
     }
     return server;
+}
+
+bool vx_server_failing(const struct vx_server *server) {
+    return atomic_load(&server->failing);
 }
 
 unsigned vx_server_port(const struct vx_server *server) {

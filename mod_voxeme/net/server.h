@@ -24,6 +24,10 @@ struct vx_server *vx_server_start(struct vx_api *api, struct vx_registry *regist
 /* The port it listens on (which the configuration may have left to the kernel with port 0). */
 unsigned vx_server_port(const struct vx_server *server);
 
+/* The network thread cannot serve anybody now: it has logged why, and goes on trying. Any thread.
+ */
+bool vx_server_failing(const struct vx_server *server);
+
 /* Takes up limits, time-outs and the certificate. Any thread; returns at once, carried out on the
  * network thread. A certificate that cannot be read or does not fit its key is logged and the old
  * one kept. */

@@ -136,6 +136,7 @@ test('HTTP/1.0 closes, unless it asks to stay', async (t) => {
 });
 
 const head = (path, fields) => `POST ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`;
+const chunked = 'GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
 const BAD = {
   'no target': ['GET HTTP/1.1\r\nHost: x\r\n\r\n', 400],
   'two spaces': ['GET  / HTTP/1.1\r\nHost: x\r\n\r\n', 400],
@@ -146,6 +147,11 @@ const BAD = {
   'a method that is no token': ['G(T / HTTP/1.1\r\nHost: x\r\n\r\n', 400],
   'no Host': ['GET / HTTP/1.1\r\n\r\n', 400],
   'two Hosts': ['GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n', 400],
+  'the same Host twice': ['GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n', 400],
+  'a Host that is none': ['GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 400],
+  'a Host with a path': ['GET / HTTP/1.1\r\nHost: x/y\r\n\r\n', 400],
+  'a Host with two ports': ['GET / HTTP/1.1\r\nHost: x:1:2\r\n\r\n', 400],
+  'five lines of If-None-Match': [`GET / HTTP/1.1\r\nHost: x\r\n${'If-None-Match: "a"\r\n'.repeat(5)}\r\n`, 400],
   'a space before the colon': ['GET / HTTP/1.1\r\nHost : x\r\n\r\n', 400],
   'a folded line': ['GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n', 400],
   'a line without colon': ['GET / HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n', 400],
@@ -160,9 +166,9 @@ const BAD = {
   'length and chunks': [head('/', 'Content-Length: 3\r\nTransfer-Encoding: chunked\r\n'), 400],
   'another encoding': [head('/', 'Transfer-Encoding: gzip, chunked\r\n'), 501],
   'chunks in HTTP/1.0': [head('/', 'Transfer-Encoding: chunked\r\n').replace('1.1', '1.0'), 400],
-  'a chunk without size': [`${head('/', 'Transfer-Encoding: chunked\r\n')}\r\nabc\r\n`, 400],
-  'a chunk of another size': [`${head('/', 'Transfer-Encoding: chunked\r\n')}3\r\nabcd\r\n0\r\n\r\n`, 400],
-  'a chunk size that overflows': [`${head('/', 'Transfer-Encoding: chunked\r\n')}10000000000000003\r\nabc\r\n0\r\n\r\n`, 400],
+  'a chunk without size': [`${chunked}\r\nabc\r\n`, 400],
+  'a chunk of another size': [`${chunked}3\r\nabcd\r\n0\r\n\r\n`, 400],
+  'a chunk size that overflows': [`${chunked}10000000000000003\r\nabc\r\n0\r\n\r\n`, 400],
   'another expectation': [head('/', 'Content-Length: 1\r\nExpect: cake\r\n'), 417],
 };
 
@@ -196,31 +202,104 @@ test('a bad escape or too many parameters cost that request alone', async (t) =>
 });
 
 test('a request body is taken off the connection, by length or in chunks, however cut', async (t) => {
-  const { raw, get, path, owner } = await setup(t);
-  const fields = `Authorization: Bearer ${owner.token}\r\nContent-Type: application/json\r\n`;
-  const body = `POST ${path} HTTP/1.1\r\nHost: x\r\n${fields}Content-Length: 26\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n\r\n`;
-  const chunked = `POST ${path} HTTP/1.1\r\nHost: x\r\n${fields}Transfer-Encoding: chunked\r\n\r\n5;a="b"\r\nGET /\r\n0a\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n`;
-  const stream = body + chunked + get(undefined, CLOSE);
+  const { raw, get } = await setup(t);
+  const body = `${get(undefined, 'Content-Length: 26\r\n')}GET /healthz HTTP/1.1\r\n\r\n\r\n`;
+  const chunks = `${get(undefined, 'Transfer-Encoding: chunked\r\n')}5;a="b"\r\nGET /\r\n0a\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n`;
+  const stream = body + chunks + get('/nowhere', 'Content-Length: 3\r\n') + 'GET' + get('/healthz', CLOSE);
   const whole = await raw();
   whole.write(stream);
-  const expected = answers(await whole.end()).map((a) => a.status);
-  assert.equal(expected.length, 3);
-  assert.equal(expected[2], 200);
+  assert.deepEqual(answers(await whole.end()).map((a) => a.status), [200, 200, 404, 200]);
   const bytewise = await raw();
   bytewise.socket.setNoDelay(true);
+  // Refused by its head, the third closes the connection here: its body is not there yet.
   for (const byte of stream) await new Promise((resolve) => bytewise.socket.write(byte, resolve));
-  assert.deepEqual(answers(await bytewise.end()).map((a) => a.status), expected);
+  assert.deepEqual(answers(await bytewise.end()).map((a) => [a.status, a.headers.connection]), [[200, 'keep-alive'], [200, 'keep-alive'], [404, 'close']]);
 });
 
 test('Expect: 100-continue', async (t) => {
+  const { raw, get } = await setup(t);
+  for (const [fields, body] of [['Content-Length: 2\r\n', '{}'], ['Transfer-Encoding: chunked\r\n', '2\r\n{}\r\n0\r\n\r\n']]) {
+    const connection = await raw();
+    connection.write(get(undefined, `${fields}Expect: 100-continue\r\n${CLOSE}`));
+    assert.equal(await connection.until((text) => text.includes('\r\n\r\n')), 'HTTP/1.1 100 Continue\r\n\r\n');
+    connection.write(body);
+    assert.deepEqual(answers(await connection.end()).map((a) => a.status), [100, 200]);
+  }
+});
+
+// [what, method, target, token, status]
+const REFUSED = [
+  ['no token', 'GET', 'calls', 'none', 401], ['an unknown token', 'GET', 'calls', 'unknown', 401], ['another account', 'GET', 'others', 'own', 403],
+  ['no such path', 'POST', '/nowhere', 'none', 404], ['another method', 'POST', 'calls', 'none', 405], ['a sid that is none', 'GET', '/v1/Accounts/1/Calls', 'own', 400],
+  ['a bad escape', 'GET', '/%zz', 'own', 400], ['HEAD, no token', 'HEAD', 'calls', 'none', 401],
+];
+
+test('what is refused by its head: no body is awaited, nor asked for', async (t) => {
   const { raw, path, owner } = await setup(t);
-  const connection = await raw();
-  connection.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${owner.token}\r\nContent-Length: 2\r\nExpect: 100-continue\r\n${CLOSE}\r\n`);
-  assert.equal(await connection.until((text) => text.includes('\r\n\r\n')), 'HTTP/1.1 100 Continue\r\n\r\n');
-  connection.write('{}');
-  const all = answers(await connection.end());
-  assert.equal(all.length, 2);
-  assert.equal(all[0].status, 100);
+  const targets = { calls: path, others: callsOf({ sid: '00000000-0000-4000-8000-000000000000' }) };
+  const tokens = { none: '', own: `Authorization: Bearer ${owner.token}\r\n`, unknown: 'Authorization: Bearer x\r\n' };
+  for (const [what, method, target, token, status] of REFUSED) {
+    for (const fields of ['Content-Length: 65000\r\n', 'Transfer-Encoding: chunked\r\n', 'Content-Length: 65000\r\nExpect: 100-continue\r\n']) {
+      const connection = await raw();
+      connection.write(`${method} ${targets[target] ?? target} HTTP/1.1\r\nHost: x\r\n${tokens[token]}${fields}\r\n`);
+      const [answer, ...more] = answers(await connection.end(), { head: method === 'HEAD' });
+      assert.equal(answer.status, status, what);
+      assert.equal(answer.headers.connection, 'close', what);
+      assert.equal(more.length, 0, what);
+    }
+  }
+});
+
+const rssKiB = async (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))[1]);
+
+// Bodies of strangers, and bodies that nobody looks at, are no reason to hold memory.
+for (const [what, line] of [['refused', 'POST /v1/Calls'], ['of no use', 'GET /healthz']]) {
+  test(`500 unfinished bodies, ${what}`, async (t) => {
+    const { sw, raw, client, path } = await setup(t);
+    const body = 'x'.repeat(65_000);
+    const before = await rssKiB(sw.pid);
+    const all = await Promise.all(Array.from({ length: 500 }, () => raw()));
+    // What the server says to the first half of a body tells that it has read it.
+    for (const connection of all) connection.write(`${line} HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\nExpect: 100-continue\r\n\r\n${body}`);
+    await Promise.all(all.map((connection) => connection.until((text) => text.includes('\r\n\r\n'))));
+    assert.equal((await client.get(path)).status, 200);
+    if (!process.env.VOXEME_TEST_SLOW) {
+      const grown = await rssKiB(sw.pid) - before;
+      assert.ok(grown < 12 * 1024, `grew by ${grown} KiB`);
+    }
+    if (what === 'refused') return;
+    for (const connection of all) connection.write('x'.repeat(536));
+    for (const connection of all) assert.match(await connection.until((text) => text.includes('"ok"')), /HTTP\/1\.1 200/);
+  });
+}
+
+test('no error to a HEAD has a body, however malformed it is', async (t) => {
+  const { raw } = await setup(t, { 'max-header-bytes': 512, 'header-timeout-seconds': 1 });
+  for (const [request, status] of [['HEAD / HTTP/1.1\r\nHost: x\r\nA b\r\n\r\n', 400], ['HEAD / HTTP/1.1\r\n\r\n', 400], ['HEAD / HTTP/3.0\r\nHost: x\r\n\r\n', 505],
+    [`HEAD / HTTP/1.1\r\nHost: x\r\nA: ${'x'.repeat(600)}\r\n\r\n`, 431], [`\r\nHEAD /${'x'.repeat(600)}`, 431], ['HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n', 413],
+    ['HEAD /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nz', 400], ['HEAD / HTTP/1.1\r\nHost:', 408]]) {
+    const connection = await raw();
+    connection.write(request);
+    const text = await connection.end();
+    assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} `), request);
+    assert.ok(text.endsWith('\r\n\r\n') && text.indexOf('\r\n\r\n') === text.length - 4, text);
+  }
+});
+
+test('If-None-Match in several lines is one list', async (t) => {
+  const { ask, get } = await setup(t);
+  const [{ headers }] = await ask(get(undefined, CLOSE));
+  const all = await ask(get(undefined, `If-None-Match: "x"\r\nAccept: */*\r\nIf-None-Match: "y", ${headers.etag}\r\n`) + get(undefined, 'If-None-Match: "x"\r\nIf-None-Match: "y"\r\n') +
+    get(undefined, `If-None-Match: "${'x'.repeat(1500)}"\r\nIf-None-Match: "y"\r\n`) + get(undefined, CLOSE));
+  assert.deepEqual(all.map((a) => a.status), [304, 200, 400, 200]);
+});
+
+test('OPTIONS *, and an encoded slash', async (t) => {
+  const { ask, get, path } = await setup(t);
+  const [server, split, whole] = await ask(`OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n${get(path.replace('/Calls', '%2FCalls'))}${get(path.replace('Calls', '%43alls'), CLOSE)}`);
+  assert.equal(server.status, 204);
+  assert.equal(server.headers.allow, 'GET, HEAD, OPTIONS');
+  assert.deepEqual([split.status, whole.status], [404, 200]);
 });
 
 const cpuTicks = async (pid) => (await readFile(`/proc/${pid}/stat`, 'utf8')).split(' ').slice(13, 15).reduce((a, b) => a + Number(b), 0);
@@ -248,6 +327,21 @@ test('many held requests are all answered by one change', async (t) => {
   const texts = await Promise.all(all.map((connection) => connection.end()));
   for (const text of texts) assert.deepEqual(answers(text).map((a) => a.status), [200]);
 });
+
+// `nc -N` and some proxies close their side when they have asked.
+for (const version of ['1.1', '1.0']) {
+  test(`a client of HTTP/${version} that closes its side while its request is held gets its answer`, async (t) => {
+    const { sw, raw, get, ask, path } = await setup(t);
+    const [{ headers }] = await ask(get(undefined, CLOSE));
+    const connection = await raw();
+    connection.socket.end(get(`${path}?wait=60`, `If-None-Match: ${headers.etag}\r\n`).replace('HTTP/1.1', `HTTP/${version}`) + get('/nowhere', CLOSE));
+    // In HTTP/1.1 it is asked whether it is still there.
+    if (version === '1.1') await connection.until((text) => text.includes('\r\n\r\n'));
+    await busyCall(t, sw);
+    const statuses = answers(await connection.end()).map((a) => a.status);
+    assert.deepEqual(statuses, version === '1.1' ? [100, 200, 404] : [200]);
+  });
+}
 
 test('SIGTERM answers what is held, and ends beside clients that do not read', async (t) => {
   const { sw, raw, get, ask, path, client } = await setup(t);

@@ -35,8 +35,8 @@ test('max-connections: one too many is turned away, and counted', async (t) => {
   await read(admin, 'voxeme_http_connections'); // one
   const three = await Promise.all([raw(), raw(), raw()]);
   const extra = await raw();
-  const text = await extra.end();
-  if (text) assert.equal(status(text), 503);
+  extra.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+  assert.equal(status(await extra.end()), 503);
   assert.equal(await read(admin, 'voxeme_http_refused_total', 'reason="max-connections"'), 1);
   assert.ok(three.every((c) => !c.closed));
   three[0].destroy();
@@ -101,7 +101,7 @@ test('max-header-bytes: 431', async (t) => {
 
 test('max-body-bytes: 413, announced or chunked', async (t) => {
   const { admin, raw, path, owner } = await setup(t, { 'max-body-bytes': 10 });
-  const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${owner.token}\r\nContent-Type: application/json\r\n`;
+  const head = `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${owner.token}\r\nContent-Type: application/json\r\n`;
   for (const request of [`${head}Content-Length: 11\r\n\r\n${'x'.repeat(11)}`, `${head}Content-Length: 999999999999\r\n\r\n`,
     `${head}Transfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n`]) {
     const over = await raw();
@@ -145,6 +145,12 @@ test('pipelining: answers come in the order of the requests', async (t) => {
   connection.write(get() + get('/healthz') + get('/nowhere') + get() + get(undefined, 'Connection: close\r\n'));
   const statuses = [...(await connection.end()).matchAll(/HTTP\/1\.1 (\d{3})/g)].map((m) => Number(m[1]));
   assert.deepEqual(statuses, [200, 200, 404, 200, 200]);
+});
+
+test('64 query parameters at most', async (t) => {
+  const { admin, client, path } = await setup(t, {});
+  assert.equal((await client.get(`${path}?${'a=b&'.repeat(65)}`)).status, 400);
+  assert.equal(await read(admin, 'voxeme_http_too_large_total', 'kind="query"'), 1);
 });
 
 test('malformed requests get 400 or are closed, and the server lives on', async (t) => {
@@ -212,6 +218,36 @@ test('clients that do not read: bounded memory, closed in time, nobody else wait
   assert.equal(await read(admin, 'voxeme_http_timeouts_total', 'kind="write"'), stuck.length);
 });
 
+// Reads a piece, stops for a while, and so on.
+function readSlowly(raw, ms) {
+  raw.resume();
+  raw.socket.on('data', () => { raw.socket.pause(); setTimeout(() => raw.socket.resume(), ms); });
+}
+
+test('min-write-bytes-per-second: a byte now and then is not enough, a little is', async (t) => {
+  // A piece is 64 KiB at most: 160 kB a second for the one, 1.3 MB for the other.
+  const { sw, admin, client, path, raw, get } = await setup(t, { 'write-timeout-seconds': 1, 'min-write-bytes-per-second': 400_000, 'rate-limit-per-minute': 0 });
+  await largeList(t, sw, client, path);
+  const slow = await raw({ paused: true }), faster = await raw({ paused: true });
+  slow.write(get().repeat(200));
+  readSlowly(slow, 400);
+  faster.write(get().repeat(29) + get(undefined, 'Connection: close\r\n'));
+  readSlowly(faster, 50);
+  await slow.end();
+  assert.ok(await read(admin, 'voxeme_http_timeouts_total', 'kind="slow"') + await read(admin, 'voxeme_http_timeouts_total', 'kind="write"') >= 1);
+  assert.equal([...(await faster.end()).matchAll(/HTTP\/1\.1 200/g)].length, 30);
+});
+
+test('the last answer is not cut off while a client still takes it', async (t) => {
+  const { sw, client, path, raw, get } = await setup(t, { 'write-timeout-seconds': 4 });
+  await largeList(t, sw, client, path);
+  const expected = (await client.get(path)).text;
+  const slow = await raw({ paused: true });
+  slow.write(get(undefined, 'Connection: close\r\n'));
+  readSlowly(slow, 2500); // longer than a client is given to close when it has got all
+  assert.equal(Buffer.from((await slow.end()).split('\r\n\r\n')[1], 'latin1').toString(), expected);
+});
+
 test('a client that reads slowly gets all of it', async (t) => {
   const { sw, client, path, raw, get } = await setup(t, { 'write-timeout-seconds': 2, 'rate-limit-per-minute': 0 });
   await largeList(t, sw, client, path);
@@ -219,9 +255,7 @@ test('a client that reads slowly gets all of it', async (t) => {
   const slow = await raw({ paused: true });
   const answers = 60;
   slow.write(get().repeat(answers - 1) + get(undefined, 'Connection: close\r\n'));
-  slow.resume();
-  // Reads a piece, stops for a moment, and so on: always within the time.
-  slow.socket.on('data', () => { slow.socket.pause(); setTimeout(() => slow.socket.resume(), 5); });
+  readSlowly(slow, 5); // always within the time
   const text = await slow.end();
   assert.equal([...text.matchAll(/HTTP\/1\.1 200/g)].length, answers);
   assert.equal(text.split(Buffer.from(expected).toString('latin1')).length, answers + 1, 'every body whole');

@@ -22,7 +22,7 @@ async function certificate(dir, name) {
   return { key, cert, pem: await readFile(cert) };
 }
 
-async function setup(t) {
+async function setup(t, settings = {}) {
   const dir = await mkdtemp(join(tmpdir(), 'voxeme-tls-'));
   t.after(() => rm(dir, { recursive: true, force: true }));
   const one = await certificate(dir, 'one'), two = await certificate(dir, 'two');
@@ -30,7 +30,7 @@ async function setup(t) {
   const use = async (c) => { await copyFile(c.cert, cert); await copyFile(c.key, key); };
   await use(one);
   const owner = demo();
-  const sw = await Switch.start(t, { accounts: [owner], settings: { 'tls-cert': cert, 'tls-key': key }, routes: [BUSY] });
+  const sw = await Switch.start(t, { accounts: [owner], settings: { ...settings, 'tls-cert': cert, 'tls-key': key }, routes: [BUSY] });
   return { dir, sw, owner, one, two, use, cert, key };
 }
 
@@ -95,4 +95,29 @@ test('old protocols and plain HTTP on the TLS port are refused, and it lives on'
   await deadline(new Promise((resolve) => plain.on('close', resolve)), 'plain HTTP to be refused');
   assert.doesNotMatch(said, /200 OK/);
   assert.equal((await sw.client(owner.token, { tls: { ca: one.pem } }).get(callsOf(owner))).status, 200);
+});
+
+test('over max-connections a client is told so by an alert', async (t) => {
+  const { sw, owner, one } = await setup(t, { 'max-connections': 1 });
+  const client = sw.client(owner.token, { tls: { ca: one.pem }, maxSockets: 1 });
+  assert.equal((await client.get(callsOf(owner))).status, 200);
+  await assert.rejects(serial(sw, one.pem), { code: 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR' });
+  assert.equal((await client.get(callsOf(owner))).status, 200);
+});
+
+test('over TLS, too, a client that closes its side while its request is held gets its answer', async (t) => {
+  const { sw, owner, one } = await setup(t);
+  const client = sw.client(owner.token, { tls: { ca: one.pem } });
+  const { headers } = await client.get(callsOf(owner));
+  const socket = tls.connect({ host: '127.0.0.1', port: sw.httpPort, ca: one.pem, allowHalfOpen: true });
+  t.after(() => socket.destroy());
+  socket.setEncoding('latin1');
+  socket.end(`GET ${callsOf(owner)}?wait=60 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${owner.token}\r\nIf-None-Match: ${headers.etag}\r\nConnection: close\r\n\r\n`);
+  let said = '', heard = () => {};
+  socket.on('data', (text) => { said += text; heard(); });
+  const until = (test, what) => deadline((async () => { while (!test()) await new Promise((resolve) => { heard = resolve; }); })(), what);
+  await until(() => said.startsWith('HTTP/1.1 100 Continue\r\n\r\n'), 'the server to ask whether it is there');
+  await busyCall(t, sw);
+  await until(() => said.endsWith('}]'), 'the answer');
+  assert.match(said, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
 });

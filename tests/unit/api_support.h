@@ -26,14 +26,16 @@ struct vx_test_ask {
     const char *target;    /* path and query, percent-encoded */
     const char *token;     /* sent as "Bearer TOKEN" */
     const char *authorization;
-    const char *if_none_match;
+    const char *if_none_match, *content_type, *body;
     const char *peer;
     const char *last_event_id;
     bool waited, counted, stream;
+    bool admit; /* the head alone: vx_api_admit() */
 };
 
 struct vx_test_answer {
     struct vx_response response;
+    bool admitted, wants_body;
     char *body; /* terminated; NULL without one */
     size_t len;
     struct json_object *json; /* when it is JSON, as its content type says */

@@ -187,6 +187,54 @@ static void test_options_needs_no_token(void **state) {
     forget();
 }
 
+/* Of the server as a whole (RFC 9110, section 9.3.7): what it knows anywhere. */
+static void test_options_of_the_server(void **state) {
+    (void)state;
+    assert_int_equal(ask(VX_OPTIONS, "*", NULL), 204);
+    assert_string_equal(a.response.allow, "GET, HEAD, OPTIONS");
+    assert_false(a.response.preflight);
+    assert_int_equal(ask(VX_GET, "*", "alpha-token"), 404);
+    assert_int_equal(ask(VX_OPTIONS, "/*", NULL), 404);
+    forget();
+}
+
+/* A path is split before it is decoded. */
+static void test_encoded_paths(void **state) {
+    (void)state;
+    static const struct {
+        const char *path;
+        unsigned status;
+    } rows[] = {
+        {"/v1/Accounts/" ALPHA_SID "/%43all%73", 200},
+        {"/v1/Accounts/" ALPHA_SID "%2FCalls", 404},
+        {"/v1/Accounts%2f" ALPHA_SID "/Calls", 404},
+        {"/v1%2FCalls", 404},
+        {"%2Fv1/Calls", 404},
+        {"/v1/Accounts/" ALPHA_SID "/Calls%2Fca110000-0000-4000-8000-000000000001", 404},
+        {"/v1/Accounts/a%2Fb/Calls", 400}, /* one segment, and not a sid */
+        {"/v1/Accounts/" ALPHA_SID "%20/Calls", 400},
+        {"/v1/Accounts/" ALPHA_SID ALPHA_SID "/Calls", 400},
+        {"/v1/Accounts/" ALPHA_SID "/Call%7", 404},
+        {"/v1/Accounts/" ALPHA_SID "/Calls%00", 404},
+        {"/v1/Accounts/%zz/Calls", 404},
+        {"/v1/Accounts//Calls", 404},
+        {"/v1/Accounts/" ALPHA_SID "/Calls/", 404},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unsigned status = ask(VX_GET, rows[i].path, "alpha-token");
+        if (status != rows[i].status)
+            fail_msg("%s: %u", rows[i].path, status);
+    }
+    /* Every byte of a sid may be encoded. */
+    char path[256];
+    int n = snprintf(path, sizeof path, "/v1/Accounts/");
+    for (const char *c = ALPHA_SID; *c; c++)
+        n += snprintf(path + n, sizeof path - (size_t)n, "%%%02X", (unsigned)*c);
+    snprintf(path + n, sizeof path - (size_t)n, "/Calls");
+    assert_int_equal(ask(VX_GET, path, "alpha-token"), 200);
+    forget();
+}
+
 static void test_head_is_get_without_the_body(void **state) {
     (void)state;
     vx_test_apply(&s.world, VX_EVENT_CREATE, 1);
@@ -387,6 +435,8 @@ int main(void) {
         TEST(test_unknown_call),
         TEST(test_wrong_method),
         TEST(test_options_needs_no_token),
+        TEST(test_options_of_the_server),
+        TEST(test_encoded_paths),
         TEST(test_head_is_get_without_the_body),
         TEST(test_accounts_never_see_each_other),
         cmocka_unit_test(test_per_minute),

@@ -2,6 +2,7 @@
  * ways (RFC 9112). */
 #include "support.h"
 
+#include "core/percent.h"
 #include "net/http_parse.h"
 
 static char text[70000];
@@ -42,7 +43,8 @@ static void test_a_plain_request(void **state) {
     assert_true(vx_str_eq(head.path, VX_STR("/v1/Calls")));
     assert_true(vx_str_eq(head.query, VX_STR("a=b&c")));
     assert_true(vx_str_eq(head.authorization, VX_STR("Bearer x")));
-    assert_true(vx_str_eq(head.if_none_match, VX_STR("W/\"1\"")));
+    assert_int_equal(head.if_none_match_lines, 1);
+    assert_true(vx_str_eq(head.if_none_match[0], VX_STR("W/\"1\"")));
     assert_true(vx_str_eq(head.content_type, VX_STR("application/json")));
     assert_true(head.has_length && head.length == 12 && !head.chunked);
     assert_true(head.persist && !head.http10 && !head.expecting);
@@ -121,6 +123,77 @@ static void test_request_lines(void **state) {
     refuses("GET / HTTP/1.1\r\n\r\n", 400);                       /* no Host */
     refuses("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400); /* RFC 9112, section 3.2 */
     refuses("GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505);
+}
+
+static void test_host(void **state) {
+    (void)state;
+    static const char *const good[] = {"h",
+                                       "h:80",
+                                       "h:",
+                                       "",
+                                       "a-b.c_d~e",
+                                       "127.0.0.1:3000",
+                                       "[::1]",
+                                       "[::1]:3000",
+                                       "[v1.fe80::a+en1]:1",
+                                       "a%20b",
+                                       "1234",
+                                       "xn--bcher-kva.example:65535",
+                                       "h!$&'()*+,;=",
+                                       "[::ffff:1.2.3.4]"};
+    static const char *const bad[] = {"h h",   "h/x",    "h:80:80", "user@h", "[::1",  "::1]",
+                                      "[]",    "[]:80",  "::1",     "h:8x",   "h:-1",  "a%2",
+                                      "a%zz",  "a%00",   "h?x",     "h#x",    "\"h\"", "<h>",
+                                      "h\xe9", "[::1]x", "h\\"};
+    char request[128];
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", good[i]);
+        takes(request);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", bad[i]);
+        refuses(request, 400);
+        snprintf(request, sizeof request, "GET / HTTP/1.0\r\nHost: %s\r\n\r\n", bad[i]);
+        refuses(request, 400);
+    }
+    refuses("GET / HTTP/1.1\r\nHost: h\r\nA: b\r\nhost: h\r\n\r\n", 400); /* even the same */
+    refuses("GET / HTTP/1.0\r\nHost: h\r\nHost: h\r\n\r\n", 400);
+}
+
+static void test_if_none_match_in_several_lines(void **state) {
+    (void)state;
+    struct vx_str joined;
+    char out[64];
+    takes("GET / HTTP/1.1\r\nHost: h\r\nIf-None-Match: \"a\"\r\nAccept: x\r\n"
+          "if-none-match:  W/\"b\", \"c\" \r\nIf-None-Match:\r\n\r\n");
+    assert_int_equal(head.if_none_match_lines, 3);
+    assert_true(vx_http_join(head.if_none_match, 3, out, sizeof out, &joined));
+    assert_true(vx_str_eq(joined, VX_STR("\"a\", W/\"b\", \"c\", ")));
+    assert_false(vx_http_join(head.if_none_match, 3, out, 12, &joined));
+    assert_true(vx_http_join(head.if_none_match, 1, out, 0, &joined));
+    assert_true(joined.at == head.if_none_match[0].at && joined.len == 3);
+    assert_true(vx_http_join(head.if_none_match, 0, out, 0, &joined));
+    assert_null(joined.at);
+#define LINE "If-None-Match: \"x\"\r\n"
+    takes("GET / HTTP/1.1\r\nHost: h\r\n" LINE LINE LINE LINE "\r\n");
+    refuses("GET / HTTP/1.1\r\nHost: h\r\n" LINE LINE LINE LINE LINE "\r\n", 400);
+}
+
+static void test_what_asks_for_the_head_alone(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is;
+    } rows[] = {{"HEAD / HTTP/1.1", true},
+                {"\r\n\nHEAD ", true},
+                {"HEAD", false},
+                {"HEADER / HTTP/1.1", false},
+                {"GET /", false},
+                {"head / HTTP/1.1", false},
+                {"", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(vx_http_is_head(rows[i].text, strlen(rows[i].text)), rows[i].is);
+    assert_false(vx_http_is_head(NULL, 0));
 }
 
 static void test_bytes_that_trickle_in(void **state) {
@@ -216,6 +289,31 @@ static void test_chunks(void **state) {
     }
 }
 
+/* What has been looked at need not be kept: the limits hold all the same. */
+static void test_chunks_thrown_away_as_they_come(void **state) {
+    (void)state;
+    const char *raw = "3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nT: v\r\n\r\n";
+    for (size_t step = 1; step < 40; step++) {
+        struct vx_chunks chunks = {0};
+        enum vx_http_result got = VX_HTTP_MORE;
+        size_t at = 0, len = strlen(raw);
+        while (got == VX_HTTP_MORE && at < len) {
+            got = vx_chunks_scan(&chunks, raw + at, step < len - at ? step : len - at, 13, &error);
+            at += chunks.scanned;
+            chunks.scanned = 0;
+        }
+        assert_int_equal(got, VX_HTTP_DONE);
+        assert_int_equal(at, len);
+        assert_int_equal(chunks.size, 13);
+    }
+    struct vx_chunks chunks = {0};
+    enum vx_http_result got = VX_HTTP_MORE;
+    for (int i = 0; got == VX_HTTP_MORE && i < 5000; i++, chunks.scanned = 0)
+        got = vx_chunks_scan(&chunks, i ? "x" : "1;", i ? 1 : 2, 100, &error);
+    assert_int_equal(got, VX_HTTP_BAD);
+    assert_int_equal(error.status, 413);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_plain_request),
@@ -224,10 +322,14 @@ int main(void) {
         cmocka_unit_test(test_lenient_in_what_is_harmless),
         cmocka_unit_test(test_smuggling),
         cmocka_unit_test(test_request_lines),
+        cmocka_unit_test(test_host),
+        cmocka_unit_test(test_if_none_match_in_several_lines),
+        cmocka_unit_test(test_what_asks_for_the_head_alone),
         cmocka_unit_test(test_bytes_that_trickle_in),
         cmocka_unit_test(test_percent_decode),
         cmocka_unit_test(test_params),
         cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_chunks_thrown_away_as_they_come),
     };
     return cmocka_run_group_tests_name("http_parse", tests, NULL, NULL);
 }

@@ -55,7 +55,8 @@ static void cmd_status(struct vx_fs *fs, switch_stream_handle_t *stream, int arg
     (void)argv;
     vx_scope_release(&all);
     vx_registry_stats(fs->registry, &s);
-    stream->write_function(stream, "mod_voxeme %s at %s\n", PACKAGE_VERSION, fs->url);
+    stream->write_function(stream, "mod_voxeme %s at %s%s\n", PACKAGE_VERSION, fs->url,
+                           vx_server_failing(fs->server) ? " (fails to serve: see the log)" : "");
     stream->write_function(stream,
                            "calls: %" PRIu64 " inbound and %" PRIu64 " outbound live, %" PRIu64
                            " ended, %" PRIu64 " unassigned\n",
