@@ -8,7 +8,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -240,6 +243,100 @@ static void test_bodies_however_cut(void **state) {
     stop();
 }
 
+/* --- any requests, cut anywhere --- */
+
+struct stream {
+    char at[65536];
+    size_t len;
+    struct {
+        unsigned status;
+        size_t echoed; /* bytes of its body, which come back; 0: nobody looks at it */
+    } expected[64];
+    size_t count;
+};
+
+static void add(struct stream *st, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct stream *st, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    int n = vsnprintf(st->at + st->len, sizeof st->at - st->len, format, ap);
+    va_end(ap);
+    assert_true(n >= 0 && (size_t)n < sizeof st->at - st->len);
+    st->len += (size_t)n;
+}
+
+static void add_x(struct stream *st, size_t n) {
+    memset(st->at + st->len, 'x', n);
+    st->len += n;
+}
+
+static void add_body(struct stream *st, struct vx_test_random *r, size_t size) {
+    if (vx_test_random(r, 2)) {
+        add(st, "Content-Length: %zu\r\n\r\n", size);
+        add_x(st, size);
+        return;
+    }
+    add(st, CHUNKS "\r\n");
+    while (size > 0) {
+        size_t n = 1 + vx_test_random(r, (uint32_t)size);
+        add(st, "%zx%s\r\n", n, vx_test_random(r, 2) ? "" : ";e=\"1\"");
+        add_x(st, n);
+        add(st, "\r\n");
+        size -= n;
+    }
+    add(st, "0\r\n%s\r\n", vx_test_random(r, 2) ? "" : "Trailer: x\r\n");
+}
+
+static void add_request(struct stream *st, struct vx_test_random *r) {
+    bool wanted = vx_test_random(r, 2), found = vx_test_random(r, 4) > 0;
+    bool body = found && vx_test_random(r, 4) > 0;
+    size_t size = vx_test_random(r, vx_test_random(r, 8) ? 40 : 3000);
+    add(st, "%s %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer alpha-token\r\n%s",
+        wanted ? "POST" : "GET", found ? ALPHA_CALLS : "/%6eowhere",
+        wanted ? "Content-Type: application/json\r\n" : "");
+    if (body)
+        add_body(st, r, size);
+    else
+        add(st, "\r\n");
+    st->expected[st->count].status = found ? 200 : 404;
+    st->expected[st->count++].echoed = body && wanted ? size : 0;
+}
+
+static void check_answer(const struct stream *st, size_t i, int fd) {
+    if (hear(fd) != st->expected[i].status)
+        fail_msg("answer %zu: %s\nto %s", i, heard, st->at);
+    if (st->expected[i].status != 200)
+        return;
+    const char *body = strstr(heard, "\r\n\r\n") + 4;
+    if (st->expected[i].echoed && strspn(body + 1, "x") != st->expected[i].echoed)
+        fail_msg("answer %zu: %zu bytes, not %zu", i, strspn(body + 1, "x"),
+                 st->expected[i].echoed);
+}
+
+static void test_requests_cut_anywhere(void **state) {
+    (void)state;
+    static struct stream st;
+    struct vx_test_random r = vx_test_random_start("requests cut anywhere");
+    start("rate-limit-per-minute=0");
+    for (int round = 0; round < 200; round++) {
+        int fd = dial(), on = 1;
+        st.len = st.count = 0;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        for (size_t n = 1 + vx_test_random(&r, 12); n > 0; n--)
+            add_request(&st, &r);
+        for (size_t at = 0, n; at < st.len; at += n) {
+            n = 1 + vx_test_random(&r, vx_test_random(&r, 2) ? 8 : 400);
+            n = n < st.len - at ? n : st.len - at;
+            say(fd, st.at + at, n);
+        }
+        for (size_t i = 0; i < st.count; i++)
+            check_answer(&st, i, fd);
+        close(fd);
+    }
+    assert_int_equal(metric(MEMORY), 0);
+    stop();
+}
+
 static void test_a_body_counts_once(void **state) {
     (void)state;
     start("rate-limit-per-minute=3");
@@ -286,6 +383,7 @@ int main(void) {
         cmocka_unit_test(test_bodies_together_are_bounded),
         cmocka_unit_test(test_bodies_of_strangers),
         cmocka_unit_test(test_bodies_however_cut),
+        cmocka_unit_test(test_requests_cut_anywhere),
         cmocka_unit_test(test_a_body_counts_once),
         cmocka_unit_test(test_a_failing_loop_goes_on),
     };
