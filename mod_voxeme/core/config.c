@@ -67,6 +67,16 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
         {"min-write-bytes-per-second", VX_INT, 0, 1000000000, "1024", true, "bytes/s",
          "Least rate at which a client has to take an answer that waits for it, over "
          "write-timeout-seconds; slower ones are cut off. 0: a byte in that time is enough."},
+    [VX_SET_PING_SECONDS] = {"ping-seconds", VX_INT, 1, 3600, "20", true, "s",
+                             "How often the client of a live feed is pinged; after two pings "
+                             "without an answer it is gone."},
+    [VX_SET_MAX_MESSAGE_BYTES] = {"max-message-bytes", VX_INT, 125, 1048576, "4096", true, "bytes",
+                                  "Longest message taken from the client of a live feed; longer "
+                                  "ones close it with 1009."},
+    [VX_SET_MAX_MESSAGES_PER_MINUTE] =
+        {"max-messages-per-minute", VX_INT, 10, 1000000000, "600", true, "messages",
+         "Messages taken from the client of a live feed in a minute, pongs included; more close it "
+         "with 1008."},
     [VX_SET_METRICS_ALLOW] = {"metrics-allow", VX_CIDRS, 0, 0, "", true, "",
                               "Sources that may read /metrics without an admin token."},
     [VX_SET_LOG_LEVEL] = {"log-level", VX_LEVEL, 0, 0, "notice", true, "",

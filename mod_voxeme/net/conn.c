@@ -85,7 +85,7 @@ static uint64_t acked_bytes(const struct vx_conn *conn) {
     return tcp.tcpi_bytes_acked;
 }
 
-static void set_timeout(struct vx_conn *conn, enum vx_timeout kind) {
+void vx_conn_set_timeout(struct vx_conn *conn, enum vx_timeout kind) {
     struct vx_server *server = conn->server;
 
     conn->timeout = kind;
@@ -142,6 +142,14 @@ static void end_period(struct vx_conn *conn) {
     reset_conn(conn);
 }
 
+/* Something waits to be taken by the client. */
+static void await_client(struct vx_conn *conn) {
+    if (!conn->write_due_us)
+        begin_period(conn);
+    if (conn->timeout != VX_TIMEOUT_WRITE)
+        await_period(conn);
+}
+
 /* All is handed to the kernel, but the client has not got it: that is not idleness. False: it has.
  */
 static bool still_taking(struct vx_conn *conn) {
@@ -195,9 +203,9 @@ static void settle(struct vx_conn *conn) {
         if (!conn->again)
             conn->write_due_us = 0;
         if (conn->in_len && conn->timeout != VX_TIMEOUT_HEADER)
-            set_timeout(conn, VX_TIMEOUT_HEADER);
+            vx_conn_set_timeout(conn, VX_TIMEOUT_HEADER);
         else if (!conn->in_len && conn->timeout != VX_TIMEOUT_HEADER)
-            set_timeout(conn, VX_TIMEOUT_IDLE);
+            vx_conn_set_timeout(conn, VX_TIMEOUT_IDLE);
         if (conn->again)
             lws_callback_on_writable(conn->wsi);
         full = conn->again;
@@ -207,11 +215,17 @@ static void settle(struct vx_conn *conn) {
         full = vx_hangup_watch(conn) || conn->in_len >= conn->server->max_header;
         break;
     case VX_WRITING:
-        if (!conn->write_due_us)
-            begin_period(conn);
-        if (conn->timeout != VX_TIMEOUT_WRITE)
-            await_period(conn);
+        await_client(conn);
         full = true; /* lws would spin on what it can read but does not want to */
+        break;
+    case VX_STREAMING:
+        if (vx_http_is_sending(conn)) {
+            await_client(conn);
+            break;
+        }
+        conn->write_due_us = 0;
+        if (conn->timeout != VX_TIMEOUT_PING && conn->timeout != VX_TIMEOUT_RETRY)
+            vx_conn_set_timeout(conn, VX_TIMEOUT_PING);
         break;
     case VX_LINGERING:
         break;
@@ -230,6 +244,10 @@ static bool run(struct vx_conn *conn) {
         return false;
     if (n)
         drop_front(conn, (size_t)n);
+    if (conn->state == VX_STREAMING && conn->in_len) {
+        vx_stream_receive(conn, conn->in, conn->in_len);
+        drop_front(conn, conn->in_len);
+    }
     return true;
 }
 
@@ -276,15 +294,29 @@ static bool on_receive(struct vx_conn *conn, char *at, size_t len) {
         return true;
     if (conn->state == VX_READING && vx_http_skipping(conn))
         return skip(conn, at, len);
+    if (conn->state == VX_STREAMING) {
+        vx_stream_receive(conn, at, len);
+        return true;
+    }
     if (conn->state != VX_READING || conn->in_len)
         return take_in(conn, at, len);
     n = vx_http_consume(conn, at, len); /* in place: most requests come whole */
     if (n < 0)
         return false;
-    if (!stash(conn, at + n, len - (size_t)n))
+    if (conn->state == VX_STREAMING)
+        vx_stream_receive(conn, at + n, len - (size_t)n);
+    else if (!stash(conn, at + n, len - (size_t)n))
         return give_up(conn, 503, "no memory for this request now");
     settle(conn);
     return true;
+}
+
+static bool go_on_streaming(struct vx_conn *conn) {
+    if (lws_partial_buffered(conn->wsi)) {
+        lws_callback_on_writable(conn->wsi);
+        return true;
+    }
+    return vx_http_send_body(conn, NULL) && vx_stream_pump(conn);
 }
 
 static bool on_writable(struct vx_conn *conn) {
@@ -297,6 +329,8 @@ static bool on_writable(struct vx_conn *conn) {
         }
         if (!vx_http_send(conn))
             return false;
+    } else if (conn->state == VX_STREAMING && !go_on_streaming(conn)) {
+        return false;
     }
     if (!conn->closing && !run(conn))
         return false;
@@ -305,7 +339,10 @@ static bool on_writable(struct vx_conn *conn) {
 }
 
 void vx_conn_resume(struct vx_conn *conn) {
-    if (!vx_hold_ask(conn) || (!conn->closing && !run(conn)))
+    bool ok =
+        conn->stream ? vx_stream_pump(conn) : vx_hold_ask(conn) && (conn->closing || run(conn));
+
+    if (!ok)
         kill_conn(conn);
     else
         settle(conn);
@@ -351,6 +388,12 @@ void vx_conn_expire(struct vx_timer *timer) {
     case VX_WRITING:
         end_period(conn);
         break;
+    case VX_STREAMING:
+        if (conn->timeout == VX_TIMEOUT_WRITE && vx_http_is_sending(conn))
+            end_period(conn);
+        else if (!vx_stream_expire(conn))
+            reset_conn(conn);
+        break;
     case VX_READING:
         if (conn->timeout == VX_TIMEOUT_HEADER)
             expire_header(conn);
@@ -378,7 +421,7 @@ static void on_open(struct vx_conn *conn, struct vx_server *server, struct lws *
     vx_count(&server->metrics.connections, 1);
     if (!server->wheel.count)
         vx_net_schedule(server);
-    set_timeout(conn, VX_TIMEOUT_HEADER);
+    vx_conn_set_timeout(conn, VX_TIMEOUT_HEADER);
 }
 
 static void on_close(struct vx_conn *conn) {
@@ -386,6 +429,7 @@ static void on_close(struct vx_conn *conn) {
         return;
     vx_hangup_forget(conn);
     vx_hold_drop(conn);
+    vx_stream_drop(conn);
     vx_http_forget(conn);
     vx_timer_clear(&conn->server->wheel, &conn->timer);
     vx_body_release(&conn->out);

@@ -17,7 +17,6 @@
 
 struct vx_parked {
     struct vx_request request; /* all it points to lies behind it */
-    uint64_t revision;
     bool head_only;
     bool timed; /* the connection's timer says when its time is over */
     struct vx_param params[];
@@ -73,8 +72,7 @@ static struct vx_parked *copy_request(const struct vx_request *r) {
 
 /* --- groups --- */
 
-/* Takes over `scope`, also when it fails. */
-static bool join(struct vx_conn *conn, struct vx_scope *scope, uint64_t revision) {
+bool vx_hold_join(struct vx_conn *conn, struct vx_scope *scope, uint64_t revision) {
     struct vx_hold_group **b = bucket(conn->server, scope), *g = *b;
 
     while (g && g->scope != scope)
@@ -99,7 +97,7 @@ static bool join(struct vx_conn *conn, struct vx_scope *scope, uint64_t revision
     return true;
 }
 
-static void leave(struct vx_conn *conn) {
+void vx_hold_leave(struct vx_conn *conn) {
     struct vx_hold_group *g = conn->group;
 
     if (!g)
@@ -144,7 +142,7 @@ void vx_hold_wake(struct vx_conn *conn) {
     }
 }
 
-static void leave_line(struct vx_conn *conn) {
+void vx_hold_leave_line(struct vx_conn *conn) {
     if (!conn->due)
         return;
     conn->due = false;
@@ -162,11 +160,13 @@ void vx_holds_run(struct vx_server *server) {
     while (server->line) {
         struct vx_conn *conn = server->line;
 
-        leave_line(conn);
+        vx_hold_leave_line(conn);
         vx_conn_resume(conn);
         if (vx_net_now() >= end)
             break;
     }
+    if (!server->line)
+        vx_frames_drop(server);
     if (server->line && !server->turn_due) {
         server->turn_due = true;
         lws_sul_schedule(server->context, 0, &server->turn, on_turn, 1);
@@ -180,15 +180,15 @@ static bool wait_for(struct vx_conn *conn, struct vx_hold *hold) {
     struct vx_parked *p = conn->parked;
     struct vx_scope *scope = hold->scope;
 
-    leave(conn);
+    vx_hold_leave(conn);
     p->request.progress = hold->progress;
     if (!scope) {
         vx_hold_wake(conn);
         return true;
     }
     hold->scope = NULL;
-    p->revision = hold->revision;
-    if (!join(conn, scope, hold->revision))
+    conn->waits_for = hold->revision;
+    if (!vx_hold_join(conn, scope, hold->revision))
         return false;
     if (!p->timed) {
         p->timed = true;
@@ -223,8 +223,8 @@ bool vx_hold_park(struct vx_conn *conn, const struct vx_request *request, bool h
 void vx_hold_drop(struct vx_conn *conn) {
     if (!conn->parked)
         return;
-    leave(conn);
-    leave_line(conn);
+    vx_hold_leave(conn);
+    vx_hold_leave_line(conn);
     vx_free(conn->parked);
     conn->parked = NULL;
     conn->expired = false;
@@ -265,7 +265,7 @@ void vx_holds_check(struct vx_server *server) {
                 continue;
             g->checked = revision;
             for (struct vx_conn *c = g->conns; c; c = c->peers)
-                if (c->parked->revision != revision)
+                if (c->waits_for != revision)
                     vx_hold_wake(c);
         }
     }
@@ -281,6 +281,10 @@ void vx_holds_wake_all(struct vx_server *server) {
 void vx_holds_finish(struct vx_server *server) {
     for (struct vx_conn *c = server->conns, *next; c; c = next) {
         next = c->next;
+        if (c->stream) {
+            vx_stream_close(c, VX_WS_GOING_AWAY);
+            (void)vx_stream_pump(c);
+        }
         if (c->state != VX_HELD)
             continue;
         c->expired = c->closing = true;

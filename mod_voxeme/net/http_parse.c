@@ -198,8 +198,7 @@ static bool parse_request_line(struct vx_http_head *head, struct vx_str line,
            parse_target(head, (struct vx_str){a + 1, (size_t)(b - a - 1)}, error);
 }
 
-/* Calls for each element of a comma list; false from `each` ends it. */
-static bool next_element(struct vx_str *list, struct vx_str *element) {
+bool vx_http_next_element(struct vx_str *list, struct vx_str *element) {
     const char *comma;
 
     if (!list->at)
@@ -252,9 +251,11 @@ static bool on_encoding(struct fields *f, struct vx_str value) {
 static bool on_connection(struct fields *f, struct vx_str value) {
     struct vx_str element;
 
-    while (next_element(&value, &element)) {
+    while (vx_http_next_element(&value, &element)) {
         if (vx_str_ieq(element, VX_STR("close")))
             f->head->persist = false;
+        else if (vx_str_ieq(element, VX_STR("upgrade")))
+            f->head->upgrade = true;
         else if (vx_str_ieq(element, VX_STR("keep-alive")) && f->head->http10)
             f->head->persist = true;
     }
@@ -303,24 +304,81 @@ static bool on_host(struct fields *f, struct vx_str value) {
     return is_host(value) || bad(f->error, 400, "malformed Host");
 }
 
+static bool once(struct fields *f, struct vx_str *known, struct vx_str value, const char *msg) {
+    if (known->at)
+        return bad(f->error, 400, msg);
+    *known = value;
+    return true;
+}
+
 static bool on_authorization(struct fields *f, struct vx_str value) {
-    if (f->head->authorization.at)
-        return bad(f->error, 400, "Authorization given twice");
-    f->head->authorization = value;
+    return once(f, &f->head->authorization, value, "Authorization given twice");
+}
+
+static bool add_line(struct fields *f, struct vx_str *lines, size_t *count, struct vx_str value,
+                     const char *msg) {
+    if (*count == VX_HTTP_LINES)
+        return bad(f->error, 400, msg);
+    lines[(*count)++] = value;
     return true;
 }
 
 static bool on_if_none_match(struct fields *f, struct vx_str value) {
-    if (f->head->if_none_match_lines == VX_HTTP_LINES)
-        return bad(f->error, 400, "If-None-Match given too often");
-    f->head->if_none_match[f->head->if_none_match_lines++] = value;
-    return true;
+    return add_line(f, f->head->if_none_match, &f->head->if_none_match_lines, value,
+                    "If-None-Match given too often");
 }
 
 static bool on_content_type(struct fields *f, struct vx_str value) {
     if (!f->head->content_type.at)
         f->head->content_type = value;
     return true;
+}
+
+/* --- streams --- */
+
+static bool on_upgrade(struct fields *f, struct vx_str value) {
+    struct vx_str element;
+
+    while (vx_http_next_element(&value, &element))
+        if (vx_str_ieq(element, VX_STR("websocket")))
+            f->head->websocket = true;
+    return true;
+}
+
+static bool on_accept(struct fields *f, struct vx_str value) {
+    struct vx_str element;
+
+    while (vx_http_next_element(&value, &element)) {
+        const char *end = element.len ? memchr(element.at, ';', element.len) : NULL;
+
+        if (end)
+            element = trim((struct vx_str){element.at, (size_t)(end - element.at)});
+        if (vx_str_ieq(element, VX_STR("text/event-stream")))
+            f->head->takes_events = true;
+    }
+    return true;
+}
+
+static bool on_ws_key(struct fields *f, struct vx_str value) {
+    return once(f, &f->head->ws_key, value, "Sec-WebSocket-Key given twice");
+}
+
+static bool on_ws_version(struct fields *f, struct vx_str value) {
+    return once(f, &f->head->ws_version, value, "Sec-WebSocket-Version given twice");
+}
+
+static bool on_last_event_id(struct fields *f, struct vx_str value) {
+    return once(f, &f->head->last_event_id, value, "Last-Event-ID given twice");
+}
+
+static bool on_ws_protocol(struct fields *f, struct vx_str value) {
+    return add_line(f, f->head->protocols, &f->head->protocol_lines, value,
+                    "Sec-WebSocket-Protocol given too often");
+}
+
+static bool on_ws_extensions(struct fields *f, struct vx_str value) {
+    return add_line(f, f->head->extensions, &f->head->extension_lines, value,
+                    "Sec-WebSocket-Extensions given too often");
 }
 
 static bool parse_field(struct fields *f, struct vx_str line) {
@@ -336,6 +394,13 @@ static bool parse_field(struct fields *f, struct vx_str line) {
         {{"content-type", 12}, on_content_type},
         {{"transfer-encoding", 17}, on_encoding},
         {{"expect", 6}, on_expect},
+        {{"upgrade", 7}, on_upgrade},
+        {{"accept", 6}, on_accept},
+        {{"last-event-id", 13}, on_last_event_id},
+        {{"sec-websocket-key", 17}, on_ws_key},
+        {{"sec-websocket-version", 21}, on_ws_version},
+        {{"sec-websocket-protocol", 22}, on_ws_protocol},
+        {{"sec-websocket-extensions", 24}, on_ws_extensions},
     };
     const char *colon = memchr(line.at, ':', line.len);
     struct vx_str name, value;

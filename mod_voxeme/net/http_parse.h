@@ -29,6 +29,14 @@ struct vx_http_head {
     bool persist;   /* the connection stays open afterwards */
     bool expecting; /* Expect: 100-continue */
     bool http10;
+
+    bool upgrade;                                    /* Connection: upgrade */
+    bool websocket;                                  /* Upgrade: websocket */
+    bool takes_events;                               /* Accept: text/event-stream */
+    struct vx_str ws_key, ws_version, last_event_id; /* VX_NONE when absent */
+    struct vx_str protocols[VX_HTTP_LINES];          /* Sec-WebSocket-Protocol, each a list */
+    struct vx_str extensions[VX_HTTP_LINES];         /* Sec-WebSocket-Extensions, each a list */
+    size_t protocol_lines, extension_lines;
 };
 
 enum vx_http_result {
@@ -55,6 +63,9 @@ bool vx_http_is_head(const char *at, size_t len);
  * VX_NONE; false: it does not fit. */
 bool vx_http_join(const struct vx_str *lines, size_t count, char *out, size_t size,
                   struct vx_str *joined);
+
+/* Takes the next element off a comma list; false: there is none. Elements may be empty. */
+bool vx_http_next_element(struct vx_str *list, struct vx_str *element);
 
 /* `at` holds exactly one head, `len` is what vx_http_head_end() returned. Everything in *head is
  * borrowed from `at`. Returns VX_HTTP_DONE or VX_HTTP_BAD. */

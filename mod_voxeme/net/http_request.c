@@ -3,6 +3,8 @@
 
 #include "core/percent.h"
 
+#include <openssl/crypto.h>
+
 bool vx_http_refuse(struct vx_conn *conn, bool head_only, unsigned status, const char *msg) {
     struct vx_net_metrics *m = &conn->server->metrics;
     struct vx_response response = {0};
@@ -33,6 +35,31 @@ static bool begin_request(struct vx_request *request, const struct vx_conn *conn
     return vx_percent_valid(head->path);
 }
 
+/* The token that a browser offers as a subprotocol, as a value of Authorization. */
+static struct vx_str bearer_of(const struct vx_http_head *head, char out[VX_BEARER_SIZE]) {
+    static const struct vx_str scheme = VX_STR("Bearer ");
+    struct vx_str token = head->websocket ? vx_upgrade_token(head) : VX_NONE;
+
+    if (!token.at)
+        return VX_NONE;
+    if (token.len > VX_BEARER_SIZE - scheme.len) /* none is so long */
+        token.len = VX_BEARER_SIZE - scheme.len;
+    memcpy(out, scheme.at, scheme.len);
+    memcpy(out + scheme.len, token.at, token.len);
+    return (struct vx_str){out, scheme.len + token.len};
+}
+
+static bool begin_stream(struct vx_conn *conn, const struct vx_http_head *head,
+                         struct vx_response *response) {
+    struct vx_http_error error;
+
+    if (vx_upgrade_kind(head) == VX_STREAM_EVENTS || vx_upgrade_check(head, &error))
+        return vx_stream_open(conn, head, response);
+    vx_response_clear(response);
+    vx_api_error(response, error.status, error.msg);
+    return vx_http_answer(conn, response, false);
+}
+
 /* A request is all there. False: close at once. */
 static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct vx_str body) {
     struct vx_param params[VX_MAX_PARAMS];
@@ -41,6 +68,7 @@ static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct
     struct vx_response response = {0};
     struct vx_http_error error;
     bool head_only = head->method == VX_HEAD, ok;
+    char bearer[VX_BEARER_SIZE];
 
     ok = begin_request(&request, conn, head, &error) &&
          vx_http_params(head->query, params, VX_MAX_PARAMS, &request.param_count, &error);
@@ -63,7 +91,14 @@ static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct
     conn->interim = !head->http10;
     request.params = params;
     request.body = body;
+    request.last_event_id = head->last_event_id;
+    request.stream = vx_upgrade_kind(head) != VX_STREAM_NONE;
+    if (!request.authorization.at)
+        request.authorization = bearer_of(head, bearer);
     vx_api_invoke(conn->server->api, &request, &response);
+    OPENSSL_cleanse(bearer, sizeof bearer);
+    if (response.sub)
+        return begin_stream(conn, head, &response);
     if (response.status)
         return vx_http_answer(conn, &response, head_only);
     if (!vx_hold_park(conn, &request, head_only, &response)) {

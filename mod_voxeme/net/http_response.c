@@ -178,6 +178,8 @@ static size_t render_head(struct vx_server *server, char *out, size_t size,
         put_number(&h, r->retry_after);
         put(&h, "\r\n", 2);
     }
+    if (r->status == 426)
+        puts_(&h, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
     if (r->preflight) {
         put_field(&h, "Access-Control-Allow-Methods: ",
                   r->allow[0] ? r->allow : "GET, HEAD, POST, PUT, DELETE, OPTIONS");
@@ -290,7 +292,7 @@ static ssize_t send_more(struct vx_conn *conn, bool *all) {
     return n;
 }
 
-bool vx_http_send(struct vx_conn *conn) {
+static bool send_out(struct vx_conn *conn) {
     while (conn->out) {
         bool all;
         ssize_t n = send_more(conn, &all);
@@ -303,13 +305,32 @@ bool vx_http_send(struct vx_conn *conn) {
         else if (!all)
             break;
     }
-    if (!conn->out && !lws_partial_buffered(conn->wsi)) {
-        conn->state = VX_READING;
-        return true;
-    }
-    conn->state = VX_WRITING;
-    lws_callback_on_writable(conn->wsi);
+    if (vx_http_is_sending(conn))
+        lws_callback_on_writable(conn->wsi);
     return true;
+}
+
+bool vx_http_is_sending(const struct vx_conn *conn) {
+    return conn->out || lws_partial_buffered(conn->wsi);
+}
+
+bool vx_http_send(struct vx_conn *conn) {
+    if (!send_out(conn))
+        return false;
+    conn->state = vx_http_is_sending(conn) ? VX_WRITING : VX_READING;
+    return true;
+}
+
+bool vx_http_send_body(struct vx_conn *conn, struct vx_body *body) {
+    if (body) {
+        conn->out = body;
+        conn->sent = 0;
+    }
+    return send_out(conn);
+}
+
+bool vx_http_send_whole(struct vx_conn *conn, const char *at, size_t len) {
+    return send_whole(conn, at, len) && send_out(conn);
 }
 
 /* Head and body in one piece: the head goes into the room in front of the body, which is this
@@ -357,6 +378,33 @@ static bool send_without_body(struct vx_conn *conn, const char *head, size_t hea
     if (spare.len)
         memcpy(all + head_len, spare.at, spare.len);
     return send_whole(conn, all, head_len + spare.len) && vx_http_send(conn);
+}
+
+bool vx_http_begin_stream(struct vx_conn *conn, const struct vx_http_head *head,
+                          enum vx_frame_form form) {
+    char text[VX_HEAD_SIZE], accept[VX_WS_ACCEPT + 1];
+    struct head h = {.at = text, .size = sizeof text};
+    bool events = form == VX_FRAME_EVENT;
+
+    refresh_common(conn->server);
+    vx_count(&conn->server->metrics.codes[events ? 200 : 101], 1);
+    puts_(&h, events ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 101 Switching Protocols\r\n");
+    put(&h, conn->server->common, conn->server->common_len);
+    if (events) {
+        puts_(&h, "Connection: close\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+                  "X-Accel-Buffering: no\r\n"); /* nginx is not to collect it */
+    } else {
+        vx_ws_accept(accept, head->ws_key);
+        puts_(&h, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+        put_field(&h, "Sec-WebSocket-Accept: ", accept);
+        if (vx_upgrade_offers_ours(head))
+            put_field(&h, "Sec-WebSocket-Protocol: ", VX_SUBPROTOCOL);
+        if (form == VX_FRAME_DEFLATED)
+            put_field(&h, "Sec-WebSocket-Extensions: ",
+                      "permessage-deflate; server_no_context_takeover; client_no_context_takeover");
+    }
+    put(&h, "\r\n", 2);
+    return !h.full && vx_http_send_whole(conn, text, h.len);
 }
 
 bool vx_http_interim(struct vx_conn *conn) {

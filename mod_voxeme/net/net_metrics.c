@@ -43,11 +43,13 @@ void vx_net_metrics_render(void *ctx, struct vx_buf *out) {
     row(out, "refused_total", "reason", "setup", &m->refused_setup);
     describe(out, "timeouts_total", "counter",
              "Connections closed because a request (header) did not arrive whole in time, none "
-             "came (idle), or an answer was not taken at all (write) or too slowly (slow).");
+             "came (idle), or an answer was not taken at all (write) or too slowly (slow), "
+             "or a stream's client did not answer pings (ping).");
     row(out, "timeouts_total", "kind", "header", &m->timeouts[VX_TIMEOUT_HEADER]);
     row(out, "timeouts_total", "kind", "idle", &m->timeouts[VX_TIMEOUT_IDLE]);
     row(out, "timeouts_total", "kind", "write", &m->timeouts[VX_TIMEOUT_WRITE]);
     row(out, "timeouts_total", "kind", "slow", &m->too_slow);
+    row(out, "timeouts_total", "kind", "ping", &m->timeouts[VX_TIMEOUT_PING]);
     describe(out, "too_large_total", "counter", "Requests over a size limit, by what was.");
     row(out, "too_large_total", "kind", "header", &m->too_large_header);
     row(out, "too_large_total", "kind", "body", &m->too_large_body);
@@ -61,6 +63,17 @@ void vx_net_metrics_render(void *ctx, struct vx_buf *out) {
     single(out, "request_memory_bytes", "gauge", &m->body_memory,
            "Memory held by requests whose body is still arriving.");
     single(out, "held_requests", "gauge", &m->held, "Long polls waiting for a change now.");
+    describe(out, "streams", "gauge", "Live feeds open now, by kind.");
+    row(out, "streams", "kind", "websocket", &m->streams[0]);
+    row(out, "streams", "kind", "events", &m->streams[1]);
+    single(out, "streams_total", "counter", &m->streams_total, "Live feeds opened.");
+    single(out, "messages_sent_total", "counter", &m->messages_sent,
+           "Messages sent to live feeds.");
+    describe(out, "streams_refused_total", "counter",
+             "Live feeds closed because of what their client sent: frames that are none or too "
+             "large (malformed), or too many (flooding).");
+    row(out, "streams_refused_total", "reason", "malformed", &m->streams_malformed);
+    row(out, "streams_refused_total", "reason", "flooding", &m->streams_flooding);
     single(out, "bytes_received_total", "counter", &m->received, "Bytes received, without TLS.");
     single(out, "bytes_sent_total", "counter", &m->sent, "Bytes sent, without TLS.");
 }

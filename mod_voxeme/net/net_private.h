@@ -26,6 +26,7 @@
 #include "net/http_parse.h"
 #include "net/server.h"
 #include "net/timeouts.h"
+#include "net/ws.h"
 
 #include <libwebsockets.h>
 #include <openssl/ssl.h>
@@ -41,16 +42,42 @@
 #define VX_LIST_SIZE     1024  /* room for a header that came in several lines */
 #define VX_LINGER_US     (2 * VX_SECOND_US)
 
-enum vx_timeout { VX_TIMEOUT_NONE, VX_TIMEOUT_HEADER, VX_TIMEOUT_IDLE, VX_TIMEOUT_WRITE };
-#define VX_TIMEOUT_KINDS 4
+#define VX_BEARER_SIZE  640 /* room for "Bearer TOKEN"; tokens are shorter */
+#define VX_MISSED_PONGS 2   /* pings in a row without an answer: the client is gone */
+#define VX_SUBPROTOCOL  "voxeme.calls.v1"
+
+enum vx_timeout {
+    VX_TIMEOUT_NONE,
+    VX_TIMEOUT_HEADER,
+    VX_TIMEOUT_IDLE,
+    VX_TIMEOUT_WRITE,
+    VX_TIMEOUT_PING,  /* a stream is to be pinged */
+    VX_TIMEOUT_RETRY, /* a stream waits for memory */
+};
+#define VX_TIMEOUT_KINDS 6
 
 /* A body that nobody wants: how its end is found, or that it has been. */
 enum vx_skip { VX_SKIP_NONE, VX_SKIP_LENGTH, VX_SKIP_CHUNKS, VX_SKIP_DONE };
 
-enum vx_conn_state { VX_READING, VX_HELD, VX_WRITING, VX_LINGERING };
+enum vx_conn_state { VX_READING, VX_HELD, VX_WRITING, VX_STREAMING, VX_LINGERING };
+
+enum vx_stream_kind { VX_STREAM_NONE, VX_STREAM_WEBSOCKET, VX_STREAM_EVENTS };
+
+/* How a message is put on the wire. */
+enum vx_frame_form { VX_FRAME_TEXT, VX_FRAME_DEFLATED, VX_FRAME_EVENT };
+
+/* A message in one of its forms, for the others who are sent it as well. */
+struct vx_framed {
+    struct vx_body *message, *frame;
+    enum vx_frame_form form;
+};
+
+#define VX_FRAMES_KEPT 16
 
 struct vx_hold_group;
 struct vx_parked;
+struct vx_stream;
+struct vx_deflater;
 
 struct vx_conn {
     struct vx_server *server;
@@ -76,7 +103,9 @@ struct vx_conn {
     int64_t write_due_us; /* 0: there is none */
 
     struct vx_parked *parked;             /* VX_HELD: the request that waits */
-    struct vx_hold_group *group;          /* and with whom */
+    struct vx_stream *stream;             /* VX_STREAMING */
+    struct vx_hold_group *group;          /* either: with whom it waits */
+    uint64_t waits_for;                   /* another revision than this */
     struct vx_conn *peers, **from;        /* list of its group */
     struct vx_conn *in_line, **line_link; /* with `due`: the line of those asked again */
 
@@ -87,7 +116,7 @@ struct vx_conn {
     bool paused;    /* lws does not read from it */
     bool greeted;   /* it has sent something */
     bool again;     /* VX_READING: its turn was over before its requests were */
-    bool due;       /* VX_HELD: stands in line to be asked again */
+    bool due;       /* stands in line: to be asked again, or for its next message */
     bool expired;   /* VX_HELD: its time is over */
     bool interim;   /* VX_HELD: its client knows 1xx */
     bool watched;   /* VX_HELD: hangup.c tells when it closes its side */
@@ -101,6 +130,8 @@ struct vx_net_metrics {
     atomic_uint_fast64_t too_large_header, too_large_body, too_large_memory, too_large_query;
     atomic_uint_fast64_t malformed;
     atomic_uint_fast64_t half_closed, loop_failures;
+    atomic_uint_fast64_t streams_total, streams_malformed, streams_flooding, messages_sent;
+    atomic_uint_fast64_t streams[2]; /* now: WebSocket, events */
     atomic_uint_fast64_t received, sent;
     atomic_uint_fast64_t connections, held, body_memory; /* now */
 };
@@ -141,7 +172,8 @@ struct vx_server {
     int descriptors; /* lws has tables for file descriptors below this */
 
     /* Limits, from `config`. */
-    size_t max_connections, max_header, max_body, max_body_memory;
+    size_t max_connections, max_header, max_body, max_body_memory, max_message;
+    int64_t max_messages;    /* of a stream's client in a minute */
     uint64_t min_write_rate; /* bytes a second */
     int64_t timeout_us[VX_TIMEOUT_KINDS];
 
@@ -156,6 +188,10 @@ struct vx_server {
     lws_sorted_usec_list_t timer;
     int64_t expire_us, tick_us; /* when the registry and the api are next looked after */
     int64_t expired_us;         /* when the registry was last */
+    unsigned generation;        /* of the tokens: streams are held against each once */
+    struct vx_framed framed[VX_FRAMES_KEPT];
+    size_t next_framed;
+    struct vx_deflater *deflater; /* NULL until it is needed */
     struct vx_hold_group *groups[VX_HOLD_BUCKETS];
     struct vx_conn *line, **line_end; /* held requests that may be asked again */
     lws_sorted_usec_list_t turn;      /* `turn_due`: goes on with the line */
@@ -201,6 +237,8 @@ void vx_conn_half_closed(struct vx_conn *conn);
 bool vx_conn_charge(struct vx_conn *conn, size_t cap, size_t expected);
 void vx_conn_uncharge(struct vx_conn *conn);
 
+void vx_conn_set_timeout(struct vx_conn *conn, enum vx_timeout kind);
+
 /* --- hangup.c --- */
 bool vx_hangup_open(struct vx_server *server);
 /* Tells from now on when the client closes its side, which leaves it able to read: with lws's own
@@ -224,12 +262,55 @@ ssize_t vx_http_skip(struct vx_conn *conn, const char *at, size_t len, struct vx
 /* Forgets what is known of the request that is being received. */
 void vx_http_forget(struct vx_conn *conn);
 
+/* --- upgrade.c --- */
+enum vx_stream_kind vx_upgrade_kind(const struct vx_http_head *head);
+/* What a client offers: a token (VX_NONE: none), our subprotocol, compression. */
+struct vx_str vx_upgrade_token(const struct vx_http_head *head);
+bool vx_upgrade_offers_ours(const struct vx_http_head *head);
+bool vx_upgrade_offers_deflate(const struct vx_http_head *head);
+/* Whether a WebSocket can be had; if not, *error says why. */
+bool vx_upgrade_check(const struct vx_http_head *head, struct vx_http_error *error);
+
+/* --- stream.c --- */
+/* Begins to stream; takes over response->sub. Returns false when the connection is to be closed at
+ * once. */
+bool vx_stream_open(struct vx_conn *conn, const struct vx_http_head *head,
+                    struct vx_response *response);
+/* Sends what there is to send. Returns false as above. */
+bool vx_stream_pump(struct vx_conn *conn);
+void vx_stream_receive(struct vx_conn *conn, const char *at, size_t len);
+/* Its timer. Returns false when the client is gone. */
+bool vx_stream_expire(struct vx_conn *conn);
+/* Closes with a code, after what is being sent. */
+void vx_stream_close(struct vx_conn *conn, unsigned code);
+/* Forgets the stream of a connection, if it has one. */
+void vx_stream_drop(struct vx_conn *conn);
+/* Tokens may have changed. */
+void vx_streams_check(struct vx_server *server);
+
+/* --- frames.c --- */
+/* A reference to the message in this form; `revision` is the id of an event. NULL: no memory. */
+struct vx_body *vx_frame(struct vx_server *server, struct vx_body *message, enum vx_frame_form form,
+                         uint64_t revision);
+/* Those kept for others go. */
+void vx_frames_drop(struct vx_server *server);
+void vx_frames_end(struct vx_server *server);
+
 /* --- http_response.c --- */
 /* Sends the answer, takes over its body; what the socket does not take is sent as it becomes
  * writable. Returns false when the connection is to be closed at once. Clears *response. */
 bool vx_http_answer(struct vx_conn *conn, struct vx_response *response, bool head_only);
 /* Goes on sending. Returns false when the connection is to be closed at once. */
 bool vx_http_send(struct vx_conn *conn);
+/* The head with which a stream begins. Returns false when the connection is to be closed at once.
+ */
+bool vx_http_begin_stream(struct vx_conn *conn, const struct vx_http_head *head,
+                          enum vx_frame_form form);
+/* Sends a body, which it takes over, or some bytes that lws keeps where they have to wait. */
+bool vx_http_send_body(struct vx_conn *conn, struct vx_body *body);
+bool vx_http_send_whole(struct vx_conn *conn, const char *at, size_t len);
+/* Whether something waits for the client to read. */
+bool vx_http_is_sending(const struct vx_conn *conn);
 /* 100 Continue. Returns false when the connection is to be closed at once. */
 bool vx_http_interim(struct vx_conn *conn);
 bool vx_http_set_cors(struct vx_server *server, const char *origin);
@@ -237,6 +318,10 @@ bool vx_http_set_cors(struct vx_server *server, const char *origin);
 size_t vx_http_busy(struct vx_server *server, char *out, size_t size);
 
 /* --- holds.c --- */
+/* Waits for changes of a scope, which it takes over, also when it fails. False: no memory. */
+bool vx_hold_join(struct vx_conn *conn, struct vx_scope *scope, uint64_t revision);
+void vx_hold_leave(struct vx_conn *conn);
+void vx_hold_leave_line(struct vx_conn *conn);
 /* Parks a request. False: no memory. Takes over response->hold.scope. */
 bool vx_hold_park(struct vx_conn *conn, const struct vx_request *request, bool head_only,
                   struct vx_response *response);

@@ -16,6 +16,7 @@
 #define EXPIRE_GAP_US     (VX_SECOND_US / 20)
 #define BEHIND_GAP_US     (VX_SECOND_US / 200)
 #define API_TICK_US       (5 * VX_SECOND_US)
+#define RETRY_US          (VX_SECOND_US / 5)
 #define RECEIVE_SIZE      32768
 #define SHORTEST_GAP_US   (VX_SECOND_US / 100)
 #define LONGEST_GAP_US    (VX_SECOND_US / 2)
@@ -101,6 +102,10 @@ static bool take_limits(struct vx_server *server, const struct vx_config *config
     server->timeout_us[VX_TIMEOUT_HEADER] = seconds_of(config, VX_SET_HEADER_TIMEOUT_SECONDS);
     server->timeout_us[VX_TIMEOUT_IDLE] = seconds_of(config, VX_SET_IDLE_TIMEOUT_SECONDS);
     server->timeout_us[VX_TIMEOUT_WRITE] = seconds_of(config, VX_SET_WRITE_TIMEOUT_SECONDS);
+    server->timeout_us[VX_TIMEOUT_PING] = seconds_of(config, VX_SET_PING_SECONDS);
+    server->timeout_us[VX_TIMEOUT_RETRY] = RETRY_US;
+    server->max_message = (size_t)vx_config_int(config, VX_SET_MAX_MESSAGE_BYTES);
+    server->max_messages = vx_config_int(config, VX_SET_MAX_MESSAGES_PER_MINUTE);
     return true;
 }
 
@@ -123,6 +128,7 @@ static void take_pending(struct vx_server *server) {
     vx_config_release(&server->config);
     server->config = config;
     vx_holds_wake_all(server);
+    vx_streams_check(server);
 }
 
 void vx_server_configure(struct vx_server *server, struct vx_config *config) {
@@ -308,6 +314,7 @@ static void free_server(struct vx_server *server) {
         lws_context_destroy(server->context);
     vx_listen_sweep(server, true);
     vx_listen_close(server);
+    vx_frames_end(server);
     SSL_CTX_free(server->tls);
     vx_config_release(&server->config);
     vx_config_release(&server->pending);

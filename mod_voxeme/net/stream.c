@@ -1,0 +1,283 @@
+/*
+ * Live feeds: a connection whose request for the list was answered by a stream, over WebSocket or
+ * as server-sent events.
+ *
+ * A client is sent one message at a time; while it has not taken it, nothing more is made for it,
+ * and the next message then holds all that has happened meanwhile. What waits besides is a pong, a
+ * ping, a close: a flag each.
+ */
+#include "net/net_private.h"
+
+#include "core/alloc.h"
+#include "core/log.h"
+
+#define WINDOW_US (60 * VX_SECOND_US)
+
+struct vx_stream {
+    struct vx_sub *sub;
+    enum vx_frame_form form;
+    unsigned generation; /* of the tokens that it was last held against */
+    unsigned missed;     /* pings without an answer */
+    bool ping_due, pong_due, close_due;
+    uint16_t close_code;
+    uint8_t pong_len;
+    uint8_t pong[VX_WS_CONTROL];
+    int64_t window_us; /* when the present minute of its messages began */
+    int64_t messages;  /* in it */
+    struct vx_ws ws;   /* not of events */
+};
+
+static bool is_events(const struct vx_stream *s) {
+    return s->form == VX_FRAME_EVENT;
+}
+
+/* --- opening --- */
+
+static struct vx_stream *stream_new(struct vx_conn *conn, const struct vx_http_head *head,
+                                    struct vx_sub *sub) {
+    struct vx_server *server = conn->server;
+    struct vx_stream *s = vx_calloc(1, sizeof *s);
+    bool deflate = vx_upgrade_offers_deflate(head);
+
+    if (!s)
+        return NULL;
+    s->sub = sub;
+    s->form = vx_upgrade_kind(head) == VX_STREAM_EVENTS ? VX_FRAME_EVENT
+              : deflate                                 ? VX_FRAME_DEFLATED
+                                                        : VX_FRAME_TEXT;
+    s->generation = server->generation;
+    vx_ws_start(&s->ws, server->max_message, deflate);
+    return s;
+}
+
+bool vx_stream_open(struct vx_conn *conn, const struct vx_http_head *head,
+                    struct vx_response *response) {
+    struct vx_server *server = conn->server;
+    struct vx_stream *s = stream_new(conn, head, response->sub);
+
+    if (!s || !vx_hold_join(conn, vx_scope_ref(vx_sub_scope(response->sub)), UINT64_MAX)) {
+        vx_free(s);
+        vx_response_clear(response);
+        vx_api_error(response, 503, "out of memory");
+        return vx_http_answer(conn, response, false);
+    }
+    response->sub = NULL;
+    conn->stream = s;
+    conn->state = VX_STREAMING;
+    vx_count(&server->metrics.streams[is_events(s)], 1);
+    vx_count(&server->metrics.streams_total, 1);
+    if (!vx_http_begin_stream(conn, head, s->form))
+        return false;
+    vx_hold_wake(conn);
+    return true;
+}
+
+void vx_stream_drop(struct vx_conn *conn) {
+    struct vx_stream *s = conn->stream;
+
+    if (!s)
+        return;
+    conn->stream = NULL;
+    vx_uncount(&conn->server->metrics.streams[is_events(s)], 1);
+    vx_hold_leave(conn);
+    vx_hold_leave_line(conn);
+    vx_sub_release(&s->sub);
+    vx_free(s);
+}
+
+/* --- sending --- */
+
+static bool send_control(struct vx_conn *conn, enum vx_ws_opcode opcode, const uint8_t *payload,
+                         size_t len) {
+    uint8_t frame[VX_WS_HEAD + VX_WS_CONTROL];
+    size_t head = vx_ws_head(frame, opcode, false, len);
+
+    if (len)
+        memcpy(frame + head, payload, len);
+    return vx_http_send_whole(conn, (const char *)frame, head + len);
+}
+
+static bool send_ping(struct vx_conn *conn) {
+    static const char comment[] = ":\n\n";
+
+    if (is_events(conn->stream))
+        return vx_http_send_whole(conn, comment, sizeof comment - 1);
+    return send_control(conn, VX_WS_PING, NULL, 0);
+}
+
+/* The last frame; the connection then lingers until the client has closed its side. */
+static bool send_close(struct vx_conn *conn) {
+    struct vx_stream *s = conn->stream;
+    uint8_t payload[2] = {(uint8_t)(s->close_code >> 8), (uint8_t)s->close_code};
+    size_t len = s->close_code == VX_WS_NO_CODE ? 0 : 2;
+    bool ok = is_events(s) || send_control(conn, VX_WS_CLOSE, payload, len);
+
+    vx_stream_drop(conn);
+    conn->state = VX_READING;
+    conn->closing = true;
+    return ok;
+}
+
+static bool send_due(struct vx_conn *conn) {
+    struct vx_stream *s = conn->stream;
+
+    if (s->pong_due) {
+        s->pong_due = false;
+        if (!send_control(conn, VX_WS_PONG, s->pong, s->pong_len))
+            return false;
+    }
+    if (s->ping_due) {
+        s->ping_due = false;
+        return send_ping(conn);
+    }
+    return true;
+}
+
+void vx_stream_close(struct vx_conn *conn, unsigned code) {
+    struct vx_stream *s = conn->stream;
+
+    if (s->close_due)
+        return;
+    s->close_due = true;
+    s->close_code = (uint16_t)code;
+    vx_hold_wake(conn);
+}
+
+/* Takes over the message. */
+static bool send_message(struct vx_conn *conn, struct vx_body *message) {
+    struct vx_server *server = conn->server;
+    struct vx_stream *s = conn->stream;
+    struct vx_body *frame = vx_frame(server, message, s->form, vx_sub_revision(s->sub));
+
+    vx_body_release(&message);
+    if (!frame) { /* what the message told is lost: begin anew */
+        vx_sub_restart(s->sub);
+        vx_conn_set_timeout(conn, VX_TIMEOUT_RETRY);
+        return true;
+    }
+    vx_count(&server->metrics.messages_sent, 1);
+    return vx_http_send_body(conn, frame);
+}
+
+static bool send_next(struct vx_conn *conn) {
+    struct vx_stream *s = conn->stream;
+    struct vx_body *message;
+
+    switch (vx_sub_next(conn->server->api, s->sub, &message)) {
+    case VX_SUB_MESSAGE:
+        if (!send_message(conn, message))
+            return false;
+        break;
+    case VX_SUB_LATER:
+        vx_hold_wake(conn);
+        return true;
+    case VX_SUB_NO_MEMORY:
+        vx_conn_set_timeout(conn, VX_TIMEOUT_RETRY);
+        return true;
+    case VX_SUB_IDLE:
+        break;
+    }
+    conn->waits_for = vx_sub_revision(s->sub);
+    if (vx_sub_is_behind(s->sub))
+        vx_hold_wake(conn);
+    return true;
+}
+
+/* Whether the token still stands, where tokens may have changed. */
+static void check_token(struct vx_conn *conn) {
+    struct vx_stream *s = conn->stream;
+
+    if (s->generation == conn->server->generation)
+        return;
+    s->generation = conn->server->generation;
+    if (!vx_sub_allowed(conn->server->api, s->sub))
+        vx_stream_close(conn, VX_WS_TOKEN_REVOKED);
+}
+
+bool vx_stream_pump(struct vx_conn *conn) {
+    struct vx_stream *s = conn->stream;
+
+    if (vx_http_is_sending(conn))
+        return true; /* it goes on when that is done */
+    check_token(conn);
+    if (s->close_due)
+        return send_close(conn);
+    return send_due(conn) && (vx_http_is_sending(conn) || send_next(conn));
+}
+
+/* --- receiving --- */
+
+/* Whatever a client sends costs us something, and it has little to say. */
+static bool is_flooding(struct vx_conn *conn) {
+    struct vx_stream *s = conn->stream;
+    int64_t now = vx_net_now();
+
+    if (now - s->window_us >= WINDOW_US) {
+        s->window_us = now;
+        s->messages = 0;
+    }
+    return ++s->messages > conn->server->max_messages;
+}
+
+static void refuse(struct vx_conn *conn, unsigned code) {
+    struct vx_net_metrics *m = &conn->server->metrics;
+
+    vx_count(code == VX_WS_POLICY ? &m->streams_flooding : &m->streams_malformed, 1);
+    vx_stream_close(conn, code);
+}
+
+static void on_frame(struct vx_conn *conn, enum vx_ws_result result) {
+    struct vx_stream *s = conn->stream;
+
+    if (result == VX_WS_BAD) {
+        refuse(conn, s->ws.code);
+    } else if (result == VX_WS_GOT_CLOSE) {
+        vx_stream_close(conn, s->ws.code);
+    } else if (is_flooding(conn)) {
+        refuse(conn, VX_WS_POLICY);
+    } else if (result == VX_WS_GOT_PONG) {
+        s->missed = 0;
+    } else if (result == VX_WS_GOT_PING) {
+        s->pong_due = true; /* the latest is enough (section 5.5.3) */
+        s->pong_len = s->ws.control_len;
+        memcpy(s->pong, s->ws.control, s->pong_len);
+        vx_hold_wake(conn);
+    }
+}
+
+void vx_stream_receive(struct vx_conn *conn, const char *at, size_t len) {
+    struct vx_stream *s = conn->stream;
+
+    while (len && !is_events(s) && !s->close_due) {
+        size_t used;
+        enum vx_ws_result result = vx_ws_feed(&s->ws, at, len, &used);
+
+        at += used;
+        len -= used;
+        if (result != VX_WS_MORE)
+            on_frame(conn, result);
+    }
+}
+
+/* --- time --- */
+
+bool vx_stream_expire(struct vx_conn *conn) {
+    struct vx_stream *s = conn->stream;
+    bool ping = conn->timeout == VX_TIMEOUT_PING;
+
+    conn->timeout = VX_TIMEOUT_NONE;
+    if (ping && !is_events(s) && s->missed++ >= VX_MISSED_PONGS) {
+        vx_count(&conn->server->metrics.timeouts[VX_TIMEOUT_PING], 1);
+        return false;
+    }
+    s->ping_due = s->ping_due || ping;
+    vx_hold_wake(conn);
+    return true;
+}
+
+void vx_streams_check(struct vx_server *server) {
+    server->generation++;
+    for (struct vx_conn *c = server->conns; c; c = c->next)
+        if (c->stream)
+            vx_hold_wake(c);
+}
