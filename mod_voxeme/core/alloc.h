@@ -19,6 +19,11 @@ char *vx_strdup(const char *s);
 char *vx_strndup(const char *s, size_t len);
 void vx_free(void *p);
 
+/* What an allocation of that size takes from the heap, as glibc's malloc deals it out. */
+static inline size_t vx_alloc_cost(size_t size) {
+    return (size + 8 + 15) & ~(size_t)15;
+}
+
 /* How many allocations have failed since the process started. */
 uint64_t vx_alloc_failures(void);
 

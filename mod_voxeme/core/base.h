@@ -22,7 +22,7 @@ static inline struct vx_str vx_str(const char *s) {
 }
 
 static inline bool vx_str_eq(struct vx_str a, struct vx_str b) {
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+    return a.len == b.len && (a.len == 0 || a.at == b.at || memcmp(a.at, b.at, a.len) == 0);
 }
 
 /* ASCII case-insensitive, never the locale's. */

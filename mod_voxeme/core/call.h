@@ -50,6 +50,10 @@ void vx_snapshot_release(struct vx_snapshot **s);
 /* The fields, texts borrowed for as long as the caller holds its reference. */
 void vx_snapshot_fields(const struct vx_snapshot *s, struct vx_call_fields *out);
 
+/* Bytes that the snapshots of the process hold, each with its JSON whether or not it has been
+ * rendered yet: what readers ask for takes no more than was counted. Any thread. */
+size_t vx_snapshots_memory(void);
+
 /* The call as a JSON object, compact, keys in alphabetical order. Rendered at most once and kept.
  * Borrowed for as long as the caller holds its reference; {NULL, 0} when memory is short. */
 struct vx_str vx_snapshot_json(struct vx_snapshot *s);
@@ -59,11 +63,19 @@ enum vx_call_status vx_snapshot_status(const struct vx_snapshot *s);
 enum vx_direction vx_snapshot_direction(const struct vx_snapshot *s);
 const struct vx_uuid *vx_snapshot_sid(const struct vx_snapshot *s);
 const struct vx_uuid *vx_snapshot_account(const struct vx_snapshot *s);
+bool vx_snapshot_has_parent(const struct vx_snapshot *s, const struct vx_uuid *call_sid);
+int64_t vx_snapshot_ended_us(const struct vx_snapshot *s); /* 0: lives */
 struct vx_str vx_snapshot_text(const struct vx_snapshot *s, enum vx_call_text which);
 
 /* Appends the JSON object for `fields`. Invalid UTF-8 becomes U+FFFD, control characters are
  * escaped. */
 void vx_call_render(struct vx_buf *out, const struct vx_call_fields *fields);
+
+/* How many bytes vx_call_render() appends. `plain`: no text needs an escape (vx_json_is_plain()),
+ * which saves looking at them. */
+size_t vx_call_json_len(const struct vx_call_fields *fields, bool plain);
+/* Writes exactly that many to `to`. False when `len` is another number. */
+bool vx_call_json_write(char *to, size_t len, const struct vx_call_fields *fields);
 
 /* Appends `s` as a JSON string with its quotes (RFC 8259, section 7). */
 void vx_json_string(struct vx_buf *out, struct vx_str s);

@@ -1,9 +1,14 @@
 /*
  * A call as JSON. This is the hot path of every list, so it is written by hand; a test holds it
- * against json-c. A new key is an enum, a row in each of the two tables, and nothing else.
+ * against json-c. A new key is an enum, a row in the table of fields, one in EACH_KEY, and nothing
+ * else.
+ *
+ * Its length is known before it is written, from the same rules: one exact allocation for each, and
+ * what readers may ask for is counted from the start.
  */
 #include "core/call.h"
 #include "core/clock.h"
+#include "core/json_text.h"
 
 enum key {
     KEY_ACCOUNT_SID,
@@ -75,206 +80,188 @@ int64_t vx_call_duration(const struct vx_call_fields *f) {
     return (f->ended_us - f->answered_us) / VX_SECOND_US;
 }
 
-/* Length of the valid UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates); 0 if there
- * is none. */
-static size_t utf8_sequence(const unsigned char *p, size_t left) {
-    unsigned char low = 0x80, high = 0xbf;
-    size_t len = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
-                 : (p[0] & 0xf0) == 0xe0        ? 3
-                 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
-                                                : 0;
+/*
+ * Where the value of each key comes from, in the order of the field table. Each kind of value has
+ * three functions: whether it is there, how long it becomes, and writing it. Identifiers and times
+ * that are not known, and texts that are empty, are left out, unless the field table says that the
+ * key is always there.
+ */
+#define EACH_KEY(DO)                                                                               \
+    DO(account_sid, sid, &f->account_sid)                                                          \
+    DO(answered_at, time, f->answered_us)                                                          \
+    DO(application_sid, sid, &f->application_sid)                                                  \
+    DO(attempted_at, time, f->attempted_us)                                                        \
+    DO(call_id, text, f->text[VX_TEXT_CALL_ID])                                                    \
+    DO(call_sid, sid, &f->call_sid)                                                                \
+    DO(call_status, word, vx_call_status_name(f->status))                                          \
+    DO(caller_name, always, f->text[VX_TEXT_CALLER_NAME])                                          \
+    DO(direction, word, vx_direction_name(f->direction))                                           \
+    DO(duration, number, vx_call_status_ended(f->status) ? vx_call_duration(f) : -1)               \
+    DO(from, always, f->text[VX_TEXT_FROM])                                                        \
+    DO(originating_sip_ip, text, f->text[VX_TEXT_SIP_IP])                                          \
+    DO(originating_sip_trunk_name, text, f->text[VX_TEXT_TRUNK])                                   \
+    DO(parent_call_sid, sid, &f->parent_call_sid)                                                  \
+    DO(service_url, url, f->service_url)                                                           \
+    DO(sip_reason, text, f->text[VX_TEXT_SIP_REASON])                                              \
+    DO(sip_status, number, f->sip_status)                                                          \
+    DO(terminated_at, time, f->ended_us)                                                           \
+    DO(termination_reason, text, f->text[VX_TEXT_TERMINATION])                                     \
+    DO(to, always, f->text[VX_TEXT_TO])
 
-    if (p[0] < 0x80)
-        return 1;
-    if (len == 0 || len > left)
-        return 0;
-    if (p[0] == 0xe0)
-        low = 0xa0;
-    else if (p[0] == 0xed)
-        high = 0x9f;
-    else if (p[0] == 0xf0)
-        low = 0x90;
-    else if (p[0] == 0xf4)
-        high = 0x8f;
-    if (p[1] < low || p[1] > high)
-        return 0;
-    for (size_t i = 2; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
+static inline bool has_sid(const struct vx_uuid *u) {
+    return !vx_uuid_is_nil(u);
+}
+
+static inline size_t len_sid(const struct vx_uuid *u, bool plain) {
+    (void)plain;
+    (void)u;
+    return VX_UUID_TEXT + 2;
+}
+
+static void write_sid(struct vx_pen *pen, const struct vx_uuid *u) {
+    char text[VX_UUID_TEXT + 3];
+
+    text[0] = '"';
+    vx_uuid_format(text + 1, u);
+    text[VX_UUID_TEXT + 1] = '"';
+    vx_pen_write(pen, text, VX_UUID_TEXT + 2);
+}
+
+static inline bool has_time(int64_t us) {
+    return us != 0;
+}
+
+static inline size_t len_time(int64_t us, bool plain) {
+    (void)plain;
+    (void)us;
+    return VX_RFC3339_SIZE + 1;
+}
+
+static void write_time(struct vx_pen *pen, int64_t us) {
+    char text[VX_RFC3339_SIZE + 2];
+
+    text[0] = '"';
+    vx_rfc3339(text + 1, us);
+    text[VX_RFC3339_SIZE] = '"';
+    vx_pen_write(pen, text, VX_RFC3339_SIZE + 1);
+}
+
+static inline bool has_text(struct vx_str s) {
+    return s.len > 0;
+}
+
+static inline size_t len_text(struct vx_str s, bool plain) {
+    return plain ? s.len + 2 : vx_json_string_len(s);
+}
+
+static void write_text(struct vx_pen *pen, struct vx_str s) {
+    vx_pen_string(pen, s);
+}
+
+static inline bool has_always(struct vx_str s) {
+    (void)s;
+    return true;
+}
+
+static inline size_t len_always(struct vx_str s, bool plain) {
+    return plain ? s.len + 2 : vx_json_string_len(s);
+}
+
+static void write_always(struct vx_pen *pen, struct vx_str s) {
+    vx_pen_string(pen, s);
+}
+
+static inline bool has_url(const char *url) {
+    (void)url;
+    return true;
+}
+
+static inline size_t len_url(const char *url, bool plain) {
+    (void)plain;
+    return vx_json_string_len(vx_str(url));
+}
+
+static void write_url(struct vx_pen *pen, const char *url) {
+    vx_pen_string(pen, vx_str(url));
+}
+
+/* Our own words need no escapes. */
+static inline bool has_word(const char *word) {
+    (void)word;
+    return true;
+}
+
+static inline size_t len_word(const char *word, bool plain) {
+    (void)plain;
+    return strlen(word) + 2;
+}
+
+static void write_word(struct vx_pen *pen, const char *word) {
+    vx_pen_write(pen, "\"", 1);
+    vx_pen_write(pen, word, strlen(word));
+    vx_pen_write(pen, "\"", 1);
+}
+
+static inline bool has_number(int64_t n) {
+    return n >= 0;
+}
+
+static inline size_t len_number(int64_t n, bool plain) {
+    (void)plain;
+    size_t len = 1;
+
+    for (; n >= 10; n /= 10)
+        len++;
     return len;
 }
 
-static void escape_control(struct vx_buf *out, unsigned char c) {
-    static const char digits[] = "0123456789abcdef";
-    static const char shorthand[0x20] = {
-        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
-    char escaped[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
-
-    if (shorthand[c]) {
-        escaped[1] = shorthand[c];
-        vx_buf_add(out, escaped, 2);
-    } else {
-        vx_buf_add(out, escaped, sizeof escaped);
-    }
-}
-
-static bool is_plain(unsigned char c) {
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-void vx_json_string(struct vx_buf *out, struct vx_str s) {
-    const unsigned char *p = (const unsigned char *)s.at;
-    size_t start = 0, i = 0;
-
-    vx_buf_add(out, "\"", 1);
-    while (i < s.len) {
-        size_t len = is_plain(p[i]) ? 1 : 0;
-
-        if (!len && p[i] >= 0x80)
-            len = utf8_sequence(p + i, s.len - i);
-        if (len) {
-            i += len;
-            continue;
-        }
-        vx_buf_add(out, s.at + start, i - start);
-        if (p[i] < 0x20)
-            escape_control(out, p[i]);
-        else if (p[i] < 0x80)
-            vx_buf_add(out, (char[]){'\\', (char)p[i]}, 2);
-        else
-            vx_buf_puts(out, "\xef\xbf\xbd"); /* U+FFFD for each byte that is not UTF-8 */
-        start = ++i;
-    }
-    if (i > start)
-        vx_buf_add(out, s.at + start, i - start);
-    vx_buf_add(out, "\"", 1);
-}
-
-static void add_number(struct vx_buf *out, uint64_t n) {
+static void write_number(struct vx_pen *pen, int64_t n) {
     char digits[20];
     size_t at = sizeof digits;
 
     do
         digits[--at] = (char)('0' + n % 10);
     while (n /= 10);
-    vx_buf_add(out, digits + at, sizeof digits - at);
+    vx_pen_write(pen, digits + at, sizeof digits - at);
 }
 
-static void add_uuid(struct vx_buf *out, const struct vx_uuid *u) {
-    char text[VX_UUID_TEXT + 3];
+#define NAME(key) ",\"" #key "\":"
 
-    text[0] = '"';
-    vx_uuid_format(text + 1, u);
-    text[VX_UUID_TEXT + 1] = '"';
-    vx_buf_add(out, text, VX_UUID_TEXT + 2);
+size_t vx_call_json_len(const struct vx_call_fields *f, bool plain) {
+    size_t len = 1; /* "}"; "{" stands where the first name's comma would */
+
+#define ADD_LEN(key, kind, value)                                                                  \
+    if (has_##kind(value))                                                                         \
+        len += sizeof NAME(key) - 1 + len_##kind(value, plain);
+    EACH_KEY(ADD_LEN)
+#undef ADD_LEN
+    return len;
 }
 
-static void add_time(struct vx_buf *out, int64_t us) {
-    char text[VX_RFC3339_SIZE + 2];
+bool vx_call_json_write(char *to, size_t len, const struct vx_call_fields *f) {
+    struct vx_pen pen = {to, len};
 
-    text[0] = '"';
-    vx_rfc3339(text + 1, us);
-    text[VX_RFC3339_SIZE] = '"';
-    vx_buf_add(out, text, VX_RFC3339_SIZE + 1);
-}
-
-/* Where the value of each key comes from. Identifiers and times that are not known, and texts that
- * are empty, are left out, unless the field table says that the key is always there. */
-enum kind { SID, TIME, TEXT, STATUS, DIRECTION, DURATION, SERVICE_URL, SIP_STATUS };
-
-static const struct source {
-    enum kind kind;
-    size_t at; /* SID, TIME: offset into vx_call_fields; TEXT: index */
-} sources[KEY_COUNT] = {
-    [KEY_ACCOUNT_SID] = {SID, offsetof(struct vx_call_fields, account_sid)},
-    [KEY_ANSWERED_AT] = {TIME, offsetof(struct vx_call_fields, answered_us)},
-    [KEY_APPLICATION_SID] = {SID, offsetof(struct vx_call_fields, application_sid)},
-    [KEY_ATTEMPTED_AT] = {TIME, offsetof(struct vx_call_fields, attempted_us)},
-    [KEY_CALL_ID] = {TEXT, VX_TEXT_CALL_ID},
-    [KEY_CALL_SID] = {SID, offsetof(struct vx_call_fields, call_sid)},
-    [KEY_CALL_STATUS] = {STATUS, 0},
-    [KEY_CALLER_NAME] = {TEXT, VX_TEXT_CALLER_NAME},
-    [KEY_DIRECTION] = {DIRECTION, 0},
-    [KEY_DURATION] = {DURATION, 0},
-    [KEY_FROM] = {TEXT, VX_TEXT_FROM},
-    [KEY_ORIGINATING_SIP_IP] = {TEXT, VX_TEXT_SIP_IP},
-    [KEY_ORIGINATING_SIP_TRUNK_NAME] = {TEXT, VX_TEXT_TRUNK},
-    [KEY_PARENT_CALL_SID] = {SID, offsetof(struct vx_call_fields, parent_call_sid)},
-    [KEY_SERVICE_URL] = {SERVICE_URL, 0},
-    [KEY_SIP_REASON] = {TEXT, VX_TEXT_SIP_REASON},
-    [KEY_SIP_STATUS] = {SIP_STATUS, 0},
-    [KEY_TERMINATED_AT] = {TIME, offsetof(struct vx_call_fields, ended_us)},
-    [KEY_TERMINATION_REASON] = {TEXT, VX_TEXT_TERMINATION},
-    [KEY_TO] = {TEXT, VX_TEXT_TO},
-};
-
-static const void *field_at(const struct vx_call_fields *f, size_t offset) {
-    return (const char *)f + offset;
-}
-
-static bool is_known(enum key key, const struct vx_call_fields *f) {
-    const struct source *source = &sources[key];
-
-    switch (source->kind) {
-    case SID:
-        return !vx_uuid_is_nil(field_at(f, source->at));
-    case TIME:
-        return *(const int64_t *)field_at(f, source->at) != 0;
-    case TEXT:
-        return vx_call_field_table[key].always || f->text[source->at].len > 0;
-    case DURATION:
-        return vx_call_status_ended(f->status);
-    case STATUS:
-    case DIRECTION:
-    case SERVICE_URL:
-    case SIP_STATUS:
-    default:
-        return true;
+#define WRITE(key, kind, value)                                                                    \
+    if (has_##kind(value)) {                                                                       \
+        vx_pen_write(&pen, NAME(key), sizeof NAME(key) - 1);                                       \
+        write_##kind(&pen, value);                                                                 \
     }
-}
-
-static void render_value(struct vx_buf *out, enum key key, const struct vx_call_fields *f) {
-    const struct source *source = &sources[key];
-
-    switch (source->kind) {
-    case SID:
-        add_uuid(out, field_at(f, source->at));
-        break;
-    case TIME:
-        add_time(out, *(const int64_t *)field_at(f, source->at));
-        break;
-    case TEXT:
-        vx_json_string(out, f->text[source->at]);
-        break;
-    case STATUS:
-        vx_json_string(out, vx_str(vx_call_status_name(f->status)));
-        break;
-    case DIRECTION:
-        vx_json_string(out, vx_str(vx_direction_name(f->direction)));
-        break;
-    case DURATION:
-        add_number(out, (uint64_t)vx_call_duration(f));
-        break;
-    case SERVICE_URL:
-        vx_json_string(out, vx_str(f->service_url));
-        break;
-    case SIP_STATUS:
-    default:
-        add_number(out, f->sip_status);
-        break;
-    }
+    EACH_KEY(WRITE)
+#undef WRITE
+    vx_pen_write(&pen, "}", 1);
+    if (pen.left != 0)
+        return false;
+    to[0] = '{';
+    return true;
 }
 
 void vx_call_render(struct vx_buf *out, const struct vx_call_fields *f) {
-    size_t start = out->len;
+    size_t len = vx_call_json_len(f, false);
 
-    for (enum key key = 0; key < KEY_COUNT; key++) {
-        if (!is_known(key, f))
-            continue;
-        vx_buf_add(out, out->len == start ? "{\"" : ",\"", 2);
-        vx_buf_puts(out, vx_call_field_table[key].key);
-        vx_buf_add(out, "\":", 2);
-        render_value(out, key, f);
-    }
-    vx_buf_add(out, "}", 1);
+    if (!vx_buf_reserve(out, len))
+        return;
+    if (vx_call_json_write(out->at + out->len, len, f))
+        out->len += len;
+    else
+        out->failed = true;
 }

@@ -1,69 +1,181 @@
 #include "core/alloc.h"
 #include "core/call.h"
+#include "core/json_text.h"
 
 #include <stdatomic.h>
 
-#define NOT_GIVEN UINT16_MAX
+#define LONGEST_TEXT (UINT16_MAX - 1)
 
-/* The JSON of a snapshot, made by the first reader that asks. */
-struct rendered {
-    size_t len;
-    char text[];
-};
-
+/* Many of these stay in memory: mind the size. What most calls lack is kept only where it is known.
+ */
 struct vx_snapshot {
-    atomic_uint refs;
-    uint8_t status, direction;
-    uint16_t sip_status;
-    struct vx_uuid call_sid, account_sid, application_sid, parent_call_sid;
-    int64_t attempted_us, answered_us, ended_us;
     const char *service_url;
-    _Atomic(struct rendered *) json;
-    uint16_t len[VX_TEXT_COUNT];
-    char texts[];
+    _Atomic(char *) json; /* of json_len bytes, made by the first reader that asks */
+    int64_t attempted_us, answered_us, ended_us;
+    uint64_t json_len : 24, units : 16; /* `units`: what it takes from the heap, see UNIT */
+    uint64_t sip_status : 16, status : 4, direction : 2, has_application : 1, has_parent : 1;
+    struct vx_uuid call_sid, account_sid;
+    atomic_uint refs;
+    char rest[]; /* application_sid, parent_call_sid, a mark for each text, the texts */
 };
 
-static size_t text_len(struct vx_str s) {
-    return s.len < NOT_GIVEN ? s.len : NOT_GIVEN - 1;
+#define HEAD offsetof(struct vx_snapshot, rest)
+#define UNIT 16
+
+/* The longest texts, each byte escaped. */
+_Static_assert(VX_TEXT_COUNT *(LONGEST_TEXT + 3) / UNIT + 64 < 1 << 16, "units");
+_Static_assert(VX_TEXT_COUNT *LONGEST_TEXT * 6 < 1 << 23, "json_len");
+
+static atomic_size_t memory_held;
+
+size_t vx_snapshots_memory(void) {
+    return atomic_load_explicit(&memory_held, memory_order_relaxed);
 }
 
-static void copy_texts(struct vx_snapshot *s, const struct vx_call_fields *f) {
-    char *to = s->texts;
+/* --- the rest: written and read from its start to its end --- */
 
-    for (size_t i = 0; i < VX_TEXT_COUNT; i++) {
-        size_t len = text_len(f->text[i]);
+static char *put_sid(char *to, const struct vx_uuid *sid, bool given) {
+    if (given)
+        memcpy(to, sid, sizeof *sid);
+    return to + (given ? sizeof *sid : 0);
+}
 
-        s->len[i] = f->text[i].at ? (uint16_t)len : NOT_GIVEN;
-        if (f->text[i].at && len) {
-            memcpy(to, f->text[i].at, len);
-            to += len;
-        }
+static const char *get_sid(const char *from, struct vx_uuid *sid, bool given) {
+    *sid = (struct vx_uuid){{0}};
+    if (given)
+        memcpy(sid, from, sizeof *sid);
+    return from + (given ? sizeof *sid : 0);
+}
+
+/* A text's length plus one, seven bits a byte; 0 is a text that is not given. */
+static size_t mark_of(struct vx_str text) {
+    return text.at ? text.len + 1 : 0;
+}
+
+static size_t mark_len(size_t mark) {
+    return mark < 1U << 7 ? 1 : mark < 1U << 14 ? 2 : 3;
+}
+
+static char *put_mark(char *to, size_t mark) {
+    for (; mark >= 1U << 7; mark >>= 7)
+        *to++ = (char)(mark | 0x80);
+    *to++ = (char)mark;
+    return to;
+}
+
+static const char *get_mark(const char *from, size_t *mark) {
+    unsigned char byte = (unsigned char)*from++;
+
+    *mark = byte & 0x7f;
+    for (unsigned shift = 7; byte & 0x80; shift += 7) {
+        byte = (unsigned char)*from++;
+        *mark |= (size_t)(byte & 0x7f) << shift;
     }
+    return from;
+}
+
+static char *put_texts(char *to, const struct vx_str text[VX_TEXT_COUNT]) {
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++)
+        to = put_mark(to, mark_of(text[i]));
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++)
+        if (text[i].len) {
+            memcpy(to, text[i].at, text[i].len);
+            to += text[i].len;
+        }
+    return to;
+}
+
+static void get_texts(const char *from, struct vx_str text[VX_TEXT_COUNT]) {
+    size_t mark[VX_TEXT_COUNT];
+
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++)
+        from = get_mark(from, &mark[i]);
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++) {
+        text[i] = mark[i] ? (struct vx_str){from, mark[i] - 1} : VX_NONE;
+        from += text[i].len;
+    }
+}
+
+static const char *texts_of(const struct vx_snapshot *s) {
+    return s->rest + (s->has_application + s->has_parent) * sizeof(struct vx_uuid);
+}
+
+/* --- a snapshot's life --- */
+
+/* 0: a text is longer than can be kept. */
+static size_t size_of(const struct vx_call_fields *f) {
+    size_t size = HEAD, longest = 0;
+
+    size += vx_uuid_is_nil(&f->application_sid) ? 0 : sizeof f->application_sid;
+    size += vx_uuid_is_nil(&f->parent_call_sid) ? 0 : sizeof f->parent_call_sid;
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++) {
+        size += mark_len(mark_of(f->text[i])) + f->text[i].len;
+        if (f->text[i].len > longest)
+            longest = f->text[i].len;
+    }
+    return longest > LONGEST_TEXT ? 0 : size;
+}
+
+static size_t cost(const struct vx_snapshot *s) {
+    return s->units * (size_t)UNIT + vx_alloc_cost(s->json_len);
+}
+
+/* Looks at all texts at once, as they stand before `end`. */
+static bool are_plain(const char *end, const struct vx_str text[VX_TEXT_COUNT]) {
+    size_t len = 0;
+
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++)
+        len += text[i].len;
+    return vx_json_is_plain((struct vx_str){end - len, len});
+}
+
+static void fill(struct vx_snapshot *s, const struct vx_call_fields *f) {
+    char *to = s->rest;
+
+    atomic_init(&s->refs, 1);
+    atomic_init(&s->json, NULL);
+    s->service_url = f->service_url;
+    s->attempted_us = f->attempted_us;
+    s->answered_us = f->answered_us;
+    s->ended_us = f->ended_us;
+    s->call_sid = f->call_sid;
+    s->account_sid = f->account_sid;
+    s->sip_status = f->sip_status;
+    s->status = f->status & 15;
+    s->direction = f->direction & 3;
+    s->has_application = !vx_uuid_is_nil(&f->application_sid);
+    s->has_parent = !vx_uuid_is_nil(&f->parent_call_sid);
+    to = put_sid(to, &f->application_sid, s->has_application);
+    to = put_sid(to, &f->parent_call_sid, s->has_parent);
+    to = put_texts(to, f->text);
+    s->json_len = vx_call_json_len(f, are_plain(to, f->text)) & 0xffffff;
+}
+
+static struct vx_call_fields shortened(const struct vx_call_fields *f) {
+    struct vx_call_fields cut = *f;
+
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++)
+        if (cut.text[i].len > LONGEST_TEXT)
+            cut.text[i].len = LONGEST_TEXT;
+    return cut;
 }
 
 struct vx_snapshot *vx_snapshot_new(const struct vx_call_fields *f) {
     struct vx_snapshot *s;
-    size_t texts = 0;
+    struct vx_call_fields cut;
+    size_t size = size_of(f);
 
-    for (size_t i = 0; i < VX_TEXT_COUNT; i++)
-        texts += f->text[i].at ? text_len(f->text[i]) : 0;
-    s = vx_malloc(sizeof *s + texts);
+    if (size == 0) {
+        cut = shortened(f);
+        f = &cut;
+        size = size_of(f);
+    }
+    s = vx_malloc(size < sizeof *s ? sizeof *s : size);
     if (!s)
         return NULL;
-    atomic_init(&s->refs, 1);
-    atomic_init(&s->json, NULL);
-    s->status = (uint8_t)f->status;
-    s->direction = (uint8_t)f->direction;
-    s->sip_status = f->sip_status;
-    s->call_sid = f->call_sid;
-    s->account_sid = f->account_sid;
-    s->application_sid = f->application_sid;
-    s->parent_call_sid = f->parent_call_sid;
-    s->attempted_us = f->attempted_us;
-    s->answered_us = f->answered_us;
-    s->ended_us = f->ended_us;
-    s->service_url = f->service_url;
-    copy_texts(s, f);
+    fill(s, f);
+    s->units = (vx_alloc_cost(size) / UNIT) & 0xffff;
+    atomic_fetch_add_explicit(&memory_held, cost(s), memory_order_relaxed);
     return s;
 }
 
@@ -78,25 +190,25 @@ void vx_snapshot_release(struct vx_snapshot **snapshot) {
     *snapshot = NULL;
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
         return;
+    atomic_fetch_sub_explicit(&memory_held, cost(s), memory_order_relaxed);
     vx_free(atomic_load(&s->json));
     vx_free(s);
 }
 
 struct vx_str vx_snapshot_text(const struct vx_snapshot *s, enum vx_call_text which) {
-    const char *at = s->texts;
+    struct vx_str text[VX_TEXT_COUNT];
 
-    for (size_t i = 0; i < (size_t)which; i++)
-        at += s->len[i] == NOT_GIVEN ? 0 : s->len[i];
-    return s->len[which] == NOT_GIVEN ? VX_NONE : (struct vx_str){at, s->len[which]};
+    get_texts(texts_of(s), text);
+    return text[which];
 }
 
 void vx_snapshot_fields(const struct vx_snapshot *s, struct vx_call_fields *f) {
-    const char *at = s->texts;
+    const char *at = s->rest;
 
     f->call_sid = s->call_sid;
     f->account_sid = s->account_sid;
-    f->application_sid = s->application_sid;
-    f->parent_call_sid = s->parent_call_sid;
+    at = get_sid(at, &f->application_sid, s->has_application);
+    at = get_sid(at, &f->parent_call_sid, s->has_parent);
     f->attempted_us = s->attempted_us;
     f->answered_us = s->answered_us;
     f->ended_us = s->ended_us;
@@ -104,47 +216,36 @@ void vx_snapshot_fields(const struct vx_snapshot *s, struct vx_call_fields *f) {
     f->direction = (enum vx_direction)s->direction;
     f->sip_status = s->sip_status;
     f->service_url = s->service_url;
-    for (size_t i = 0; i < VX_TEXT_COUNT; i++) {
-        f->text[i] = s->len[i] == NOT_GIVEN ? VX_NONE : (struct vx_str){at, s->len[i]};
-        at += f->text[i].len;
-    }
+    get_texts(at, f->text);
 }
 
-static struct rendered *render(const struct vx_snapshot *s) {
+static char *render(const struct vx_snapshot *s) {
     struct vx_call_fields fields;
-    struct vx_buf out = {0};
-    struct rendered *r;
+    char *json = vx_malloc(s->json_len);
 
-    vx_snapshot_fields(s, &fields);
-    vx_buf_reserve(&out, 768);
-    vx_buf_add(&out, &(struct rendered){0}, sizeof *r);
-    vx_call_render(&out, &fields);
-    if (!vx_buf_ok(&out)) {
-        vx_buf_free(&out);
+    if (!json)
         return NULL;
-    }
-    /* Thousands of these stay in memory: give back what the buffer has too much. */
-    r = vx_realloc(out.at, out.len);
-    if (!r)
-        r = (struct rendered *)(void *)out.at;
-    r->len = out.len - sizeof *r;
-    return r;
+    vx_snapshot_fields(s, &fields);
+    if (vx_call_json_write(json, s->json_len, &fields))
+        return json;
+    vx_free(json);
+    return NULL;
 }
 
 struct vx_str vx_snapshot_json(struct vx_snapshot *s) {
-    struct rendered *r = atomic_load_explicit(&s->json, memory_order_acquire);
-    struct rendered *other = NULL;
+    char *json = atomic_load_explicit(&s->json, memory_order_acquire);
+    char *other = NULL;
 
-    if (!r) {
-        r = render(s);
-        if (!r)
+    if (!json) {
+        json = render(s);
+        if (!json)
             return VX_NONE;
-        if (!atomic_compare_exchange_strong(&s->json, &other, r)) {
-            vx_free(r); /* another thread was quicker */
-            r = other;
+        if (!atomic_compare_exchange_strong(&s->json, &other, json)) {
+            vx_free(json); /* another thread was quicker */
+            json = other;
         }
     }
-    return (struct vx_str){r->text, r->len};
+    return (struct vx_str){json, s->json_len};
 }
 
 enum vx_call_status vx_snapshot_status(const struct vx_snapshot *s) {
@@ -155,10 +256,20 @@ enum vx_direction vx_snapshot_direction(const struct vx_snapshot *s) {
     return (enum vx_direction)s->direction;
 }
 
+int64_t vx_snapshot_ended_us(const struct vx_snapshot *s) {
+    return s->ended_us;
+}
+
 const struct vx_uuid *vx_snapshot_sid(const struct vx_snapshot *s) {
     return &s->call_sid;
 }
 
 const struct vx_uuid *vx_snapshot_account(const struct vx_snapshot *s) {
     return &s->account_sid;
+}
+
+bool vx_snapshot_has_parent(const struct vx_snapshot *s, const struct vx_uuid *sid) {
+    const char *at = s->rest + s->has_application * sizeof *sid;
+
+    return s->has_parent && memcmp(at, sid, sizeof *sid) == 0;
 }

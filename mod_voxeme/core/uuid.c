@@ -66,9 +66,3 @@ bool vx_uuid_random(struct vx_uuid *out) {
     *out = u;
     return true;
 }
-
-bool vx_uuid_is_nil(const struct vx_uuid *u) {
-    static const struct vx_uuid nil;
-
-    return vx_uuid_eq(u, &nil);
-}

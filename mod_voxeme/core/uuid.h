@@ -26,6 +26,11 @@ static inline bool vx_uuid_eq(const struct vx_uuid *a, const struct vx_uuid *b) 
 }
 
 /* The all-zero identifier stands for "none". */
-bool vx_uuid_is_nil(const struct vx_uuid *u);
+static inline bool vx_uuid_is_nil(const struct vx_uuid *u) {
+    uint64_t half[2];
+
+    memcpy(half, u->b, sizeof half);
+    return (half[0] | half[1]) == 0;
+}
 
 #endif

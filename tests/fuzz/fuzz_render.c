@@ -120,6 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct vx_buf out = {0};
     vx_call_render(&out, &f);
     FUZZ_CHECK(vx_buf_ok(&out));
+    FUZZ_CHECK(out.len == vx_call_json_len(&f, false));
     struct json_object *call = parse(out.at, out.len);
     FUZZ_CHECK(json_object_is_type(call, json_type_object));
     check_keys(call);

@@ -112,6 +112,82 @@ static void test_json_again_after_memory_was_short(void **state) {
     vx_snapshot_release(&s);
 }
 
+static void test_json_takes_one_exact_allocation(void **state) {
+    (void)state;
+    struct vx_call_fields in = fields_of(5);
+    struct vx_snapshot *s = vx_snapshot_new(&in);
+    assert_non_null(s);
+    vx_alloc_fail_at(2);
+    struct vx_str json = vx_snapshot_json(s);
+    assert_false(vx_alloc_failed());
+    vx_alloc_fail_at(0);
+    assert_int_equal(json.len, vx_call_json_len(&in, true));
+    assert_int_equal(json.len, vx_call_json_len(&in, false));
+    char *bytes = malloc(json.len);
+    assert_true(vx_call_json_write(bytes, json.len, &in));
+    assert_memory_equal(bytes, json.at, json.len);
+    assert_false(vx_call_json_write(bytes, json.len - 1, &in)); /* nothing beyond what there is */
+    free(bytes);
+    vx_snapshot_release(&s);
+}
+
+/* Lengths of one, two and three bytes; "not given" among them; more than can be kept is cut. */
+static void test_texts_of_every_length(void **state) {
+    (void)state;
+    static char text[70000];
+    static const size_t lens[] = {0, 1, 126, 127, 128, 16382, 16383, 16384, 65534, 65535, 70000};
+    memset(text, 'x', sizeof text);
+    size_t before = vx_snapshots_memory();
+    for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+        struct vx_call_fields in = fields_of(6), out;
+        size_t kept = lens[i] < 65534 ? lens[i] : 65534;
+        in.text[VX_TEXT_TO] = VX_NONE;
+        in.text[VX_TEXT_CALLER_NAME] = (struct vx_str){text, lens[i]};
+        text[lens[i] / 2] = i % 2 ? '"' : 'x';
+        struct vx_snapshot *s = vx_snapshot_new(&in);
+        assert_non_null(s);
+        vx_snapshot_fields(s, &out);
+        assert_null(out.text[VX_TEXT_TO].at);
+        assert_int_equal(out.text[VX_TEXT_CALLER_NAME].len, kept);
+        assert_memory_equal(out.text[VX_TEXT_CALLER_NAME].at, text, kept);
+        assert_true(vx_str_eq(out.text[VX_TEXT_TERMINATION], VX_STR("USER_BUSY")));
+        assert_true(vx_str_eq(vx_snapshot_text(s, VX_TEXT_TERMINATION), VX_STR("USER_BUSY")));
+        assert_in_range(vx_snapshots_memory() - before, 2 * kept, 2 * kept + 1100);
+        assert_int_equal(vx_snapshot_json(s).len, vx_call_json_len(&out, false));
+        text[lens[i] / 2] = 'x';
+        vx_snapshot_release(&s);
+    }
+    assert_int_equal(vx_snapshots_memory(), before);
+}
+
+/* What is measured is what is written, whatever the bytes. */
+static void test_measured_is_written(void **state) {
+    (void)state;
+    static const char odd[] = "\"\\\x01\x1f\n\x7f\x80\xc3\xab\xe2\x82\xac\xf0\x9f\x93\x9e\xff ";
+    struct vx_test_random rnd = vx_test_random_start("snapshot");
+    for (int i = 0; i < 20000; i++) {
+        char bytes[VX_TEXT_COUNT][40];
+        struct vx_call_fields in = fields_of(8);
+        for (int t = 0; t < VX_TEXT_COUNT; t++) {
+            uint32_t len = vx_test_random(&rnd, 40), how = vx_test_random(&rnd, 3);
+            for (uint32_t b = 0; b < len; b++)
+                bytes[t][b] = how && (how == 1 || vx_test_random(&rnd, 8))
+                                  ? 'a'
+                                  : odd[vx_test_random(&rnd, sizeof odd)];
+            in.text[t] = (struct vx_str){bytes[t], len};
+        }
+        struct vx_snapshot *s = vx_snapshot_new(&in);
+        struct vx_str json = vx_snapshot_json(s);
+        assert_non_null(json.at);
+        struct vx_buf want = {0};
+        vx_call_render(&want, &in);
+        assert_int_equal(json.len, want.len);
+        assert_memory_equal(json.at, want.at, want.len);
+        vx_buf_free(&want);
+        vx_snapshot_release(&s);
+    }
+}
+
 /* --- all at once --- */
 
 enum { READERS = 4 };
@@ -184,6 +260,9 @@ int main(void) {
         cmocka_unit_test(test_json_is_rendered_once),
         cmocka_unit_test(test_json_lives_as_long_as_the_last_reference),
         cmocka_unit_test(test_json_again_after_memory_was_short),
+        cmocka_unit_test(test_json_takes_one_exact_allocation),
+        cmocka_unit_test(test_texts_of_every_length),
+        cmocka_unit_test(test_measured_is_written),
         cmocka_unit_test(test_many_first_readers),
         cmocka_unit_test(test_every_allocation_fails),
     };
