@@ -46,6 +46,10 @@ static void render_registry(struct exchange *x, struct vx_buf *out) {
         "Calls that a later, stronger match moved to another account.");
     row(out, "voxeme_calls_refused_total", "counter", s.full,
         "Calls not kept because the registry holds max-calls.");
+    row(out, "voxeme_calls_refused_memory_total", "counter", s.full_memory,
+        "Calls not kept because calls hold max-call-memory.");
+    row(out, "voxeme_call_memory_bytes", "gauge", s.memory,
+        "Memory held by calls, their JSON included.");
     row(out, "voxeme_events_total", "counter", s.events, "Events applied.");
     row(out, "voxeme_events_unchanged_total", "counter", s.unchanged,
         "Events that told nothing new.");

@@ -19,7 +19,12 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
     [VX_SET_MAX_CALLS] = {"max-calls", VX_INT, 1, 100000000, "2000000", true, "calls",
                           "Calls that the registry holds at most, ended ones included; further "
                           "ones are counted but not kept."},
-    [VX_SET_MAX_FIELD_BYTES] = {"max-field-bytes", VX_INT, 16, 65534, "1024", true, "bytes",
+    [VX_SET_MAX_CALL_MEMORY] = {"max-call-memory", VX_INT, 1048576, 1099511627776, "2147483648",
+                                true, "bytes",
+                                "Memory that all calls may hold together, their JSON included; "
+                                "beyond it further calls are counted but not kept, known ones are "
+                                "kept up to date."},
+    [VX_SET_MAX_FIELD_BYTES] = {"max-field-bytes", VX_INT, 16, 65534, "256", true, "bytes",
                                 "Longest text kept of one field of a call; longer ones are cut."},
     [VX_SET_MAX_REMOVED] = {"max-removed", VX_INT, 16, 100000000, "1000000", true, "calls",
                             "Removed calls that are remembered for ?since=, for as long as the "

@@ -7,8 +7,10 @@
 static void set_limits(struct vx_registry *r, struct vx_config *config) {
     r->retention_us = vx_config_int(config, VX_SET_RETENTION_SECONDS) * VX_SECOND_US;
     r->max_calls = (size_t)vx_config_int(config, VX_SET_MAX_CALLS);
+    r->max_memory = (size_t)vx_config_int(config, VX_SET_MAX_CALL_MEMORY);
     r->max_gone = (size_t)vx_config_int(config, VX_SET_MAX_REMOVED);
     r->max_text = (size_t)vx_config_int(config, VX_SET_MAX_FIELD_BYTES);
+    atomic_store(&r->next_due, INT64_MIN); /* the retention may be shorter now */
 }
 
 static bool init_random(struct vx_registry *r) {
@@ -44,11 +46,13 @@ struct vx_registry *vx_registry_new(struct vx_config *config, const struct vx_cl
     return r;
 }
 
-static void free_calls(struct queue *q) {
+static void free_calls(struct vx_registry *r, enum stage stage) {
+    struct queue *q = &r->queue[stage];
     struct call *c;
 
     while ((c = vx_queue_first(q))) {
         vx_queue_take(q, c);
+        vx_call_leave_family(r, c);
         vx_snapshot_release(&c->snapshot);
         vx_scope_release(&c->account);
         vx_free(c);
@@ -62,7 +66,7 @@ void vx_registry_release(struct vx_registry **registry) {
     if (!r)
         return;
     for (int stage = LIVE; stage <= GONE; stage++)
-        free_calls(&r->queue[stage]);
+        free_calls(r, (enum stage)stage);
     while (r->scopes) {
         struct vx_scope *next = r->scopes->next;
 
@@ -213,10 +217,18 @@ const char *vx_registry_epoch(const struct vx_registry *r) {
     return r->epoch;
 }
 
+size_t vx_registry_memory(const struct vx_registry *r) {
+    size_t calls = r->queue[LIVE].count + r->queue[ENDED].count;
+
+    return vx_snapshots_memory() + calls * vx_alloc_cost(sizeof(struct call)) +
+           r->kin * vx_alloc_cost(sizeof(struct kin));
+}
+
 void vx_registry_stats(struct vx_registry *r, struct vx_registry_stats *out) {
     pthread_mutex_lock(&r->lock);
     *out = r->stats;
     out->calls = r->queue[LIVE].count + r->queue[ENDED].count;
+    out->memory = vx_registry_memory(r);
     pthread_mutex_unlock(&r->lock);
 }
 

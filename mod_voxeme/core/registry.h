@@ -9,8 +9,8 @@
  * hands them the changes since they last looked, a bounded number at a time; they render and answer
  * without the lock. Each scope has a *revision*, a counter that goes up by one at every visible
  * change of any of its calls: a call that comes, changes, or goes. With the registry's random
- * *epoch* it is the one clock of the API. Ended calls wait in a queue in the order of their end;
- * vx_registry_expire() takes them off its head.
+ * *epoch* it is the one clock of the API. Ended calls wait in a queue in the order of their end,
+ * whatever the order in which the ends are told; vx_registry_expire() takes them off its head.
  *
  * No cost here depends on how many calls other accounts have.
  */
@@ -28,8 +28,8 @@ struct vx_scope;
 enum vx_applied {
     VX_APPLIED,   /* something that a reader can see has changed */
     VX_UNCHANGED, /* nothing new in it */
-    VX_REFUSED, /* a hangup for an unknown call that says too little, a nil sid, or the registry is
-                   full; counted */
+    VX_REFUSED, /* a hangup for an unknown call that says too little or is older than the retention,
+                   a nil sid, or the registry is full; counted */
     VX_NO_MEMORY, /* counted; the registry is as before */
 };
 
@@ -41,8 +41,8 @@ struct vx_registry *vx_registry_new(struct vx_config *config, const struct vx_cl
 void vx_registry_release(struct vx_registry **registry);
 
 /* Takes up accounts and limits of `config` (own reference). Calls keep their accounts; an account
- * that is no longer configured keeps its calls until they expire. Any thread. False: out of memory,
- * nothing changed. */
+ * that is no longer configured keeps its calls until they expire. The retention holds at once, also
+ * for calls that have ended already. Any thread. False: out of memory, nothing changed. */
 bool vx_registry_configure(struct vx_registry *registry, struct vx_config *config);
 
 /* The base URL shown as `service_url` in calls made from now on. Copied. Before the first event. */
@@ -101,10 +101,14 @@ struct vx_snapshot *vx_scope_find(struct vx_scope *scope, const struct vx_uuid *
 /* Random per start, lower-case hex, at most 16 characters; borrowed for the registry's life. */
 const char *vx_registry_epoch(const struct vx_registry *registry);
 
-/* For /metrics. All counts since the start but for `calls` and `unassigned`, which are now. */
+/* For /metrics. All counts since the start but for `calls`, `unassigned` and `memory`, which are
+ * now. */
 struct vx_registry_stats {
     uint64_t calls, unassigned;
-    uint64_t events, unchanged, refused, full, no_memory, truncated;
+    uint64_t memory; /* bytes that calls hold: the snapshots of all registries of the process, each
+                        with its JSON whether or not a reader has asked for it yet */
+    uint64_t events, unchanged, refused, no_memory, truncated;
+    uint64_t full, full_memory; /* calls not kept because of max-calls, of max-call-memory */
     uint64_t created, ended[VX_CALL_STATUS_COUNT], expired, lost, moved;
     uint64_t untrusted_headers; /* X-Account-Sid from a source that may not choose */
     uint64_t unknown_accounts;  /* voxeme_account_sid or X-Account-Sid that names no account */

@@ -12,6 +12,11 @@ static bool says_enough(const struct vx_event *e) {
     return e->direction != VX_DIRECTION_UNKNOWN && (e->from.at || e->to.at);
 }
 
+/* Its call would have gone by now. */
+static bool is_history(const struct vx_registry *r, const struct vx_event *e) {
+    return e->ended_us > 0 && vx_long_over(r, e->ended_us);
+}
+
 static struct call *new_call(struct vx_registry *r, const struct vx_uuid *sid) {
     struct call *c = vx_calloc(1, sizeof *c);
 
@@ -67,7 +72,8 @@ static bool resolve(struct vx_registry *r, const struct vx_event *e, enum vx_acc
 static struct owner find_owner(struct vx_registry *r, const struct call *c,
                                const struct vx_event *e) {
     struct owner owner = {c->account, (enum vx_account_rank)c->rank};
-    struct vx_scope *inherited = c->parent ? c->parent->account : NULL;
+    struct call *parent = vx_call_parent(c);
+    struct vx_scope *inherited = parent ? parent->account : NULL;
 
     if (inherited && c->rank >= VX_RANK_INHERITED) {
         if (!resolve(r, e, VX_RANK_INHERITED, &owner))
@@ -82,7 +88,7 @@ static void add_call(struct vx_registry *r, struct call *c, struct vx_snapshot *
                      struct vx_scope *account, int64_t ended_us) {
     c->snapshot = fresh;
     vx_call_table_add(&r->table, c);
-    vx_queue_put(&r->queue[LIVE], c);
+    vx_queue_append(&r->queue[LIVE], c);
     vx_call_enter(c, account);
     vx_call_show(c, r->all);
     r->stats.created++;
@@ -91,47 +97,83 @@ static void add_call(struct vx_registry *r, struct call *c, struct vx_snapshot *
     vx_call_count(c, r, 1);
 }
 
-static void learn(struct call *c, const struct knowledge *k, enum vx_account_rank rank) {
-    c->first_sequence = k->first_sequence;
-    c->guessed = k->guessed;
-    c->rank = (uint8_t)rank;
+/* What an event makes of a call. */
+struct update {
+    struct vx_call_fields before, f;
+    struct knowledge k;
+    struct owner owner;
+};
+
+static void consider(struct vx_registry *r, struct call *c, const struct vx_event *e,
+                     struct update *u) {
+    const struct call *parent;
+
+    known_fields(r, c, &u->before);
+    u->f = u->before;
+    u->k = (struct knowledge){c->first_sequence, (uint8_t)c->guessed};
+    vx_call_merge(&u->f, &u->k, e, vx_wall_us(r->clock), r->max_text, &r->stats.truncated);
+    find_application(r, e, &u->f);
+    vx_call_join_family(r, c, &u->f.parent_call_sid);
+    parent = vx_call_parent(c);
+    if (parent)
+        u->f.parent_call_sid = parent->sid; /* it may have been renamed */
+    u->owner = find_owner(r, c, e);
+}
+
+static void learn(struct call *c, const struct update *u) {
+    c->first_sequence = u->k.first_sequence & VX_LAST_SEQUENCE;
+    c->guessed = u->k.guessed & 31U;
+    c->rank = u->owner.rank & 7U;
+}
+
+static enum vx_applied commit(struct vx_registry *r, struct call *c, struct update *u,
+                              struct after *after) {
+    bool is_new = !c->snapshot;
+    struct vx_snapshot *fresh;
+
+    u->f.account_sid = u->owner.account ? *vx_scope_sid(u->owner.account) : (struct vx_uuid){{0}};
+    if (!is_new && vx_call_fields_eq(&u->before, &u->f)) {
+        learn(c, u);
+        return VX_UNCHANGED;
+    }
+    fresh = vx_snapshot_new(&u->f);
+    if (!fresh)
+        return VX_NO_MEMORY;
+    learn(c, u);
+    after->wake = vx_call_followed(c, r); /* by readers of the account it may be leaving */
+    if (is_new) {
+        add_call(r, c, fresh, u->owner.account, u->f.ended_us);
+        vx_call_find_legs(r, c);
+    } else {
+        after->dead = vx_call_replace(r, c, fresh, u->owner.account);
+    }
+    if (is_new || !vx_uuid_eq(&u->before.account_sid, &u->f.account_sid))
+        vx_call_lead_family(r, c, &after->wake);
+    after->wake = after->wake || vx_call_followed(c, r);
+    return VX_APPLIED;
 }
 
 static enum vx_applied change(struct vx_registry *r, struct call *c, const struct vx_event *e,
                               struct after *after) {
-    bool is_new = !c->snapshot;
-    struct knowledge k = {c->first_sequence, c->guessed};
-    struct vx_call_fields before, f;
-    struct vx_snapshot *fresh;
-    struct owner owner;
+    struct update u;
+    enum vx_applied result;
 
-    known_fields(r, c, &before);
-    f = before;
-    vx_call_merge(&f, &k, e, vx_wall_us(r->clock), r->max_text, &r->stats.truncated);
-    find_application(r, e, &f);
-    vx_call_join_family(r, c, &f.parent_call_sid);
-    owner = find_owner(r, c, e);
-    f.account_sid = owner.account ? *vx_scope_sid(owner.account) : (struct vx_uuid){{0}};
-    if (!is_new && vx_call_fields_eq(&before, &f)) {
-        learn(c, &k, owner.rank);
-        r->stats.unchanged++;
-        return VX_UNCHANGED;
+    consider(r, c, e, &u);
+    result = commit(r, c, &u, after);
+    r->stats.unchanged += result == VX_UNCHANGED;
+    return result;
+}
+
+static bool has_room(struct vx_registry *r) {
+    if (r->table.now.count + r->table.old.count >= r->max_calls) {
+        r->stats.full++;
+        return false;
     }
-    fresh = vx_snapshot_new(&f);
-    if (!fresh)
-        return VX_NO_MEMORY;
-    learn(c, &k, owner.rank);
-    after->wake = vx_call_followed(c, r); /* by readers of the account it may be leaving */
-    if (is_new) {
-        add_call(r, c, fresh, owner.account, f.ended_us);
-        vx_call_find_children(r, c);
-    } else {
-        after->dead = vx_call_replace(r, c, fresh, owner.account);
+    if (vx_registry_memory(r) >= r->max_memory) {
+        r->stats.full_memory++;
+        return false;
     }
-    if (is_new || !vx_uuid_eq(&before.account_sid, &f.account_sid))
-        vx_call_lead_family(r, c, &after->wake);
-    after->wake = after->wake || vx_call_followed(c, r);
-    return VX_APPLIED;
+    return true;
 }
 
 static enum vx_applied apply_new(struct vx_registry *r, const struct vx_event *e,
@@ -139,14 +181,12 @@ static enum vx_applied apply_new(struct vx_registry *r, const struct vx_event *e
     struct call *c;
     enum vx_applied result;
 
-    if (e->type == VX_EVENT_HANGUP && !says_enough(e)) {
+    if (e->type == VX_EVENT_HANGUP && (!says_enough(e) || is_history(r, e))) {
         r->stats.refused++;
         return VX_REFUSED;
     }
-    if (r->table.now.count + r->table.old.count >= r->max_calls) {
-        r->stats.full++;
+    if (!has_room(r))
         return VX_REFUSED;
-    }
     c = new_call(r, &e->call_sid);
     if (!c)
         return VX_NO_MEMORY;
@@ -156,6 +196,12 @@ static enum vx_applied apply_new(struct vx_registry *r, const struct vx_event *e
         vx_free(c);
     }
     return result;
+}
+
+/* An audit that is under way may have listed it by its old sid. */
+static void count_as_seen(const struct vx_registry *r, struct call *c) {
+    if (c->stage == LIVE)
+        c->audit = r->audit;
 }
 
 /* Readers see the old sid go and the new one come. */
@@ -174,50 +220,98 @@ static enum vx_applied rename_call(struct vx_registry *r, struct call *c, const 
     vx_scope_release(&c->account);
     vx_call_table_remove(&r->table, c);
     c->sid = e->call_sid;
-    c->audit = r->audit; /* an audit that is under way may have listed it by its old sid */
+    count_as_seen(r, c);
     vx_call_table_add(&r->table, c);
     vx_call_enter(c, account);
     vx_call_show(c, r->all);
     after->dead = c->snapshot;
     c->snapshot = fresh;
     after->wake = vx_call_followed(c, r);
+    vx_call_find_legs(r, c);
+    vx_call_lead_family(r, c, &after->wake);
     return VX_APPLIED;
 }
 
+/* An event that says all that is known of a call. */
+static struct vx_event retold(const struct call *c, const struct vx_call_fields *f,
+                              char application[VX_UUID_TEXT + 1]) {
+    static const enum vx_event_type types[VX_CALL_STATUS_COUNT] = {
+        [VX_CALL_TRYING] = VX_EVENT_UPDATE,
+        [VX_CALL_RINGING] = VX_EVENT_PROGRESS,
+        [VX_CALL_EARLY_MEDIA] = VX_EVENT_MEDIA,
+        [VX_CALL_IN_PROGRESS] = VX_EVENT_ANSWER,
+    };
+    bool over = vx_call_status_ended(f->status), has_application;
+
+    has_application = !vx_uuid_is_nil(&f->application_sid);
+    vx_uuid_format(application, &f->application_sid);
+    return (struct vx_event){
+        .type = over ? VX_EVENT_UPDATE : types[f->status],
+        .direction = f->direction,
+        .call_sid = f->call_sid,
+        .parent_call_sid = f->parent_call_sid,
+        .application_sid = has_application ? vx_str(application) : VX_NONE,
+        .call_id = f->text[VX_TEXT_CALL_ID],
+        .from = f->text[VX_TEXT_FROM],
+        .to = f->text[VX_TEXT_TO],
+        .caller_name = f->text[VX_TEXT_CALLER_NAME],
+        .originating_sip_ip = f->text[VX_TEXT_SIP_IP],
+        .originating_sip_trunk_name = f->text[VX_TEXT_TRUNK],
+        .sip_reason = over ? VX_NONE : f->text[VX_TEXT_SIP_REASON],
+        .sip_status = over ? 0 : f->sip_status,
+        .attempted_us = f->attempted_us,
+        .answered_us = f->answered_us,
+        .sequence = c->first_sequence,
+    };
+}
+
+/* Times that the older call had only guessed are still guesses. */
+static void take_guesses(struct update *u, const struct call *older,
+                         const struct vx_call_fields *f) {
+    if ((older->guessed & GUESSED_ATTEMPTED) && u->f.attempted_us == f->attempted_us)
+        u->k.guessed |= GUESSED_ATTEMPTED;
+    if ((older->guessed & GUESSED_ANSWERED) && u->f.answered_us == f->answered_us)
+        u->k.guessed |= GUESSED_ANSWERED;
+}
+
 /* Events under the new sid came before the rename and made a call of their own: it takes up what
- * the older one knew, which goes. */
+ * the older one knew, its account if that was told by something stronger, and its legs. The older
+ * one goes. */
 static enum vx_applied absorb(struct vx_registry *r, struct call *older, struct call *newer,
                               struct after *after) {
+    char application[VX_UUID_TEXT + 1];
     struct vx_call_fields f;
-    struct vx_event said = {.type = VX_EVENT_UPDATE, .call_sid = newer->sid};
-    enum vx_applied result;
+    struct vx_event said;
+    struct update u;
 
     vx_snapshot_fields(older->snapshot, &f);
-    said.direction = f.direction;
-    said.parent_call_sid = f.parent_call_sid;
-    said.from = f.text[VX_TEXT_FROM];
-    said.to = f.text[VX_TEXT_TO];
-    said.caller_name = f.text[VX_TEXT_CALLER_NAME];
-    said.call_id = f.text[VX_TEXT_CALL_ID];
-    said.originating_sip_ip = f.text[VX_TEXT_SIP_IP];
-    said.originating_sip_trunk_name = f.text[VX_TEXT_TRUNK];
-    said.attempted_us = f.attempted_us;
-    said.answered_us = f.answered_us;
-    said.sequence = older->first_sequence;
-    result = change(r, newer, &said, after);
-    if (result == VX_NO_MEMORY)
-        return result;
-    newer->audit = r->audit;
+    said = retold(older, &f, application);
+    said.call_sid = newer->sid;
+    consider(r, newer, &said, &u);
+    take_guesses(&u, older, &f);
+    if (older->account && older->rank < u.owner.rank)
+        u.owner = (struct owner){older->account, (enum vx_account_rank)older->rank};
+    if (commit(r, newer, &u, after) == VX_NO_MEMORY)
+        return VX_NO_MEMORY;
+    count_as_seen(r, newer);
+    vx_call_inherit_family(r, newer, older);
+    after->wake = after->wake || vx_call_followed(older, r);
     after->absorbed = vx_call_remove(r, older);
+    vx_call_lead_family(r, newer, &after->wake);
     after->wake = after->wake || vx_call_followed(newer, r);
     return VX_APPLIED;
+}
+
+/* Its sid was given anew after the host numbered this rename, which is told late or twice. */
+static bool is_later(const struct call *c, const struct vx_event *rename) {
+    return rename->sequence && c->first_sequence > rename->sequence;
 }
 
 static enum vx_applied rename_to(struct vx_registry *r, struct call *c, const struct vx_event *e,
                                  struct after *after) {
     struct call *older = vx_call_table_find(&r->table, &e->renamed_from);
 
-    if (!older || older == c)
+    if (!older || older == c || is_later(older, e))
         return VX_UNCHANGED;
     return c ? absorb(r, older, c, after) : rename_call(r, older, e, after);
 }
@@ -237,18 +331,21 @@ static const struct rename *next_rename(const struct vx_registry *r, const struc
     return next;
 }
 
-/* A late event bears the sid that its call had when it happened. An event after the rename means
- * another call, which was given that sid anew. */
-static struct vx_uuid sid_by_now(const struct vx_registry *r, const struct vx_event *e) {
-    uint64_t sequence = e->sequence;
-    struct vx_uuid sid = e->call_sid;
+struct vx_uuid vx_sid_after_renames(const struct vx_registry *r, struct vx_uuid sid,
+                                    uint64_t sequence) {
     const struct rename *known;
 
-    while (sequence && (known = next_rename(r, &sid, sequence))) {
+    while ((known = next_rename(r, &sid, sequence))) {
         sid = known->to;
         sequence = known->sequence;
     }
     return sid;
+}
+
+/* A late event bears the sid that its call had when it happened. An event after the rename means
+ * another call, which was given that sid anew. */
+static struct vx_uuid sid_by_now(const struct vx_registry *r, const struct vx_event *e) {
+    return e->sequence ? vx_sid_after_renames(r, e->call_sid, e->sequence) : e->call_sid;
 }
 
 static void remember_rename(struct vx_registry *r, const struct vx_event *e) {

@@ -5,22 +5,37 @@
 /* Calls handled for one holding of the lock: no event waits for more than a few microseconds. */
 #define BATCH 16
 
-void vx_call_end(struct vx_registry *r, struct call *c, int64_t ended_us) {
+/* The longest retention that can be configured. */
+static int64_t longest_us(void) {
+    return vx_settings[VX_SET_RETENTION_SECONDS].max * VX_SECOND_US;
+}
+
+/* An end that is told late shortens what is left; one in the future does not lengthen it. */
+static int64_t late_us(const struct vx_registry *r, int64_t ended_us) {
     int64_t late = vx_wall_us(r->clock) - ended_us;
 
-    if (late < 0 || late > r->retention_us)
-        late = late < 0 ? 0 : r->retention_us;
+    return late < 0 ? 0 : late > longest_us() ? longest_us() : late;
+}
+
+bool vx_long_over(const struct vx_registry *r, int64_t ended_us) {
+    return late_us(r, ended_us) >= r->retention_us;
+}
+
+static void await_removal(struct vx_registry *r, struct call *c, int64_t ended_us) {
     vx_queue_take(&r->queue[c->stage], c);
-    vx_call_await(r, c, ENDED, vx_mono_us(r->clock) + r->retention_us - late);
+    vx_call_await(r, c, ENDED, vx_mono_us(r->clock) - late_us(r, ended_us));
+}
+
+void vx_call_end(struct vx_registry *r, struct call *c, int64_t ended_us) {
+    await_removal(r, c, ended_us);
     r->stats.ended[vx_snapshot_status(c->snapshot)]++;
 }
 
 struct vx_snapshot *vx_call_replace(struct vx_registry *r, struct call *c,
                                     struct vx_snapshot *fresh, struct vx_scope *account) {
     struct vx_snapshot *old = c->snapshot;
-    struct vx_call_fields f;
+    int64_t was_us = vx_snapshot_ended_us(old), ended_us = vx_snapshot_ended_us(fresh);
 
-    vx_snapshot_fields(fresh, &f);
     vx_call_count(c, r, -1);
     c->snapshot = fresh;
     if (account != c->account) {
@@ -29,8 +44,10 @@ struct vx_snapshot *vx_call_replace(struct vx_registry *r, struct call *c,
     } else {
         vx_call_touch(c, r);
     }
-    if (c->stage == LIVE && vx_call_status_ended(f.status))
-        vx_call_end(r, c, f.ended_us);
+    if (c->stage == LIVE && vx_call_status_ended(vx_snapshot_status(fresh)))
+        vx_call_end(r, c, ended_us);
+    else if (c->stage == ENDED && ended_us != was_us)
+        await_removal(r, c, ended_us); /* the end was only guessed before */
     vx_call_count(c, r, 1);
     return old;
 }
@@ -44,7 +61,7 @@ struct vx_snapshot *vx_call_remove(struct vx_registry *r, struct call *c) {
     vx_queue_take(&r->queue[c->stage], c);
     vx_call_touch(c, r);
     c->snapshot = NULL;
-    vx_call_await(r, c, GONE, vx_mono_us(r->clock) + r->retention_us);
+    vx_call_await(r, c, GONE, vx_mono_us(r->clock));
     return old;
 }
 
@@ -61,7 +78,7 @@ static size_t remove_due(struct vx_registry *r, int64_t now, size_t max, bool *w
     struct call *c;
 
     pthread_mutex_lock(&r->lock);
-    while (count < max && (c = vx_queue_first(&r->queue[ENDED])) && c->due_us <= now) {
+    while (count < max && (c = vx_queue_first(&r->queue[ENDED])) && vx_call_due(r, c) <= now) {
         *wake = *wake || vx_call_followed(c, r);
         dead[count++] = vx_call_remove(r, c);
         r->stats.expired++;
@@ -73,7 +90,7 @@ static size_t remove_due(struct vx_registry *r, int64_t now, size_t max, bool *w
 }
 
 static bool is_forgettable(const struct vx_registry *r, const struct call *c, int64_t now) {
-    return c->due_us <= now || r->queue[GONE].count > r->max_gone;
+    return vx_call_due(r, c) <= now || r->queue[GONE].count > r->max_gone;
 }
 
 static size_t forget_due(struct vx_registry *r, int64_t now) {
@@ -94,9 +111,9 @@ static int64_t next_due(struct vx_registry *r) {
 
     pthread_mutex_lock(&r->lock);
     if ((c = vx_queue_first(&r->queue[ENDED])))
-        due = c->due_us;
-    if ((c = vx_queue_first(&r->queue[GONE])) && c->due_us < due)
-        due = c->due_us;
+        due = vx_call_due(r, c);
+    if ((c = vx_queue_first(&r->queue[GONE])) && vx_call_due(r, c) < due)
+        due = vx_call_due(r, c);
     atomic_store(&r->next_due, due);
     pthread_mutex_unlock(&r->lock);
     return due;
@@ -142,7 +159,7 @@ bool vx_registry_audit_seen(struct vx_registry *r, const struct vx_uuid *call_si
 }
 
 static bool lose(struct vx_registry *r, struct call *c, struct vx_snapshot **dead) {
-    uint8_t guessed = c->guessed;
+    uint8_t guessed = (uint8_t)c->guessed;
     struct vx_call_fields f;
     struct vx_snapshot *fresh;
 
@@ -153,7 +170,7 @@ static bool lose(struct vx_registry *r, struct call *c, struct vx_snapshot **dea
         r->stats.no_memory++; /* the next audit finds it again */
         return false;
     }
-    c->guessed = guessed;
+    c->guessed = guessed & 31U;
     *dead = vx_call_replace(r, c, fresh, c->account);
     r->stats.lost++;
     return true;
@@ -174,7 +191,7 @@ static size_t audit_batch(struct vx_registry *r, size_t *left, bool *wake) {
             break;
         }
         vx_queue_take(&r->queue[LIVE], c);
-        vx_queue_put(&r->queue[LIVE], c);
+        vx_queue_append(&r->queue[LIVE], c);
         if (c->audit != r->audit && lose(r, c, &dead[i])) {
             *wake = *wake || vx_call_followed(c, r);
             lost++;

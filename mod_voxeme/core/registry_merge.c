@@ -198,13 +198,14 @@ void vx_call_merge_lost(struct vx_call_fields *f, uint8_t *guessed, int64_t now)
 }
 
 bool vx_call_fields_eq(const struct vx_call_fields *a, const struct vx_call_fields *b) {
+    if (a->attempted_us != b->attempted_us || a->answered_us != b->answered_us ||
+        a->ended_us != b->ended_us || a->status != b->status || a->direction != b->direction ||
+        a->sip_status != b->sip_status)
+        return false;
     for (size_t i = 0; i < VX_TEXT_COUNT; i++)
         if (!vx_str_eq(a->text[i], b->text[i]) || !a->text[i].at != !b->text[i].at)
             return false;
     return vx_uuid_eq(&a->call_sid, &b->call_sid) && vx_uuid_eq(&a->account_sid, &b->account_sid) &&
            vx_uuid_eq(&a->application_sid, &b->application_sid) &&
-           vx_uuid_eq(&a->parent_call_sid, &b->parent_call_sid) &&
-           a->attempted_us == b->attempted_us && a->answered_us == b->answered_us &&
-           a->ended_us == b->ended_us && a->status == b->status && a->direction == b->direction &&
-           a->sip_status == b->sip_status;
+           vx_uuid_eq(&a->parent_call_sid, &b->parent_call_sid);
 }

@@ -44,24 +44,39 @@ enum guess {
     GUESSED_END = 16,       /* ended by an audit */
 };
 
+/* A call among its family (registry_family.c); only calls that have one pay for it. Outlives its
+ * call for as long as legs refer to it. */
+struct kin {
+    struct call *call;        /* NULL: gone */
+    struct kin *parent;       /* NULL: none is known */
+    struct kin *legs;         /* that it dialled, the newest first */
+    struct kin *next, **link; /* among the legs of `parent` */
+};
+
+/* Many of these stay in memory: mind the size. What every event looks at comes first, in as few
+ * cache lines as can be. */
 struct call {
     struct call *hash_next;
+    struct vx_uuid sid;
+    struct vx_snapshot *snapshot; /* NULL when GONE */
+    struct vx_scope *account;     /* NULL: unassigned */
+    uint64_t first_sequence : 45; /* of the earliest event that told of the parties; 0: not told */
+    uint64_t stage : 2, rank : 3, guessed : 5;
+    uint64_t late : 1;   /* registry_queue.c */
+    uint64_t orphan : 7; /* place in registry->orphans, from 1; 0: none */
+    struct kin *kin;     /* NULL: has no family */
+    struct link in_all, in_account;
     struct call *prev, *next; /* in registry->queue[stage] */
-    struct link in_account, in_all;
+    union {
+        uint32_t audit;   /* LIVE: the last that saw it */
+        int64_t since_us; /* monotonic: when it ENDED, since when it is GONE */
+    };
     uint64_t created_in_account,
         created_in_all; /* revision of the scope when the call came into it */
     uint64_t order;
-    uint64_t first_sequence; /* of the earliest event that told of the parties; 0: not told */
-    int64_t due_us;          /* monotonic: when an ENDED call goes, when a GONE one is forgotten */
-    struct call *parent, *children;       /* registry_family.c */
-    struct call *sibling, **sibling_link; /* among the children of `parent` */
-    struct vx_uuid sid;
-    struct vx_scope *account;     /* NULL: unassigned */
-    struct vx_snapshot *snapshot; /* NULL when GONE */
-    uint32_t audit;
-    uint8_t stage, rank, guessed;
-    uint8_t orphan; /* place in registry->orphans, from 1; 0: none */
 };
+
+#define VX_LAST_SEQUENCE ((UINT64_C(1) << 45) - 1)
 
 /* Legs whose parent is not known, the newest of them. */
 #define VX_ORPHANS 64
@@ -80,9 +95,10 @@ struct rename {
     uint64_t sequence; /* 0: free */
 };
 
-/* A doubly linked list of calls with a sentinel. */
+/* registry_queue.c */
 struct queue {
-    struct call head;
+    struct call head; /* sentinel of the list */
+    struct call *late;
     size_t count;
 };
 
@@ -116,7 +132,8 @@ struct vx_registry {
     uint64_t last_order;
     uint32_t audit;
     int64_t retention_us;
-    size_t max_calls, max_gone, max_text;
+    size_t max_calls, max_memory, max_gone, max_text;
+    size_t kin;
     char *service_url;
     struct vx_registry_stats stats;
     char epoch[17];
@@ -162,22 +179,34 @@ bool vx_call_followed(const struct call *c, const struct vx_registry *r);
 
 /* registry_queue.c */
 void vx_queue_init(struct queue *q);
-void vx_queue_put(struct queue *q, struct call *c);
+void vx_queue_append(struct queue *q, struct call *c); /* LIVE ones */
 void vx_queue_take(struct queue *q, struct call *c);
 struct call *vx_queue_first(struct queue *q);
-/* Into the queue of ENDED or GONE calls until `due_us`. The call is in no queue before. */
-void vx_call_await(struct vx_registry *r, struct call *c, enum stage stage, int64_t due_us);
+/* Into the queue of ENDED or GONE calls, in which it waits for the retention to pass, counted from
+ * `since_us`. The call is in no queue before. */
+void vx_call_await(struct vx_registry *r, struct call *c, enum stage stage, int64_t since_us);
+/* When an ENDED call goes, when a GONE one is forgotten, by the present configuration. */
+int64_t vx_call_due(const struct vx_registry *r, const struct call *c);
 
-/* registry_family.c. Its parent's sid has become known, or may be by now. */
+/* registry_family.c. The parent that it is known to belong to, or NULL. */
+struct call *vx_call_parent(const struct call *c);
+/* Its parent's sid has become known, or may be by now. */
 void vx_call_join_family(struct vx_registry *r, struct call *c, const struct vx_uuid *parent_sid);
-/* It is new: takes on legs that wait for a parent of its sid. */
-void vx_call_find_children(struct vx_registry *r, struct call *c);
-/* Its account may be new: those who inherit from it follow. */
+/* It is new, or new by this sid: takes on legs that wait for a parent of its sid. */
+void vx_call_find_legs(struct vx_registry *r, struct call *c);
+/* Its account or sid may be new: its legs follow. */
 void vx_call_lead_family(struct vx_registry *r, struct call *c, bool *wake);
+/* It is the same call as `older`, which leaves its family to it. */
+void vx_call_inherit_family(struct vx_registry *r, struct call *c, struct call *older);
 void vx_call_leave_family(struct vx_registry *r, struct call *c);
+/* What that sid became, for a call that is not known by it. */
+struct vx_uuid vx_sid_after_renames(const struct vx_registry *r, struct vx_uuid sid,
+                                    uint64_t sequence);
 
 /* registry_end.c: from LIVE to ENDED; the call's snapshot says so already. */
 void vx_call_end(struct vx_registry *r, struct call *c, int64_t ended_us);
+/* Whether a call that ended then (wall clock) has been over for the whole retention. */
+bool vx_long_over(const struct vx_registry *r, int64_t ended_us);
 /* Puts another snapshot in the place of the call's, which the caller then owns, tells the scopes,
  * and ends the call if it is over now. `account` as in vx_call_move(). */
 struct vx_snapshot *vx_call_replace(struct vx_registry *r, struct call *c,
@@ -199,7 +228,9 @@ void vx_call_merge(struct vx_call_fields *f, struct knowledge *k, const struct v
 void vx_call_merge_lost(struct vx_call_fields *f, uint8_t *guessed, int64_t now_wall_us);
 bool vx_call_fields_eq(const struct vx_call_fields *a, const struct vx_call_fields *b);
 
-/* registry.c: with the lock free. */
+/* registry.c: what calls hold, see vx_registry_stats. */
+size_t vx_registry_memory(const struct vx_registry *r);
+/* With the lock free. */
 void vx_registry_wake(struct vx_registry *r);
 
 #endif

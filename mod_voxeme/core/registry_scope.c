@@ -158,7 +158,7 @@ static void leave(struct vx_registry *r, struct call *c, struct vx_scope *s, str
         gone->account = vx_scope_ref(s);
         append(s, &gone->in_account);
     }
-    vx_call_await(r, gone, GONE, vx_mono_us(r->clock) + r->retention_us);
+    vx_call_await(r, gone, GONE, vx_mono_us(r->clock));
 }
 
 void vx_call_move(struct vx_registry *r, struct call *c, struct vx_scope *account) {

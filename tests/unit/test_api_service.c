@@ -87,6 +87,27 @@ static void test_metrics(void **state) {
     check_prometheus_text();
 }
 
+static int64_t metric(const char *name) {
+    const char *value = row(name);
+    assert_non_null(value);
+    return strtoll(value, NULL, 10);
+}
+
+static void test_metrics_of_call_memory(void **state) {
+    (void)state;
+    struct vx_registry_stats stats;
+    vx_test_service_close(&s);
+    vx_test_service_open(&s, "max-call-memory=1048576");
+    for (unsigned n = 1; n <= 3000; n++)
+        vx_test_apply(&s.world, VX_EVENT_CREATE, n);
+    vx_registry_stats(s.world.registry, &stats);
+    assert_int_equal(ask((struct vx_test_ask){.target = "/metrics", .token = "admin-token"}), 200);
+    assert_true(stats.full_memory > 0);
+    assert_int_equal(metric("voxeme_calls_refused_memory_total "), stats.full_memory);
+    assert_int_equal(metric("voxeme_calls_refused_total "), 0);
+    assert_in_range(metric("voxeme_call_memory_bytes "), 1048576, 1048576 + 4096);
+}
+
 static void test_metrics_allow(void **state) {
     (void)state;
     struct vx_test_ask q = {.target = "/metrics", .peer = "192.0.2.77"};
@@ -485,6 +506,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_health_needs_no_token),
         TEST(test_metrics),
+        TEST(test_metrics_of_call_memory),
         TEST(test_metrics_allow),
         TEST(test_openapi),
         TEST(test_openapi_is_what_is_served),

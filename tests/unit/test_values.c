@@ -49,6 +49,7 @@ static void test_names(void **state) {
         [VX_SET_TRUSTED_SOURCES] = "trusted-sources",
         [VX_SET_DEFAULT_ACCOUNT] = "default-account",
         [VX_SET_MAX_CALLS] = "max-calls",
+        [VX_SET_MAX_CALL_MEMORY] = "max-call-memory",
         [VX_SET_MAX_FIELD_BYTES] = "max-field-bytes",
         [VX_SET_MAX_REMOVED] = "max-removed",
         [VX_SET_TLS_CERT] = "tls-cert",
