@@ -111,7 +111,7 @@ static void consider(struct vx_registry *r, struct call *c, const struct vx_even
     known_fields(r, c, &u->before);
     u->f = u->before;
     u->k = (struct knowledge){c->first_sequence, (uint8_t)c->guessed};
-    vx_call_merge(&u->f, &u->k, e, vx_wall_us(r->clock), r->max_text, &r->stats.truncated);
+    vx_call_merge(&u->f, &u->k, e, r->clock, r->max_text, &r->stats.truncated);
     find_application(r, e, &u->f);
     vx_call_join_family(r, c, &u->f.parent_call_sid);
     parent = vx_call_parent(c);

@@ -1,5 +1,6 @@
 /*
- * The state machine of a call, as a pure function of what is known and what an event says.
+ * The state machine of a call, as a function of what is known and what an event says; the clock is
+ * asked only for times that neither tells.
  *
  * It only goes forward: trying < ringing < early-media < in-progress < ended. A late event fills
  * what is still unknown. What was only guessed (a time taken from our own clock, a SIP status made
@@ -36,9 +37,10 @@ static void fill_time(int64_t *known, uint8_t *guessed, enum guess guess, int64_
 }
 
 /* A time that the host did not tell is when we heard of it. */
-static void guess_time(int64_t *known, uint8_t *guessed, enum guess guess, int64_t now) {
+static void guess_time(int64_t *known, uint8_t *guessed, enum guess guess,
+                       const struct vx_clock *clock) {
     if (*known == 0) {
-        *known = now;
+        *known = vx_wall_us(clock);
         *guessed |= guess;
     }
 }
@@ -158,15 +160,15 @@ static void end_unanswered(struct vx_call_fields *f, uint8_t *guessed, const str
     f->status = vx_sip_unanswered(f->sip_status);
 }
 
-static void end(struct vx_call_fields *f, uint8_t *guessed, const struct vx_event *e, int64_t now,
-                size_t max, uint64_t *truncated) {
+static void end(struct vx_call_fields *f, uint8_t *guessed, const struct vx_event *e,
+                const struct vx_clock *clock, size_t max, uint64_t *truncated) {
     if (*guessed & GUESSED_END) { /* an audit gave the call up too soon: the host knows better */
         *guessed &= (uint8_t)~GUESSED_END;
         *guessed |= GUESSED_SIP_STATUS;
         f->text[VX_TEXT_TERMINATION] = VX_NONE;
     }
     fill_time(&f->ended_us, guessed, GUESSED_ENDED, e->ended_us);
-    guess_time(&f->ended_us, guessed, GUESSED_ENDED, now);
+    guess_time(&f->ended_us, guessed, GUESSED_ENDED, clock);
     fill_text(&f->text[VX_TEXT_TERMINATION], e->cause, max, truncated);
     if (f->answered_us)
         end_answered(f, guessed, e, max, truncated);
@@ -174,18 +176,27 @@ static void end(struct vx_call_fields *f, uint8_t *guessed, const struct vx_even
         end_unanswered(f, guessed, e, max, truncated);
 }
 
+static void guess_answer(struct vx_call_fields *f, struct knowledge *k, bool ended,
+                         const struct vx_clock *clock) {
+    if (ended && f->answered_us == 0) {
+        f->answered_us = f->ended_us;
+        k->guessed |= GUESSED_ANSWERED;
+    }
+    guess_time(&f->answered_us, &k->guessed, GUESSED_ANSWERED, clock);
+}
+
 void vx_call_merge(struct vx_call_fields *f, struct knowledge *k, const struct vx_event *e,
-                   int64_t now, size_t max, uint64_t *truncated) {
+                   const struct vx_clock *clock, size_t max, uint64_t *truncated) {
     bool ended = vx_call_status_ended(f->status);
 
     fill(f, k, e, max, truncated);
     if (!ended)
         advance(f, e, max, truncated);
     if (e->type == VX_EVENT_ANSWER)
-        guess_time(&f->answered_us, &k->guessed, GUESSED_ANSWERED, ended ? f->ended_us : now);
+        guess_answer(f, k, ended, clock);
     if (e->type == VX_EVENT_HANGUP || (ended && !(k->guessed & GUESSED_END)))
-        end(f, &k->guessed, e, now, max, truncated);
-    guess_time(&f->attempted_us, &k->guessed, GUESSED_ATTEMPTED, now);
+        end(f, &k->guessed, e, clock, max, truncated);
+    guess_time(&f->attempted_us, &k->guessed, GUESSED_ATTEMPTED, clock);
 }
 
 void vx_call_merge_lost(struct vx_call_fields *f, uint8_t *guessed, int64_t now) {
@@ -193,8 +204,8 @@ void vx_call_merge_lost(struct vx_call_fields *f, uint8_t *guessed, int64_t now)
     f->sip_status = 500;
     f->text[VX_TEXT_SIP_REASON] = VX_NONE;
     f->text[VX_TEXT_TERMINATION] = VX_STR("lost");
-    guess_time(&f->ended_us, guessed, GUESSED_ENDED, now);
-    *guessed |= GUESSED_END;
+    f->ended_us = now;
+    *guessed |= GUESSED_ENDED | GUESSED_END;
 }
 
 bool vx_call_fields_eq(const struct vx_call_fields *a, const struct vx_call_fields *b) {

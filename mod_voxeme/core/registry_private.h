@@ -223,7 +223,7 @@ struct knowledge {
 
 /* registry_merge.c: what an event adds to what is known of a call. */
 void vx_call_merge(struct vx_call_fields *f, struct knowledge *k, const struct vx_event *e,
-                   int64_t now_wall_us, size_t max_text, uint64_t *truncated);
+                   const struct vx_clock *clock, size_t max_text, uint64_t *truncated);
 /* The host no longer has the call. */
 void vx_call_merge_lost(struct vx_call_fields *f, uint8_t *guessed, int64_t now_wall_us);
 bool vx_call_fields_eq(const struct vx_call_fields *a, const struct vx_call_fields *b);
