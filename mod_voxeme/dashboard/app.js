@@ -1,0 +1,138 @@
+// Puts the page together: what the feed brings goes into the store, and what is in the store is drawn, at most once a
+// frame.
+
+import { Activity } from './activity.js';
+import { CallStore } from './call_store.js';
+import { ConnectionView } from './connection_view.js';
+import { find, setText } from './dom.js';
+import { Drawer } from './drawer.js';
+import { Feed } from './feed.js';
+import { filter } from './filter.js';
+import { FilterBar } from './filter_bar.js';
+import { number, shortSid } from './format.js';
+import { Server } from './server.js';
+import { ServerClock } from './server_clock.js';
+import { dropSession, keepSession, loadSession } from './session.js';
+import { refusal, SignIn } from './sign_in.js';
+import { CallTable } from './table.js';
+import { startTheme } from './theme.js';
+import { Tiles } from './tiles.js';
+import { VisibleCalls } from './visible_calls.js';
+
+const clock = new ServerClock();
+const store = new CallStore(clock);
+const activity = new Activity(store, clock);
+const visible = new VisibleCalls(store);
+let feed = null;
+
+const connection = new ConnectionView(() => feed?.wake());
+const tiles = new Tiles(activity);
+const table = new CallTable(visible, clock, { open: openDrawer, request: requestFrame });
+const drawer = new Drawer(store, clock, {
+  chosen: (entry) => {
+    table.select(entry);
+    drawer.open(entry, true);
+  },
+  closed: () => {
+    table.focus();
+    requestFrame();
+  },
+});
+const filters = new FilterBar(store, (state, accountChanged) => {
+  if (accountChanged) activity.show(state.account);
+  visible.show(filter(state));
+  table.restart();
+  if (accountChanged) tiles.tick();
+});
+const signIn = new SignIn((credentials) => new Server(credentials, clock).ask(), (credentials) => {
+  keepSession(credentials);
+  start(credentials);
+});
+
+// Moving with the keys takes an open drawer along, but opens none.
+function openDrawer(entry, byKey, moving = false) {
+  if (!moving || drawer.isOpen) drawer.open(entry, byKey);
+}
+
+let frame = 0;
+function requestFrame() {
+  frame ||= requestAnimationFrame(draw);
+}
+
+function draw() {
+  frame = 0;
+  tiles.render();
+  filters.render(activity.byStatus);
+  table.render();
+  drawer.render();
+  setText(find('row-count'), visible.length === store.size ? `${number(store.size)} calls` : `${number(visible.length)} of ${number(store.size)} calls`);
+}
+
+function start(credentials) {
+  find('dashboard').hidden = false;
+  setText(find('scope'), credentials.account ? `account ${shortSid(credentials.account)}` : 'all accounts');
+  find('scope').title = credentials.account;
+  filters.offerAccounts(!credentials.account);
+  feed = new Feed(new Server(credentials, clock), {
+    message: (message) => {
+      store.take(message);
+      requestFrame();
+      if (message.type === 'snapshot') tiles.tick();
+    },
+    state: (state) => {
+      if (state.name === 'connecting') clock.forget();
+      connection.show(state);
+    },
+    refused: (status) => leave(refusal({ status }, credentials)),
+  });
+  feed.start();
+  table.focus();
+  tiles.tick();
+  requestFrame();
+}
+
+function leave(message) {
+  feed?.stop();
+  feed = null;
+  dropSession();
+  drawer.close();
+  store.clear();
+  filters.reset();
+  activity.show('');
+  find('dashboard').hidden = true;
+  signIn.show(message);
+}
+
+const isText = (target) => target.matches?.('input, select, textarea');
+
+document.addEventListener('keydown', (event) => {
+  if (find('dashboard').hidden || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === '/' && !isText(event.target)) {
+    event.preventDefault();
+    filters.focus();
+  } else if (event.key === 'Escape') {
+    if (drawer.isOpen) drawer.close();
+    else if (event.target === find('search')) table.focus();
+    else table.release();
+  }
+});
+find('search').addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' || event.key === 'ArrowDown') {
+    event.preventDefault();
+    table.focus();
+  }
+});
+find('sign-out').addEventListener('click', () => leave(''));
+window.addEventListener('online', () => feed?.wake());
+document.addEventListener('visibilitychange', () => { if (!document.hidden) feed?.wake(); });
+setInterval(() => {
+  if (!feed || document.hidden) return;
+  connection.tick();
+  tiles.tick();
+  requestFrame();
+}, 1000);
+
+startTheme(find('theme'));
+const kept = loadSession();
+if (kept) start(kept);
+else signIn.show();

@@ -1,0 +1,56 @@
+// The server this page came from: where its API is, and what it says to these credentials. A token goes into headers
+// only, never into an address.
+
+const TIMEOUT_MS = 8000;
+
+// credentials: {account, token}; without an account the calls of all accounts are meant.
+export class Server {
+  #credentials; #clock; #base;
+
+  constructor(credentials, clock, base = document.baseURI) {
+    this.#credentials = credentials;
+    this.#clock = clock;
+    this.#base = base;
+  }
+
+  get #calls() {
+    const { account } = this.#credentials;
+    return new URL(account ? `v1/Accounts/${account}/Calls` : 'v1/Calls', this.#base);
+  }
+
+  // A WebSocket of the feed, from a revision on or from the beginning. Throws when the token has characters that a
+  // subprotocol cannot carry.
+  open(revision) {
+    const url = this.#calls;
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    if (revision) url.searchParams.set('since', revision);
+    return new WebSocket(url, ['voxeme.calls.v1', `bearer.${this.#credentials.token}`]);
+  }
+
+  // A cheap request in place of the answer to an upgrade, which a page cannot see:
+  // {status, revision, retryAfter}, status 0 when the server does not answer.
+  async ask(revision) {
+    const url = this.#calls;
+    url.searchParams.set('page', '1');
+    url.searchParams.set('page_size', '1');
+    try {
+      const answer = await fetch(url, {
+        headers: {
+          Authorization: `Bearer ${this.#credentials.token}`,
+          ...(revision ? { 'If-None-Match': `W/"${revision}"` } : {}),
+        },
+        cache: 'no-store', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer',
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      await answer.arrayBuffer();
+      this.#clock.hear(Date.parse(answer.headers.get('Date') ?? ''));
+      return {
+        status: answer.status,
+        revision: /^(?:W\/)?"(.+)"$/.exec(answer.headers.get('ETag') ?? '')?.[1],
+        retryAfter: Number(answer.headers.get('Retry-After')) || 0,
+      };
+    } catch {
+      return { status: 0, retryAfter: 0 };
+    }
+  }
+}
