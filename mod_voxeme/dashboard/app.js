@@ -1,5 +1,4 @@
-// Puts the page together: what the feed brings goes into the store, and what is in the store is drawn, at most once a
-// frame.
+// Puts the page together: what the feed brings goes into the store, what is in the store is drawn.
 
 import { Activity } from './activity.js';
 import { CallStore } from './call_store.js';
@@ -54,13 +53,22 @@ function openDrawer(entry, byKey, moving = false) {
   if (!moving || drawer.isOpen) drawer.open(entry, byKey);
 }
 
-let frame = 0;
+// What a person does is drawn in the next frame; what calls do, at most every PACE_MS: faster nobody reads.
+const PACE_MS = 50;
+let frame = 0, soon = 0, drawnAt = 0;
+
 function requestFrame() {
   frame ||= requestAnimationFrame(draw);
 }
 
-function draw() {
-  frame = 0;
+function requestSoon() {
+  soon ||= setTimeout(requestFrame, Math.max(0, drawnAt + PACE_MS - performance.now()));
+}
+
+function draw(now) {
+  clearTimeout(soon);
+  frame = soon = 0;
+  drawnAt = now;
   tiles.render();
   filters.render(activity.byStatus);
   table.render();
@@ -76,13 +84,10 @@ function start(credentials) {
   feed = new Feed(new Server(credentials, clock), {
     message: (message) => {
       store.take(message);
-      requestFrame();
+      requestSoon();
       if (message.type === 'snapshot') tiles.tick();
     },
-    state: (state) => {
-      if (state.name === 'connecting') clock.forget();
-      connection.show(state);
-    },
+    state: (state) => connection.show(state),
     refused: (status) => leave(refusal({ status }, credentials)),
   });
   feed.start();
@@ -134,5 +139,9 @@ setInterval(() => {
 
 startTheme(find('theme'));
 const kept = loadSession();
-if (kept) start(kept);
-else signIn.show();
+if (kept) {
+  start(kept);
+  new Server(kept, clock).ask(); // for its Date
+} else {
+  signIn.show();
+}

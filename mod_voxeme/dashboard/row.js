@@ -37,7 +37,8 @@ export class Row {
   }
 
   mark(active) {
-    if (this.root.hasAttribute('aria-selected') !== active) this.root.toggleAttribute('aria-selected', active);
+    if (this.root.hasAttribute('aria-selected') === active) return;
     if (active) this.root.setAttribute('aria-selected', 'true');
+    else this.root.removeAttribute('aria-selected');
   }
 }

@@ -33,6 +33,7 @@ export class Server {
     const url = this.#calls;
     url.searchParams.set('page', '1');
     url.searchParams.set('page_size', '1');
+    const askedAt = Date.now();
     try {
       const answer = await fetch(url, {
         headers: {
@@ -43,7 +44,7 @@ export class Server {
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       await answer.arrayBuffer();
-      this.#clock.hear(Date.parse(answer.headers.get('Date') ?? ''));
+      this.#clock.hearDate(Date.parse(answer.headers.get('Date') ?? ''), askedAt);
       return {
         status: answer.status,
         revision: /^(?:W\/)?"(.+)"$/.exec(answer.headers.get('ETag') ?? '')?.[1],

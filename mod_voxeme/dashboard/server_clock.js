@@ -1,18 +1,22 @@
-// The server's time, as far as it can be told from here. Everything the server dates lies in its past when it arrives,
-// so each date is a lower bound of how far its clock is ahead; the greatest is the best, off by the way of one message.
+// The server's time, as far as it can be told from here. What the server dates lies in its past when it arrives, so it
+// is a lower bound of how far its clock is ahead of this one; the greatest is off by the way of one message. The Date
+// of an answer also bounds it from above, by a second and the time the answer took.
 
 export class ServerClock {
   #local;
-  #ahead = -Infinity;
+  #ahead = 0;
 
   constructor(local = () => Date.now()) { this.#local = local; }
 
-  now() { return this.#local() + (this.#ahead === -Infinity ? 0 : this.#ahead); }
+  now() { return this.#local() + this.#ahead; }
 
   hear(at) {
     if (Number.isFinite(at)) this.#ahead = Math.max(this.#ahead, at - this.#local());
   }
 
-  // A clock that was set makes every bound worthless: each connection begins anew.
-  forget() { this.#ahead = -Infinity; }
+  // The Date of an answer to what was asked at local time `askedAt`.
+  hearDate(date, askedAt) {
+    if (!Number.isFinite(date)) return;
+    this.#ahead = Math.min(Math.max(this.#ahead, date - this.#local()), date + 1000 - askedAt);
+  }
 }

@@ -1,8 +1,8 @@
 // The table of calls. Only the rows in sight exist; each stays the row of its call for as long as that is in sight.
 //
 // At its top the table lets new calls come in. It holds still, and says how many calls are newer, while it is scrolled
-// away from the top, the pointer is on it, or a row was chosen with the keys: then what stands under the eye (or the
-// pointer) stays where it is.
+// away from the top, a row was chosen, or the pointer moves on it and for a little after: then what stands under the eye
+// (or the pointer) stays where it is.
 
 import { COLUMNS } from './columns.js';
 import { element, find, setText } from './dom.js';
@@ -10,6 +10,7 @@ import { number } from './format.js';
 import { Row } from './row.js';
 
 const MARGIN = 6; // rows kept beyond each edge
+const AIM_MS = 4000; // a pointer that has not moved for so long aims at nothing
 
 export class CallTable {
   #grid = find('calls');
@@ -22,8 +23,9 @@ export class CallTable {
   #active; // the entry that keys move from
   #anchor; // {entry, offset, scrollTop}: the first row in sight, as last drawn
   #newest; // the entry on top when the table began to hold still
-  #hovered = false;
+  #aiming = 0; // the timer that ends it
   #scrolled = false;
+  #scrollTop = 0;
   #rowHeight = 28;
   #headHeight = 28;
   #height = 0;
@@ -48,7 +50,7 @@ export class CallTable {
   restart() {
     this.#anchor = undefined;
     this.#scrolled = false;
-    this.#grid.scrollTop = 0;
+    this.#scrollTo(0);
     this.#request();
   }
 
@@ -68,8 +70,8 @@ export class CallTable {
     const { order } = this.#visible;
     const count = order.length;
     this.#keep(order);
-    const first = Math.max(0, Math.floor(this.#grid.scrollTop / this.#rowHeight) - MARGIN);
-    const last = Math.min(count, Math.ceil((this.#grid.scrollTop + this.#height) / this.#rowHeight) + MARGIN);
+    const first = Math.max(0, Math.floor(this.#scrollTop / this.#rowHeight) - MARGIN);
+    const last = Math.min(count, Math.ceil((this.#scrollTop + this.#height) / this.#rowHeight) + MARGIN);
     const now = this.#clock.now();
     this.#draw(order, first, last, now);
     this.#describe(count);
@@ -79,10 +81,14 @@ export class CallTable {
   #listen() {
     const grid = this.#grid;
     new ResizeObserver(() => this.#measure()).observe(grid);
-    grid.addEventListener('scroll', () => this.#request(), { passive: true });
-    grid.addEventListener('pointerenter', (event) => { this.#hover(event.pointerType === 'mouse'); });
-    grid.addEventListener('pointerdown', () => { this.#hover(true); }); // a finger must not find another row than it meant
-    grid.addEventListener('pointerleave', () => { this.#hover(false); });
+    grid.addEventListener('scroll', () => {
+      this.#scrollTop = grid.scrollTop;
+      this.#request();
+    }, { passive: true });
+    // Rows that pass under a pointer at rest make browsers tell of moves by nothing.
+    grid.addEventListener('pointermove', ({ movementX, movementY }) => { if (movementX || movementY) this.#aim(AIM_MS); });
+    grid.addEventListener('pointerdown', () => this.#aim(AIM_MS));
+    grid.addEventListener('pointerleave', () => this.#aim(0));
     for (const name of ['focus', 'blur']) grid.addEventListener(name, () => this.#request());
     grid.addEventListener('keydown', (event) => this.#key(event));
     this.#body.addEventListener('click', ({ target }) => {
@@ -96,8 +102,9 @@ export class CallTable {
     this.#newer.addEventListener('click', () => this.release());
   }
 
-  #hover(is) {
-    this.#hovered = is;
+  #aim(ms) {
+    clearTimeout(this.#aiming);
+    this.#aiming = ms ? setTimeout(() => this.#aim(0), ms) : 0;
     this.#request();
   }
 
@@ -134,27 +141,35 @@ export class CallTable {
   #reveal() {
     const top = this.#visible.order.rank(this.#active) * this.#rowHeight;
     const space = this.#height - this.#headHeight;
-    this.#body.style.height = `${this.#visible.length * this.#rowHeight}px`;
-    if (top < this.#grid.scrollTop) this.#grid.scrollTop = top;
-    else if (top + this.#rowHeight > this.#grid.scrollTop + space) this.#grid.scrollTop = top + this.#rowHeight - space;
+    this.#stretch(this.#visible.length);
+    if (top < this.#scrollTop) this.#scrollTo(top);
+    else if (top + this.#rowHeight > this.#scrollTop + space) this.#scrollTo(top + this.#rowHeight - space);
     this.#anchor = undefined;
-    this.#scrolled = this.#grid.scrollTop > 0;
+    this.#scrolled = this.#scrollTop > 0;
+  }
+
+  // To ask for scrollTop makes the browser lay the page out: it is asked once after each change of it.
+  #scrollTo(top) {
+    if (top === this.#scrollTop) return;
+    this.#grid.scrollTop = top;
+    this.#scrollTop = this.#grid.scrollTop;
+  }
+
+  #stretch(count) {
+    const height = `${count * this.#rowHeight}px`;
+    if (this.#body.style.height !== height) this.#body.style.height = height;
   }
 
   // Scrolls along with what stands at the top, when the table is to hold still.
   #keep(order) {
-    this.#body.style.height = `${order.length * this.#rowHeight}px`;
-    const moved = this.#anchor ? this.#grid.scrollTop - this.#anchor.scrollTop : 0;
-    if (moved) this.#scrolled = this.#grid.scrollTop > 0;
-    if (!this.#holds()) {
-      if (this.#grid.scrollTop) this.#grid.scrollTop = 0;
-    } else if (this.#anchor) {
-      const wanted = order.rank(this.#anchor.entry) * this.#rowHeight + this.#anchor.offset + moved;
-      if (wanted !== this.#grid.scrollTop) this.#grid.scrollTop = wanted;
-    }
+    this.#stretch(order.length);
+    const moved = this.#anchor ? this.#scrollTop - this.#anchor.scrollTop : 0;
+    if (moved) this.#scrolled = this.#scrollTop > 0;
+    if (!this.#holds()) this.#scrollTo(0);
+    else if (this.#anchor) this.#scrollTo(order.rank(this.#anchor.entry) * this.#rowHeight + this.#anchor.offset + moved);
   }
 
-  #holds() { return this.#scrolled || this.#hovered || Boolean(this.#active && document.activeElement === this.#grid); }
+  #holds() { return this.#scrolled || this.#aiming || Boolean(this.#active && document.activeElement === this.#grid); }
 
   #draw(order, first, last, now) {
     const wanted = new Set();
@@ -162,6 +177,7 @@ export class CallTable {
     for (const [entry, row] of this.#rows) {
       if (wanted.has(entry)) continue;
       this.#rows.delete(entry);
+      row.mark(false);
       this.#spare.push(row);
     }
     let index = first;
@@ -194,7 +210,7 @@ export class CallTable {
   }
 
   #remember(order) {
-    const { scrollTop } = this.#grid;
+    const scrollTop = this.#scrollTop;
     const index = Math.floor(scrollTop / this.#rowHeight);
     const entry = order.at(index);
     this.#anchor = entry && { entry, offset: scrollTop - index * this.#rowHeight, scrollTop };

@@ -6,7 +6,7 @@ import { accessSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 import { BINARY } from '../../e2e/lib/switch.mjs';
 import { PATIENCE_MS } from '../../e2e/lib/wait.mjs';
@@ -36,32 +36,29 @@ after(async () => {
   await rm(home, { recursive: true, force: true, maxRetries: 5 });
 });
 
-// A test with a page: body(t, page, {context, errors}). options: those of playwright's newContext, and `expectErrors`,
-// a pattern of console messages that belong to what is tested.
-export function pageTest(name, options, body) {
-  test(name, async (t) => {
-    const { expectErrors, ...contextOptions } = options;
-    const context = await (await browser()).newContext({ viewport: { width: 1440, height: 900 }, ...contextOptions });
-    context.setDefaultTimeout(PATIENCE_MS);
-    const page = await context.newPage();
-    const errors = [], requests = [];
-    page.on('console', (message) => { if (message.type() === 'error') errors.push(message.text()); });
-    page.on('pageerror', (error) => errors.push(String(error)));
-    page.on('request', (request) => requests.push(request.url()));
-    try {
-      await body(t, page, { context, errors, requests });
-      assert.deepEqual(errors.filter((text) => !expectErrors?.test(text)), [], 'errors on the console');
-      for (const url of requests) assert.doesNotMatch(url, /[?&](token|bearer)/i);
-    } catch (error) {
-      await mkdir(PICTURES, { recursive: true });
-      const path = join(PICTURES, `${name.replace(/[^a-z0-9]+/gi, '-')}.png`);
-      await page.screenshot({ path }).then(() => { error.message += `\n(the page: ${path})`; }, () => {});
-      throw error;
-    } finally {
-      await context.close();
-    }
-  });
-}
+// The body of a test with a page: body(t, page, {context, errors, requests}). options: those of playwright's newContext,
+// and `expectErrors`, a pattern of console messages that belong to what is tested.
+export const withPage = ({ expectErrors, ...options }, body) => async (t) => {
+  const context = await (await browser()).newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  context.setDefaultTimeout(PATIENCE_MS);
+  const page = await context.newPage();
+  const errors = [], requests = [];
+  page.on('console', (message) => { if (message.type() === 'error') errors.push(message.text()); });
+  page.on('pageerror', (error) => errors.push(String(error)));
+  page.on('request', (request) => requests.push(request.url()));
+  try {
+    await body(t, page, { context, errors, requests });
+    assert.deepEqual(errors.filter((text) => !expectErrors?.test(text)), [], 'errors on the console');
+    for (const url of requests) assert.doesNotMatch(url, /[?&](token|bearer)/i);
+  } catch (error) {
+    await mkdir(PICTURES, { recursive: true });
+    const path = join(PICTURES, `${t.name.replace(/[^a-z0-9]+/gi, '-')}.png`);
+    await page.screenshot({ path }).then(() => t.diagnostic(`the page: ${path}`), () => {});
+    throw error;
+  } finally {
+    await context.close();
+  }
+};
 
 // Fills the form in and waits for the table.
 export async function signIn(page, url, { account, token }) {
