@@ -10,6 +10,9 @@ const NO_ACCOUNT = '00000000-0000-0000-0000-000000000000';
 
 export const isLive = (call) => !ended.has(call.call_status);
 
+// The class of a status in the style sheet: of one that it does not know, none.
+export const statusClass = (status) => (STATUSES.includes(status) ? status : '');
+
 export const accountOf = (call) =>
   (call.account_sid && call.account_sid !== NO_ACCOUNT ? call.account_sid : UNASSIGNED);
 

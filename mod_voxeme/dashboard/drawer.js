@@ -1,7 +1,7 @@
 // Everything about one call: its time line, the legs that belong to it, and each field the server gives. It follows the
 // call, and keeps its last state when the server has forgotten it.
 
-import { isLive, startedAt, talkTime, timeOf } from './calls.js';
+import { isLive, startedAt, statusClass, talkTime, timeOf } from './calls.js';
 import { element, find, setText } from './dom.js';
 import { dateTime, offset, shortSid, span } from './format.js';
 
@@ -77,7 +77,7 @@ export class Drawer {
     this.#shown = call;
     setText(find('drawer-title'), `${call.from || 'unknown'} → ${call.to || 'unknown'}`);
     setText(find('drawer-status'), call.call_status);
-    find('drawer-status').className = `status ${/^[a-z-]+$/.test(call.call_status) ? call.call_status : ''}`;
+    find('drawer-status').className = `status ${statusClass(call.call_status)}`;
     setText(find('drawer-sip'), [call.sip_status, call.sip_reason].filter(Boolean).join(' '));
     find('drawer-fields').replaceChildren(...Object.keys(call).sort().flatMap((key) => [
       element('dt', {}, key), element('dd', {}, written(key, call[key])),

@@ -15,7 +15,8 @@ const REVOKED = 4401;
 
 export class Feed {
   #server; #on; #timers; #backoff;
-  #socket; #revision; #timer; #silence; #openedAt;
+  #socket; #revision; #timer; #silence;
+  #opened = false;
   #generation = 0; // what was asked for an earlier connection has nothing to say to this one
   #running = false;
 
@@ -46,7 +47,7 @@ export class Feed {
     if (!this.#running) return;
     if (!this.#socket) {
       this.#connect();
-    } else if (this.#openedAt) {
+    } else if (this.#opened) {
       this.#timers.clearTimeout(this.#silence);
       this.#check();
     }
@@ -65,7 +66,7 @@ export class Feed {
       return;
     }
     this.#socket = socket;
-    this.#openedAt = 0;
+    this.#opened = false;
     this.#timer = this.#timers.setTimeout(() => current() && this.#lost('no answer'), OPEN_MS);
     // Going on from a revision, there may be nothing to say for long.
     socket.onopen = () => { if (current() && this.#revision) this.#alive(); };
@@ -89,8 +90,8 @@ export class Feed {
   }
 
   #alive() {
-    if (!this.#openedAt) {
-      this.#openedAt = Date.now();
+    if (!this.#opened) {
+      this.#opened = true;
       this.#timers.clearTimeout(this.#timer);
       this.#timer = this.#timers.setTimeout(() => this.#backoff.reset(), STEADY_MS);
       this.#on.state({ name: 'live' });
@@ -117,7 +118,7 @@ export class Feed {
   #closed(code, reason) {
     this.#socket = undefined;
     if (code === REVOKED) this.#refuse(401);
-    else if (this.#openedAt) this.#lost(reason || (code === 1001 ? 'the server is restarting' : 'the connection was cut'));
+    else if (this.#opened) this.#lost(reason || (code === 1001 ? 'the server is restarting' : 'the connection was cut'));
     else this.#unopened();
   }
 

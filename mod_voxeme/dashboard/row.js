@@ -1,5 +1,6 @@
 // One row of the table that stands for one call after another.
 
+import { statusClass } from './calls.js';
 import { COLUMNS } from './columns.js';
 import { element } from './dom.js';
 
@@ -23,8 +24,7 @@ export class Row {
       this.#texts[i] = text;
       this.#cells[i].textContent = text;
     }
-    // A status that the style sheet does not know is shown all the same.
-    const name = /^[a-z-]+$/.test(status) ? `row status ${status}` : 'row status';
+    const name = `row status ${statusClass(status)}`;
     if (name !== this.#class) this.root.className = this.#class = name;
   }
 
