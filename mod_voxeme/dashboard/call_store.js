@@ -60,14 +60,12 @@ export class CallStore {
     if (watched) for (const key of ['attempted_at', 'answered_at', 'terminated_at']) this.#clock.hear(timeOf(call, key));
     const entry = this.#entries.get(call.call_sid);
     if (entry) this.#change(entry, call);
-    else this.#enter(call, watched);
+    else this.#enter(call);
   }
 
-  #enter(call, watched) {
-    const now = this.#clock.now();
-    const started = startedAt(call, now);
+  #enter(call) {
+    const started = startedAt(call, this.#clock.now());
     const entry = { call, started, sequence: this.#sequence++, since: since(call, started), seen: [] };
-    if (watched) entry.seen.push({ status: call.call_status, at: entry.since });
     this.#entries.set(call.call_sid, entry);
     this.order.add(entry);
     this.#adopt(entry);

@@ -17,6 +17,7 @@ export class Feed {
   #server; #on; #timers; #backoff;
   #socket; #revision; #timer; #silence;
   #opened = false;
+  #doubted; // a revision that the server had and a new connection did not bring: nothing of it is for us
   #generation = 0; // what was asked for an earlier connection has nothing to say to this one
   #running = false;
 
@@ -111,8 +112,12 @@ export class Feed {
   }
 
   #compare(revision) {
-    if (isBehind(this.#revision, revision)) this.#lost('the connection had died');
-    else this.#alive();
+    if (isBehind(this.#revision, revision) && this.#doubted !== revision) {
+      this.#doubted = revision;
+      this.#lost('the connection had died');
+    } else {
+      this.#alive();
+    }
   }
 
   #closed(code, reason) {

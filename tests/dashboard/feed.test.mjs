@@ -185,6 +185,18 @@ test('silence: the server has gone on and the feed has not', async () => {
   assert.equal(w.socket.revision, '7.1');
 });
 
+test('silence: a revision that a new connection does not bring either has nothing for us', async () => {
+  const w = new World().live();
+  w.answer = { status: 200, revision: '7.4', retryAfter: 0 };
+  await w.timers.pass(23_500);
+  w.socket.onopen();
+  await w.timers.pass(120_000);
+  assert.equal(w.sockets.length, 2);
+  w.answer = { status: 200, revision: '7.5', retryAfter: 0 };
+  await w.timers.pass(25_000);
+  assert.equal(w.sockets.length, 3);
+});
+
 test('silence: the message was only on its way', async () => {
   const w = new World().live();
   w.answer = { status: 200, revision: '7.4', retryAfter: 0 };

@@ -82,6 +82,8 @@ describe('the store', () => {
     w.change('ended', { ...call, call_status: 'completed', terminated_at: w.iso(-100) });
     assert.equal(entry.since, w.time - 100);
     assert.deepEqual(entry.seen.map(({ status }) => status), ['ringing', 'in-progress', 'completed']);
+    w.change('created', w.call({ call_status: 'ringing', attempted_at: w.iso(-2000) }));
+    assert.deepEqual(w.store.get('call-1').seen, []); // when it began to ring nobody saw
   });
 
   test('legs know their parent, whichever comes first', () => {

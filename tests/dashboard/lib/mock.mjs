@@ -111,13 +111,14 @@ export class Mock {
     if (this.#log.length > 20_000) this.#log.splice(0, 10_000);
     for (const client of this.#clients) {
       if (client.account && client.account !== account) continue;
-      client.pending.push(change);
-      if (client.pending.length === 1) setImmediate(() => this.#flush(client));
+      if (client.pending.size === 0) setImmediate(() => this.#flush(client));
+      merge(client.pending, change);
     }
   }
 
   #flush(client) {
-    const changes = client.pending.splice(0);
+    const changes = [...client.pending.values()];
+    client.pending.clear();
     if (client.socket.readyState === 1) client.socket.send(JSON.stringify({ type: 'changes', revision: this.#cursor, changes }));
   }
 
@@ -157,7 +158,7 @@ export class Mock {
       socket.end(`HTTP/1.1 ${refused} ${STATUS_CODES[refused]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
       return;
     }
-    this.#feed.handleUpgrade(request, socket, head, (client) => this.#join({ socket: client, account, pending: [] }, url.searchParams.get('since')));
+    this.#feed.handleUpgrade(request, socket, head, (client) => this.#join({ socket: client, account, pending: new Map() }, url.searchParams.get('since')));
   }
 
   #join(client, since) {
@@ -168,11 +169,20 @@ export class Mock {
     const mine = ({ account }) => !client.account || account === client.account;
     const first = this.#log[0]?.revision ?? this.#revision + 1;
     if (epoch === this.epoch && revision >= first - 1) {
-      const changes = this.#log.filter((entry) => entry.revision > revision && mine(entry)).map(({ change }) => change);
-      client.socket.send(JSON.stringify({ type: 'changes', revision: this.#cursor, changes }));
+      const missed = new Map();
+      for (const entry of this.#log) if (entry.revision > revision && mine(entry)) merge(missed, entry.change);
+      // Who has missed nothing is sent nothing.
+      if (missed.size) client.socket.send(JSON.stringify({ type: 'changes', revision: this.#cursor, changes: [...missed.values()] }));
     } else {
       const calls = this.calls.filter((call) => mine({ account: call.account_sid }));
       client.socket.send(JSON.stringify({ type: 'snapshot', revision: this.#cursor, calls }));
     }
   }
+}
+
+// Each call at most once, in its newest state: created as long as nobody was told of it.
+function merge(pending, change) {
+  const sid = change.call_sid ?? change.call.call_sid;
+  const created = pending.get(sid)?.event === 'created' && change.event !== 'removed';
+  pending.set(sid, created ? { ...change, event: 'created' } : change);
 }
