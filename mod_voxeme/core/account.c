@@ -181,6 +181,10 @@ bool vx_directory_trusts(const struct vx_directory *d, const struct vx_addr *sou
     return false;
 }
 
+bool vx_directory_find_name(const struct vx_directory *d, struct vx_str text, size_t *index) {
+    return keys_find(&d->names, text, index);
+}
+
 bool vx_directory_find(const struct vx_directory *d, const struct vx_uuid *sid, size_t *index) {
     char text[VX_UUID_TEXT + 1];
 

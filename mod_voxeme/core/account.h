@@ -59,6 +59,10 @@ struct vx_resolution vx_directory_resolve(const struct vx_directory *directory,
 /* Whether `source` is known and inside the trusted blocks. */
 bool vx_directory_trusts(const struct vx_directory *directory, const struct vx_addr *source);
 
+/* Index by sid in text form or by name; false when there is none. */
+bool vx_directory_find_name(const struct vx_directory *directory, struct vx_str text,
+                            size_t *index);
+
 /* Index by sid; false when there is none. */
 bool vx_directory_find(const struct vx_directory *directory, const struct vx_uuid *sid,
                        size_t *index);

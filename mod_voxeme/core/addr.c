@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -91,6 +92,18 @@ bool vx_cidr_parse(struct vx_cidr *out, struct vx_str text) {
     out->bits = (uint8_t)(v4 ? bits + 96 : bits);
     out->net = vx_addr_mask(&a, out->bits);
     return true;
+}
+
+void vx_cidr_format(char out[VX_CIDR_TEXT], const struct vx_cidr *c) {
+    bool v4 = c->bits >= 96 && memcmp(c->net.b, mapped_prefix, sizeof mapped_prefix) == 0;
+    char host[INET6_ADDRSTRLEN] = "";
+
+    inet_ntop(v4 ? AF_INET : AF_INET6, c->net.b + (v4 ? sizeof mapped_prefix : 0), host,
+              sizeof host);
+    if (c->bits == 128)
+        snprintf(out, VX_CIDR_TEXT, "%s", host);
+    else
+        snprintf(out, VX_CIDR_TEXT, "%s/%u", host, v4 ? c->bits - 96u : c->bits);
 }
 
 struct vx_addr vx_addr_mask(const struct vx_addr *a, unsigned bits) {

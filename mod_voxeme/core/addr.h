@@ -23,6 +23,10 @@ bool vx_addr_is_known(const struct vx_addr *a);
 
 /* An address, or address/bits. Host bits are cleared. */
 bool vx_cidr_parse(struct vx_cidr *out, struct vx_str text);
+
+/* "10.0.0.0/8", "2001:db8::/32"; an address alone when all its bits count. */
+#define VX_CIDR_TEXT 50
+void vx_cidr_format(char out[VX_CIDR_TEXT], const struct vx_cidr *c);
 bool vx_cidr_match(const struct vx_cidr *c, const struct vx_addr *a);
 
 /* The address with all bits behind the first `bits` cleared. */

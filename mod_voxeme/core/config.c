@@ -34,8 +34,9 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
                          "Read anew by a reload."},
     [VX_SET_TLS_KEY] = {"tls-key", VX_TEXT, 0, 4096, "", true, "",
                         "PEM file with the private key of tls-cert."},
-    [VX_SET_CORS_ORIGIN] = {"cors-origin", VX_TEXT, 0, 512, "*", true, "",
-                            "Value of Access-Control-Allow-Origin."},
+    [VX_SET_CORS_ORIGIN] = {"cors-origin", VX_ORIGIN, 0, 512, "*", true, "",
+                            "Value of Access-Control-Allow-Origin: one origin, * for all, or "
+                            "null."},
     [VX_SET_RATE_LIMIT_PER_MINUTE] = {"rate-limit-per-minute", VX_INT, 0, 1000000000, "6000", true,
                                       "requests",
                                       "Requests that one account may make in a minute; 0 is no "
@@ -131,6 +132,10 @@ const char *vx_config_text(const struct vx_config *config, enum vx_setting_id id
 const struct vx_cidr *vx_config_cidrs(const struct vx_config *config, enum vx_setting_id id,
                                       size_t *count) {
     return vx_values_cidrs(config->values, id, count);
+}
+
+int vx_config_line(const struct vx_config *config, enum vx_setting_id id) {
+    return config->setting_line[id];
 }
 
 const struct vx_values *vx_config_values(const struct vx_config *config) {

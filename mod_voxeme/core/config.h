@@ -16,13 +16,14 @@ enum vx_setting_type {
     VX_HOST_PORT, /* host:port or [v6]:port; port 0 picks a free one */
     VX_CIDRS,     /* address[/bits], separated by commas or spaces; may be empty */
     VX_URL,       /* http:// or https:// and a host, no trailing slash */
+    VX_ORIGIN,    /* scheme://host[:port], * or null; at most max bytes */
     VX_LEVEL,     /* error, warning, notice, info, debug */
 };
 
 struct vx_setting {
     const char *name;
     enum vx_setting_type type;
-    int64_t min, max; /* VX_INT: of the value; VX_TEXT: max bytes */
+    int64_t min, max; /* VX_INT: of the value; VX_TEXT, VX_ORIGIN: max bytes */
     const char
         *initial;     /* the default, in the form that the file uses; "" is "not set" for texts */
     bool reload;      /* taken up by a reload; else it needs a restart */
@@ -72,6 +73,8 @@ struct vx_values;
 
 /* Every setting at its default. NULL: out of memory. Borrows `table`. */
 struct vx_values *vx_values_new(const struct vx_setting *table, size_t count);
+/* NULL: out of memory. */
+struct vx_values *vx_values_copy(const struct vx_values *values);
 void vx_values_release(struct vx_values **values);
 
 /* Sets one by its name. On an unknown name or bad value returns false and writes what is wrong,
@@ -87,6 +90,10 @@ const struct vx_cidr *vx_values_cidrs(const struct vx_values *values, size_t id,
 
 /* "127.0.0.1:3000" or "[::1]:3000" -> host (no brackets) and port. False when it is neither. */
 bool vx_host_port_parse(const char *text, char *host, size_t size, unsigned *port);
+
+/* "10.0.0.0/8" or an address. False when it is neither, or has bits set behind its prefix; writes
+ * why, beginning with the quoted text, into why[]. */
+bool vx_cidr_read(struct vx_cidr *out, struct vx_str text, char *why, size_t size);
 
 #define VX_TOKEN_HASH 32
 
@@ -109,6 +116,8 @@ const char *vx_config_text(const struct vx_config *config, enum vx_setting_id id
 /* *count blocks of a VX_CIDRS; borrowed. */
 const struct vx_cidr *vx_config_cidrs(const struct vx_config *config, enum vx_setting_id id,
                                       size_t *count);
+/* The line of the file that sets it; 0 when none does, or the reader knew none. */
+int vx_config_line(const struct vx_config *config, enum vx_setting_id id);
 /* All settings; borrowed. */
 const struct vx_values *vx_config_values(const struct vx_config *config);
 /* The accounts in the order of the file; borrowed. Returns how many. */

@@ -14,6 +14,7 @@ struct vx_config {
     struct vx_token *tokens;
     size_t token_count, token_room;
     struct vx_directory *directory;
+    int setting_line[VX_SET_COUNT];
 };
 
 void vx_account_spec_clear(struct vx_account_spec *account);

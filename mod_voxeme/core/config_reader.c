@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/config_private.h"
+#include "core/seen.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,9 +21,10 @@ struct vx_config_reader {
     const struct element *open[MAX_DEPTH]; /* outermost first */
     size_t depth;
     size_t skipped; /* depth inside a section that is not ours */
-    bool root_seen;
+    bool root_seen, section_seen;
     int line;
-    int setting_line[VX_SET_COUNT]; /* for errors that only the whole file shows */
+    unsigned opened;     /* bit per row of elements[]: it has been there */
+    struct vx_seen seen; /* what no two accounts may share */
     char error[512];
 };
 
@@ -30,7 +32,15 @@ struct element {
     const char *name, *parent;
     const char *required[3], *optional[3];
     bool (*begin)(struct vx_config_reader *r, const char *const *attributes);
+    bool once;
 };
+
+/* What the file has in it is repeated in messages, which are one line each. */
+static void tame(char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
 
 void vx_config_reader_fail(struct vx_config_reader *r, int line, const char *format, ...) {
     va_list ap;
@@ -47,6 +57,7 @@ void vx_config_reader_fail(struct vx_config_reader *r, int line, const char *for
     va_start(ap, format);
     vsnprintf(r->error + at, sizeof r->error - (size_t)at, format, ap);
     va_end(ap);
+    tame(r->error + at);
 }
 
 static bool fail(struct vx_config_reader *r, const char *format, ...)
@@ -90,6 +101,23 @@ static void *grow(void *array, size_t count, size_t *room, size_t size) {
     return grown;
 }
 
+/* The same for an array that keeps no `room`: its count, made a power of two, is it. */
+static void *grow_small(void *array, size_t count, size_t size) {
+    if (count & (count - 1))
+        return array;
+    return vx_realloc(array, (count ? 2 * count : 1) * size);
+}
+
+/* Kinds of names in `seen`. */
+enum { SID = 's', NAME = 'n', TOKEN = 't', REALM = 'r', SOURCE = 'c' };
+
+static bool no_other(struct vx_config_reader *r, enum vx_seen_result result, const char *what,
+                     const char *text) {
+    if (result == VX_SEEN_NO_MEMORY)
+        return fail(r, "out of memory");
+    return result == VX_SEEN_NEW || fail(r, "%s '%.255s' is given twice", what, text);
+}
+
 static struct vx_account_spec *current_account(struct vx_config_reader *r) {
     return &r->config->accounts[r->config->account_count - 1];
 }
@@ -102,7 +130,7 @@ static bool begin_param(struct vx_config_reader *r, const char *const *attribute
         return fail(r, "%s", error);
     for (size_t i = 0; i < VX_SET_COUNT; i++)
         if (strcmp(vx_settings[i].name, required(attributes, "name")) == 0)
-            r->setting_line[i] = r->line;
+            r->config->setting_line[i] = r->line;
     return true;
 }
 
@@ -119,12 +147,13 @@ static bool begin_account(struct vx_config_reader *r, const char *const *attribu
         return fail(r, "account: name must have 1 to 128 characters");
     if (name && vx_uuid_parse(&other, vx_str(name)))
         return fail(r, "account: name '%s' looks like a sid", name);
-    for (size_t i = 0; i < c->account_count; i++) {
-        if (vx_uuid_eq(&c->accounts[i].sid, &account.sid))
-            return fail(r, "account: sid '%s' is given twice", sid);
-        if (name && c->accounts[i].name && vx_str_ieq(vx_str(c->accounts[i].name), vx_str(name)))
-            return fail(r, "account: name '%s' is given twice", name);
-    }
+    if (!no_other(r,
+                  vx_seen_add(&r->seen, SID,
+                              (struct vx_str){(char *)account.sid.b, sizeof account.sid.b}),
+                  "account: sid", sid) ||
+        (name &&
+         !no_other(r, vx_seen_add_folded(&r->seen, NAME, vx_str(name)), "account: name", name)))
+        return false;
     grown = grow(c->accounts, c->account_count, &c->account_room, sizeof *grown);
     if (!grown)
         return fail(r, "out of memory");
@@ -154,13 +183,16 @@ static bool add_token(struct vx_config_reader *r, const char *const *attributes,
     struct vx_config *c = r->config;
     struct vx_token token = {.admin = admin, .account = admin ? 0 : c->account_count - 1};
     struct vx_token *grown;
+    enum vx_seen_result seen;
 
     /* The value is not repeated in the message: somebody may have put the token itself there. */
     if (!parse_hash(token.sha256, required(attributes, "sha256")))
         return fail(r, "token: sha256 must be 64 hex digits, the SHA-256 of the token");
-    for (size_t i = 0; i < c->token_count; i++)
-        if (memcmp(c->tokens[i].sha256, token.sha256, VX_TOKEN_HASH) == 0)
-            return fail(r, "token: the same sha256 is given twice");
+    seen = vx_seen_add(&r->seen, TOKEN, (struct vx_str){(char *)token.sha256, VX_TOKEN_HASH});
+    if (seen == VX_SEEN_AGAIN)
+        return fail(r, "token: the same sha256 is given twice");
+    if (seen != VX_SEEN_NEW)
+        return fail(r, "out of memory");
     grown = grow(c->tokens, c->token_count, &c->token_room, sizeof *grown);
     if (!grown)
         return fail(r, "out of memory");
@@ -184,11 +216,9 @@ static bool begin_realm(struct vx_config_reader *r, const char *const *attribute
 
     if (!*name || strlen(name) > 255 || strcspn(name, " \t/@:\"<>") != strlen(name))
         return fail(r, "realm: '%.64s' is not a domain name", name);
-    for (size_t i = 0; i < r->config->account_count; i++)
-        for (size_t k = 0; k < r->config->accounts[i].realm_count; k++)
-            if (vx_str_ieq(vx_str(r->config->accounts[i].realms[k]), vx_str(name)))
-                return fail(r, "realm: '%s' is given twice", name);
-    grown = vx_realloc(a->realms, (a->realm_count + 1) * sizeof *grown);
+    if (!no_other(r, vx_seen_add_folded(&r->seen, REALM, vx_str(name)), "realm:", name))
+        return false;
+    grown = grow_small(a->realms, a->realm_count, sizeof *grown);
     if (!grown)
         return fail(r, "out of memory");
     a->realms = grown;
@@ -203,14 +233,14 @@ static bool begin_source(struct vx_config_reader *r, const char *const *attribut
     const char *text = required(attributes, "cidr");
     struct vx_cidr cidr;
     struct vx_cidr *grown;
+    char why[160];
 
-    if (!vx_cidr_parse(&cidr, vx_str(text)))
-        return fail(r, "source: cidr '%.64s' is not an address or address/bits", text);
-    for (size_t i = 0; i < r->config->account_count; i++)
-        for (size_t k = 0; k < r->config->accounts[i].source_count; k++)
-            if (memcmp(&r->config->accounts[i].sources[k], &cidr, sizeof cidr) == 0)
-                return fail(r, "source: cidr '%s' is given twice", text);
-    grown = vx_realloc(a->sources, (a->source_count + 1) * sizeof *grown);
+    if (!vx_cidr_read(&cidr, vx_str(text), why, sizeof why))
+        return fail(r, "source: cidr %s", why);
+    if (!no_other(r, vx_seen_add(&r->seen, SOURCE, (struct vx_str){(char *)&cidr, sizeof cidr}),
+                  "source: cidr", text))
+        return false;
+    grown = grow_small(a->sources, a->source_count, sizeof *grown);
     if (!grown)
         return fail(r, "out of memory");
     a->sources = grown;
@@ -219,16 +249,16 @@ static bool begin_source(struct vx_config_reader *r, const char *const *attribut
 }
 
 static const struct element elements[] = {
-    {"configuration", NULL, {"name"}, {"description"}, NULL},
-    {"settings", "configuration", {0}, {0}, NULL},
-    {"param", "settings", {"name", "value"}, {0}, begin_param},
-    {"accounts", "configuration", {0}, {0}, NULL},
-    {"account", "accounts", {"sid"}, {"name"}, begin_account},
-    {"token", "account", {"sha256"}, {0}, begin_account_token},
-    {"realm", "account", {"name"}, {0}, begin_realm},
-    {"source", "account", {"cidr"}, {0}, begin_source},
-    {"admin", "configuration", {0}, {0}, NULL},
-    {"token", "admin", {"sha256"}, {0}, begin_admin_token},
+    {"configuration", NULL, {"name"}, {"description"}, NULL, true},
+    {"settings", "configuration", {0}, {0}, NULL, true},
+    {"param", "settings", {"name", "value"}, {0}, begin_param, false},
+    {"accounts", "configuration", {0}, {0}, NULL, true},
+    {"account", "accounts", {"sid"}, {"name"}, begin_account, false},
+    {"token", "account", {"sha256"}, {0}, begin_account_token, false},
+    {"realm", "account", {"name"}, {0}, begin_realm, false},
+    {"source", "account", {"cidr"}, {0}, begin_source, false},
+    {"admin", "configuration", {0}, {0}, NULL, true},
+    {"token", "admin", {"sha256"}, {0}, begin_admin_token, false},
 };
 
 static const struct element *find_element(const char *name, const char *parent) {
@@ -269,10 +299,24 @@ static bool section_begin(struct vx_config_reader *r, const char *element,
                           const char *const *attributes) {
     char error[256];
 
+    if (!in_section(r) && r->section_seen)
+        return fail(r, "a second <%s>", element);
+    r->section_seen = true;
     r->skipped++;
-    if (r->section && !r->section->begin(r->section->ctx, element, attributes, error, sizeof error))
+    if (r->section &&
+        !r->section->begin(r->section->ctx, element, attributes, r->line, error, sizeof error))
         return fail(r, "%s", error);
     return true;
+}
+
+static bool begin_element(struct vx_config_reader *r, const struct element *e,
+                          const char *const *attributes) {
+    unsigned bit = 1u << (e - elements);
+
+    if (e->once && r->opened & bit)
+        return fail(r, "a second <%s>", e->name);
+    r->opened |= bit;
+    return check_attributes(r, e, attributes) && (!e->begin || e->begin(r, attributes));
 }
 
 static bool starts_section(const struct vx_config_reader *r, const char *element) {
@@ -294,10 +338,8 @@ bool vx_config_reader_begin(struct vx_config_reader *r, const char *element,
         return fail(r, "<%.64s> is not known inside <%s>", element, parent);
     if (!e)
         return fail(r, "the file must begin with <configuration>, not <%.64s>", element);
-    if (!parent && r->root_seen)
-        return fail(r, "a second <configuration>");
     r->root_seen = true;
-    if (!check_attributes(r, e, attributes) || (e->begin && !e->begin(r, attributes)))
+    if (!begin_element(r, e, attributes))
         return false;
     r->open[r->depth++] = e; /* the table is less deep than MAX_DEPTH */
     return true;
@@ -343,6 +385,7 @@ void vx_config_reader_release(struct vx_config_reader **reader) {
     if (!*reader)
         return;
     vx_config_release(&(*reader)->config);
+    vx_seen_clear(&(*reader)->seen);
     vx_free(*reader);
     *reader = NULL;
 }
@@ -357,52 +400,55 @@ static int by_hash(const void *a, const void *b) {
     return memcmp(x->sha256, y->sha256, VX_TOKEN_HASH);
 }
 
-static bool account_exists(const struct vx_config *c, const char *text) {
-    struct vx_uuid sid;
-    bool is_sid = vx_uuid_parse(&sid, vx_str(text));
+static bool set_directory(struct vx_config *c) {
+    struct vx_directory_spec spec = {.accounts = c->accounts, .account_count = c->account_count};
 
-    for (size_t i = 0; i < c->account_count; i++) {
-        const struct vx_account_spec *a = &c->accounts[i];
-
-        if ((is_sid && vx_uuid_eq(&a->sid, &sid)) ||
-            (a->name && vx_str_ieq(vx_str(a->name), vx_str(text))))
-            return true;
-    }
-    return false;
+    spec.trusted = vx_config_cidrs(c, VX_SET_TRUSTED_SOURCES, &spec.trusted_count);
+    spec.default_account = vx_config_text(c, VX_SET_DEFAULT_ACCOUNT);
+    c->directory = vx_directory_new(&spec);
+    return c->directory != NULL;
 }
 
-static bool check_whole(struct vx_config_reader *r) {
+static bool check_settings(struct vx_config_reader *r) {
     const struct vx_config *c = r->config;
     const char *account = vx_config_text(c, VX_SET_DEFAULT_ACCOUNT);
+    int cert_line = c->setting_line[VX_SET_TLS_CERT], key_line = c->setting_line[VX_SET_TLS_KEY];
+    size_t index;
 
-    r->line = 0;
-    if (!r->root_seen || r->depth || r->skipped)
-        return fail(r, "the file ends before </configuration>");
-    r->line = r->setting_line[VX_SET_DEFAULT_ACCOUNT];
-    if (*account && !account_exists(c, account))
+    r->line = c->setting_line[VX_SET_DEFAULT_ACCOUNT];
+    if (*account && !vx_directory_find_name(c->directory, vx_str(account), &index))
         return fail(r, "setting 'default-account': no account '%s'", account);
-    r->line = r->setting_line[VX_SET_TLS_CERT] > r->setting_line[VX_SET_TLS_KEY]
-                  ? r->setting_line[VX_SET_TLS_CERT]
-                  : r->setting_line[VX_SET_TLS_KEY];
+    r->line = cert_line > key_line ? cert_line : key_line;
     if (!*vx_config_text(c, VX_SET_TLS_CERT) != !*vx_config_text(c, VX_SET_TLS_KEY))
         return fail(r, "settings 'tls-cert' and 'tls-key' go together");
     return true;
 }
 
+static bool check_section(struct vx_config_reader *r) {
+    const struct vx_config_section *s = r->section;
+    char error[384];
+
+    r->line = 0;
+    return !s || !s->finish ||
+           s->finish(s->ctx, r->config->directory, &r->line, error, sizeof error) ||
+           fail(r, "%s", error);
+}
+
+static bool check_whole(struct vx_config_reader *r) {
+    r->line = 0;
+    if (!r->root_seen || r->depth || r->skipped)
+        return fail(r, "the file ends before </configuration>");
+    if (!set_directory(r->config))
+        return fail(r, "out of memory");
+    return check_settings(r) && check_section(r);
+}
+
 struct vx_config *vx_config_reader_finish(struct vx_config_reader *r) {
     struct vx_config *c = r->config;
-    struct vx_directory_spec spec = {.accounts = c->accounts, .account_count = c->account_count};
 
     if (r->error[0] || !check_whole(r))
         return NULL;
-    spec.trusted = vx_config_cidrs(c, VX_SET_TRUSTED_SOURCES, &spec.trusted_count);
-    spec.default_account = vx_config_text(c, VX_SET_DEFAULT_ACCOUNT);
     if (c->token_count)
         qsort(c->tokens, c->token_count, sizeof *c->tokens, by_hash);
-    c->directory = vx_directory_new(&spec);
-    if (!c->directory) {
-        fail(r, "out of memory");
-        return NULL;
-    }
     return vx_config_ref(c);
 }

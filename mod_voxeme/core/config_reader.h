@@ -16,9 +16,12 @@ struct vx_config_reader;
  * (no file, no line) and return false. */
 struct vx_config_section {
     const char *element;
-    bool (*begin)(void *ctx, const char *element, const char *const *attributes, char *error,
-                  size_t size);
+    bool (*begin)(void *ctx, const char *element, const char *const *attributes, int line,
+                  char *error, size_t size);
     bool (*end)(void *ctx, const char *element, char *error, size_t size);
+    /* What only the whole file can show; may be NULL. Sets the line that an error lies in. */
+    bool (*finish)(void *ctx, const struct vx_directory *accounts, int *line, char *error,
+                   size_t size);
     void *ctx;
 };
 

@@ -142,9 +142,51 @@ static bool parse_url(const struct vx_setting *s, const char *text, char *error,
     return true;
 }
 
+/* As a browser sends it (RFC 6454, section 6.1): a path, a list or a space would match nothing. */
+static bool is_origin(const char *text) {
+    const char *host = strstr(text, "://");
+
+    if (strcmp(text, "*") == 0 || strcmp(text, "null") == 0)
+        return true;
+    if (!host || host == text ||
+        strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+-.") != (size_t)(host - text))
+        return false;
+    host += 3;
+    for (const unsigned char *p = (const unsigned char *)host; *p; p++)
+        if (*p <= 0x20 || *p >= 0x7f || strchr("\"'(),/;<>?@\\{}", *p))
+            return false;
+    return *host && *host != ':';
+}
+
+static bool parse_origin(const struct vx_setting *s, const char *text, char *error, size_t size) {
+    if ((int64_t)strlen(text) > s->max || !is_origin(text))
+        return fail(error, size,
+                    "setting '%s': '%.64s' is not an origin such as https://dashboard.example, nor "
+                    "* or null",
+                    s->name, text);
+    return true;
+}
+
+bool vx_cidr_read(struct vx_cidr *out, struct vx_str text, char *why, size_t size) {
+    int shown = (int)(text.len < 64 ? text.len : 64);
+    const char *slash = text.len ? memchr(text.at, '/', text.len) : NULL;
+    char meant[VX_CIDR_TEXT];
+    struct vx_addr given;
+
+    if (!vx_cidr_parse(out, text))
+        return fail(why, size, "'%.*s' is not an address or address/bits", shown, text.at);
+    if (!slash || !vx_addr_parse(&given, (struct vx_str){text.at, (size_t)(slash - text.at)}) ||
+        memcmp(&given, &out->net, sizeof given) == 0)
+        return true;
+    vx_cidr_format(meant, out);
+    return fail(why, size, "'%.*s' has bits set behind its prefix: %s is meant", shown, text.at,
+                meant);
+}
+
 static bool parse_cidrs(const struct vx_setting *s, const char *text, struct value *v, char *error,
                         size_t size) {
     static const char separators[] = ", \t\r\n";
+    char why[160];
     size_t room = 0;
 
     for (const char *p = text; *p;) {
@@ -162,9 +204,8 @@ static bool parse_cidrs(const struct vx_setting *s, const char *text, struct val
                 return fail(error, size, "out of memory");
             v->cidrs = grown;
         }
-        if (!vx_cidr_parse(&v->cidrs[v->cidr_count], (struct vx_str){p, len}))
-            return fail(error, size, "setting '%s': '%.*s' is not an address or address/bits",
-                        s->name, (int)(len < 64 ? len : 64), p);
+        if (!vx_cidr_read(&v->cidrs[v->cidr_count], (struct vx_str){p, len}, why, sizeof why))
+            return fail(error, size, "setting '%s': %s", s->name, why);
         v->cidr_count++;
         p += len;
     }
@@ -186,6 +227,8 @@ static bool parse(const struct vx_setting *s, const char *text, struct value *v,
         return parse_cidrs(s, text, v, error, size);
     case VX_URL:
         return parse_url(s, text, error, size);
+    case VX_ORIGIN:
+        return parse_origin(s, text, error, size);
     case VX_LEVEL:
         return parse_level(s, text, v, error, size);
     default:
@@ -225,6 +268,16 @@ struct vx_values *vx_values_new(const struct vx_setting *table, size_t count) {
             return NULL;
         }
     return values;
+}
+
+struct vx_values *vx_values_copy(const struct vx_values *values) {
+    struct vx_values *copy = vx_values_new(values->table, values->count);
+    char error[160];
+
+    for (size_t i = 0; copy && i < values->count; i++)
+        if (!store(copy, i, values->at[i].text, values->at[i].given, error, sizeof error))
+            vx_values_release(&copy);
+    return copy;
 }
 
 void vx_values_release(struct vx_values **values) {

@@ -157,6 +157,21 @@ static void test_cidr_refuses(void **state) {
     }
 }
 
+static void test_cidr_text(void **state) {
+    (void)state;
+    static const char *const texts[] = {"10.0.0.0/8",  "0.0.0.0/0", "192.0.2.1", "2001:db8::/32",
+                                        "2001:db8::1", "::/0",      "::/95"};
+    char out[VX_CIDR_TEXT];
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct vx_cidr c = cidr(texts[i]);
+        vx_cidr_format(out, &c);
+        assert_string_equal(out, texts[i]);
+    }
+    struct vx_cidr c = cidr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/127");
+    vx_cidr_format(out, &c);
+    assert_string_equal(out, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127");
+}
+
 /* Every prefix length of both families: the first and last address in, their neighbours out. */
 static void test_match_at_every_length(void **state) {
     (void)state;
@@ -192,6 +207,7 @@ int main(void) {
         cmocka_unit_test(test_cidr_clears_host_bits),
         cmocka_unit_test(test_cidr_without_bits_is_one_address),
         cmocka_unit_test(test_cidr_refuses),
+        cmocka_unit_test(test_cidr_text),
         cmocka_unit_test(test_match_at_every_length),
         cmocka_unit_test(test_ipv4_block_never_matches_ipv6),
     };

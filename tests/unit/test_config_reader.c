@@ -1,6 +1,8 @@
 /* The file's structure: what is read, and that every error names file, line and setting. */
 #include "support.h"
 
+#include <time.h>
+
 static char error[512];
 
 #define HEAD               "<configuration name=\"voxeme.conf\">\n"
@@ -193,6 +195,113 @@ static void test_two_accounts_may_leave_out_their_names(void **state) {
     vx_config_release(&config);
 }
 
+/* Every account with a name, a token, a realm and a source. The caller frees it. */
+static char *many_accounts(unsigned count) {
+    size_t size = 256 + count * 320ul, len = 0;
+    char *xml = malloc(size);
+
+    assert_non_null(xml);
+    len += (size_t)snprintf(xml, size, HEAD "<accounts>\n");
+    for (unsigned i = 0; i < count; i++)
+        len += (size_t)snprintf(xml + len, size - len,
+                                "<account sid=\"%08x-4771-44cb-92a6-94ea66df0450\" name=\"n%u\">"
+                                "<token sha256=\"%08x%s\"/><realm name=\"r%u.example\"/>"
+                                "<source cidr=\"2001:db8::%x:%x\"/></account>\n",
+                                i + 1, i, i, ALPHA_SHA + 8, i, i >> 16, i & 0xffff);
+    snprintf(xml + len, size - len, "</accounts>" TAIL);
+    return xml;
+}
+
+/* Of this thread, so that others on the machine do not count. */
+static double seconds_to_read(const char *xml) {
+    struct timespec began, ended;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &began);
+    struct vx_config *config = read_or_fail(xml);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ended);
+    vx_config_release(&config);
+    return (double)(ended.tv_sec - began.tv_sec) + (double)(ended.tv_nsec - began.tv_nsec) / 1e9;
+}
+
+/* Sixteen times the accounts take about sixteen times as long, not 256 times. */
+static void test_cost_grows_with_the_file_only(void **state) {
+    (void)state;
+    char *few = many_accounts(1000), *many = many_accounts(16000);
+    double least = seconds_to_read(few);
+
+    for (int i = 0; i < 4; i++) {
+        double again = seconds_to_read(few);
+        least = again < least ? again : least;
+    }
+    double ratio = seconds_to_read(many) / least;
+    free(few);
+    free(many);
+    if (ratio > 64)
+        fail_msg("16 times the accounts take %.0f times as long", ratio);
+}
+
+static void test_what_no_two_accounts_may_share(void **state) {
+    (void)state;
+    refuse(
+        HEAD
+        "<accounts>\n" ACCOUNT(ALPHA_SID, "a") "<source cidr=\"10.0.0.0/8\"/></account>\n" ACCOUNT(
+            BETA_SID, "b") "<source cidr=\"10.0.0.0/8\"/></account></accounts>" TAIL,
+        6, "10.0.0.0/8");
+    /* Another length, and a name that is another's realm, are others. */
+    struct vx_config *config = read_or_fail(HEAD "<accounts>\n" ACCOUNT(
+        ALPHA_SID, "a") "<realm name=\"b\"/><source cidr=\"10.0.0.0/8\"/>"
+                        "<source cidr=\"10.0.0.0/9\"/><source cidr=\"10.0.0.0\"/>"
+                        "<realm name=\"c\"/><realm name=\"d\"/></account>\n" ACCOUNT(
+                            BETA_SID, "b") "</account></accounts>" TAIL);
+    const struct vx_account_spec *accounts;
+    vx_config_accounts(config, &accounts);
+    assert_int_equal(accounts[0].realm_count, 3);
+    assert_string_equal(accounts[0].realms[2], "d");
+    assert_int_equal(accounts[0].source_count, 3);
+    assert_int_equal(accounts[0].sources[2].bits, 128);
+    vx_config_release(&config);
+}
+
+static void test_sections_twice(void **state) {
+    (void)state;
+    refuse(HEAD "<settings/>\n<settings/>" TAIL, 3, "second <settings>");
+    refuse(HEAD "<accounts/>\n<accounts/>" TAIL, 3, "second <accounts>");
+    refuse(HEAD "<admin/>\n<admin/>" TAIL, 3, "second <admin>");
+    refuse(HEAD "<switch/>\n<switch/>" TAIL, 3, "second <switch>");
+}
+
+static void test_host_bits(void **state) {
+    (void)state;
+    refuse(HEAD
+           "<settings>\n<param name=\"trusted-sources\" value=\"10.0.0.1/8\"/></settings>" TAIL,
+           3, "10.0.0.0/8 is meant");
+    refuse(HEAD
+           "<settings>\n<param name=\"metrics-allow\" value=\"2001:db8::1/32\"/></settings>" TAIL,
+           3, "2001:db8::/32 is meant");
+    refuse(HEAD "<accounts>\n" ACCOUNT(
+               ALPHA_SID, "a") "<source cidr=\"192.0.2.129/24\"/></account></accounts>" TAIL,
+           4, "192.0.2.0/24 is meant");
+}
+
+/* A message is one line, whatever the file has in it. */
+static void test_errors_are_one_line(void **state) {
+    (void)state;
+    refuse(HEAD
+           "<settings>\n<param name=\"cors-origin\" value=\"a\x01\x7f\x1b[31m\"/></settings>" TAIL,
+           3, "cors-origin");
+    for (const char *p = error; *p; p++)
+        assert_true((unsigned char)*p >= 0x20 && *p != 0x7f);
+}
+
+static void test_lines_of_settings(void **state) {
+    (void)state;
+    struct vx_config *config =
+        read_or_fail(HEAD "<settings>\n\n<param name=\"tls-cert\" value=\"\"/></settings>" TAIL);
+    assert_int_equal(vx_config_line(config, VX_SET_TLS_CERT), 4);
+    assert_int_equal(vx_config_line(config, VX_SET_TLS_KEY), 0);
+    vx_config_release(&config);
+}
+
 static void test_token_errors(void **state) {
     (void)state;
 #define IN_ADMIN(attr) HEAD "<admin>\n<token " attr "/></admin>" TAIL
@@ -300,8 +409,9 @@ struct heard {
     const char *refuse;
 };
 
-static bool hear_begin(void *ctx, const char *element, const char *const *attributes, char *err,
-                       size_t size) {
+static bool hear_begin(void *ctx, const char *element, const char *const *attributes, int line,
+                       char *err, size_t size) {
+    (void)line;
     struct heard *h = ctx;
     const char *name = vx_attribute(attributes, "name");
     size_t len = strlen(h->text);
@@ -331,7 +441,7 @@ static bool hear_end(void *ctx, const char *element, char *err, size_t size) {
 static void test_section_goes_to_the_host(void **state) {
     (void)state;
     struct heard h = {.text = ""};
-    struct vx_config_section section = {"switch", hear_begin, hear_end, &h};
+    struct vx_config_section section = {"switch", hear_begin, hear_end, NULL, &h};
     struct vx_config *config = vx_test_read(SWITCH, &section, error, sizeof error);
     assert_string_equal(error, "");
     assert_non_null(config);
@@ -349,10 +459,35 @@ static void test_section_is_read_over_without_a_host(void **state) {
 static void test_section_errors_get_file_and_line(void **state) {
     (void)state;
     struct heard h = {.text = "", .refuse = "param"};
-    struct vx_config_section section = {"switch", hear_begin, hear_end, &h};
+    struct vx_config_section section = {"switch", hear_begin, hear_end, NULL, &h};
     struct vx_config *config = vx_test_read(SWITCH, &section, error, sizeof error);
     assert_null(config);
     assert_string_equal(error, "voxeme.conf.xml:3: sip-listen is odd");
+}
+
+static bool never_finish(void *ctx, const struct vx_directory *accounts, int *line, char *err,
+                         size_t size) {
+    size_t index;
+
+    (void)ctx;
+    assert_true(vx_directory_find_name(accounts, VX_STR("ALPHA"), &index));
+    assert_true(vx_directory_find_name(accounts, VX_STR(BETA_SID), &index));
+    assert_false(vx_directory_find_name(accounts, VX_STR("gamma"), &index));
+    *line = 17;
+    snprintf(err, size, "accountcode is odd");
+    return false;
+}
+
+static void test_section_finds_fault_at_the_end(void **state) {
+    (void)state;
+    struct heard h = {.text = ""};
+    struct vx_config_section section = {"switch", hear_begin, hear_end, never_finish, &h};
+    struct vx_config *config =
+        vx_test_read(HEAD "<accounts>" ACCOUNT(ALPHA_SID, "alpha") "</account>" ACCOUNT(
+                         BETA_SID, "beta") "</account></accounts><switch/>" TAIL,
+                     &section, error, sizeof error);
+    assert_null(config);
+    assert_string_equal(error, "voxeme.conf.xml:17: accountcode is odd");
 }
 
 static void test_attribute(void **state) {
@@ -393,6 +528,12 @@ int main(void) {
         cmocka_unit_test(test_account_errors),
         cmocka_unit_test(test_two_accounts_alike),
         cmocka_unit_test(test_two_accounts_may_leave_out_their_names),
+        cmocka_unit_test(test_cost_grows_with_the_file_only),
+        cmocka_unit_test(test_what_no_two_accounts_may_share),
+        cmocka_unit_test(test_sections_twice),
+        cmocka_unit_test(test_host_bits),
+        cmocka_unit_test(test_errors_are_one_line),
+        cmocka_unit_test(test_lines_of_settings),
         cmocka_unit_test(test_token_errors),
         cmocka_unit_test(test_token_twice),
         cmocka_unit_test(test_errors_do_not_show_tokens),
@@ -404,6 +545,7 @@ int main(void) {
         cmocka_unit_test(test_section_goes_to_the_host),
         cmocka_unit_test(test_section_is_read_over_without_a_host),
         cmocka_unit_test(test_section_errors_get_file_and_line),
+        cmocka_unit_test(test_section_finds_fault_at_the_end),
         cmocka_unit_test(test_attribute),
         cmocka_unit_test(test_every_allocation_fails),
     };

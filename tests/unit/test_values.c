@@ -252,6 +252,8 @@ static void test_cidrs(void **state) {
     accepts(s, "");
     vx_values_cidrs(values, VX_SET_TRUSTED_SOURCES, &count);
     assert_int_equal(count, 0);
+    refuses(s, "10.0.0.1/8");
+    assert_non_null(strstr(error, "10.0.0.0/8 is meant"));
     refuses(s, "10.0.0.0/33");
     refuses(s, "10.0.0.0/8 everywhere");
     refuses(s, "10.0.0.0/8;10.0.0.0/8");
@@ -282,6 +284,73 @@ static void test_levels(void **state) {
         accepts(s, good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         refuses(s, bad[i]);
+}
+
+static void test_origins(void **state) {
+    (void)state;
+    const struct vx_setting *s = &vx_settings[VX_SET_CORS_ORIGIN];
+    static const char *const good[] = {"*",
+                                       "null",
+                                       "https://dashboard.example",
+                                       "http://[::1]:8080",
+                                       "http://127.0.0.1:3000",
+                                       "chrome-extension://abcdef"};
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "* ",
+                                      "https://a.example https://b.example",
+                                      "https://a.example,https://b.example",
+                                      "https://a.example/",
+                                      "https://a.example\t",
+                                      "a.example",
+                                      "https://",
+                                      "https://\x7f",
+                                      "://a",
+                                      "HTTPS ://a",
+                                      "https://:80",
+                                      "https://\xc3\xa9.example"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        accepts(s, good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        refuses(s, bad[i]);
+    char text[1024];
+    memset(text, 'a', sizeof text);
+    memcpy(text, "https://", 8);
+    text[s->max] = '\0';
+    accepts(s, text);
+    text[s->max] = 'a';
+    text[s->max + 1] = '\0';
+    refuses(s, text);
+}
+
+static void test_copy(void **state) {
+    (void)state;
+    assert_true(vx_values_set(values, "max-calls", "77", error, sizeof error));
+    assert_true(vx_values_set(values, "trusted-sources", "10.0.0.0/8", error, sizeof error));
+    struct vx_values *copy = vx_values_copy(values);
+    assert_non_null(copy);
+    size_t count;
+    assert_int_equal(vx_values_int(copy, VX_SET_MAX_CALLS), 77);
+    assert_true(vx_values_given(copy, VX_SET_MAX_CALLS));
+    assert_false(vx_values_given(copy, VX_SET_LISTEN));
+    assert_string_equal(vx_values_text(copy, VX_SET_LISTEN), vx_settings[VX_SET_LISTEN].initial);
+    vx_values_cidrs(copy, VX_SET_TRUSTED_SOURCES, &count);
+    assert_int_equal(count, 1);
+    vx_values_release(&copy);
+}
+
+static void copying(void *ctx) {
+    (void)ctx;
+    vx_test_arm();
+    struct vx_values *copy = vx_values_copy(values);
+    bool failed = vx_test_disarm();
+    assert_true(copy || failed);
+    vx_values_release(&copy);
+}
+
+static void test_copy_without_memory(void **state) {
+    (void)state;
+    vx_test_every_allocation_fails(copying, NULL, true);
 }
 
 static void test_booleans_of_a_hosts_own_table(void **state) {
@@ -347,6 +416,9 @@ int main(void) {
         TEST(test_cidrs),
         TEST(test_urls),
         TEST(test_levels),
+        TEST(test_origins),
+        TEST(test_copy),
+        TEST(test_copy_without_memory),
         TEST(test_booleans_of_a_hosts_own_table),
         TEST(test_unknown_setting),
         TEST(test_error_fits_its_buffer),

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_FILE_BYTES (4u * 1024 * 1024)
+#define MAX_FILE_BYTES (32u * 1024 * 1024) /* 100,000 accounts */
 #define MAX_DEPTH      32
 
 struct reading {
@@ -141,6 +141,32 @@ static char *read_file(const char *file, size_t *len) {
     return bytes;
 }
 
+/* Whether a file that a setting names can be read: what is in it, the server finds out. */
+static bool check_file(const struct vx_config *config, const char *file, enum vx_setting_id id,
+                       char *error, size_t size) {
+    const char *path = vx_config_text(config, id);
+    int fd;
+
+    if (!path[0])
+        return true;
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0) {
+        close(fd);
+        return true;
+    }
+    snprintf(error, size, "%s:%d: setting '%s': cannot read '%s': %s", file,
+             vx_config_line(config, id), vx_settings[id].name, path, strerror(errno));
+    return false;
+}
+
+static bool check_files(struct vx_loaded *loaded, const char *file, char *error, size_t size) {
+    if (check_file(loaded->config, file, VX_SET_TLS_CERT, error, size) &&
+        check_file(loaded->config, file, VX_SET_TLS_KEY, error, size))
+        return true;
+    vx_loaded_clear(loaded);
+    return false;
+}
+
 bool vx_config_load(struct vx_loaded *out, const char *file, char *error, size_t size) {
     size_t len;
     char *bytes;
@@ -152,7 +178,8 @@ bool vx_config_load(struct vx_loaded *out, const char *file, char *error, size_t
         snprintf(error, size, "%s: %s", file, strerror(errno));
         return false;
     }
-    bool ok = vx_config_parse(out, file, bytes, len, error, size);
+    bool ok =
+        vx_config_parse(out, file, bytes, len, error, size) && check_files(out, file, error, size);
     vx_free(bytes);
     return ok;
 }

@@ -297,7 +297,34 @@ bool vx_routes_add(struct vx_routes *routes, const char *const *attributes, char
     return true;
 }
 
-bool vx_routes_set(struct vx_routes *routes, const char *const *attributes, char *error,
+static bool set_variable(struct vx_route *route, const char *name, const char *value, int line,
+                         char *error, size_t size) {
+    char **to = NULL;
+    struct vx_uuid sid;
+
+    if (strcmp(name, "voxeme_account_sid") == 0) {
+        to = &route->account_sid;
+        route->account_sid_line = line;
+    } else if (strcmp(name, "accountcode") == 0) {
+        to = &route->accountcode;
+        route->accountcode_line = line;
+    } else if (strcmp(name, "voxeme_application_sid") == 0) {
+        to = &route->application_sid;
+    }
+    if (!to) {
+        return wrong(error, size,
+                     "set name=\"%s\": voxeme_account_sid, voxeme_application_sid or accountcode "
+                     "is wanted",
+                     name);
+    }
+    if (*to)
+        return wrong(error, size, "set name=\"%s\" is given twice in a route", name);
+    if (to == &route->application_sid && !vx_uuid_parse(&sid, vx_str(value)))
+        return wrong(error, size, "set %s: '%.64s' is not a UUID", name, value);
+    return read_copy(to, value, error, size);
+}
+
+bool vx_routes_set(struct vx_routes *routes, const char *const *attributes, int line, char *error,
                    size_t size) {
     struct vx_route *route = routes->last;
     const char *name = NULL, *value = NULL;
@@ -311,16 +338,25 @@ bool vx_routes_set(struct vx_routes *routes, const char *const *attributes, char
             return wrong(error, size, "set: unknown attribute \"%s\"", attributes[0]);
     if (!route || !name || !value)
         return wrong(error, size, "set needs the attributes \"name\" and \"value\"");
-    if (strcmp(name, "voxeme_account_sid") == 0)
-        return read_copy(&route->account_sid, value, error, size);
-    if (strcmp(name, "voxeme_application_sid") == 0)
-        return read_copy(&route->application_sid, value, error, size);
-    if (strcmp(name, "accountcode") == 0)
-        return read_copy(&route->accountcode, value, error, size);
-    return wrong(error, size,
-                 "set name=\"%s\": voxeme_account_sid, voxeme_application_sid or accountcode is "
-                 "wanted",
-                 name);
+    return set_variable(route, name, value, line, error, size);
+}
+
+bool vx_routes_check(const struct vx_routes *routes, const struct vx_directory *accounts, int *line,
+                     char *error, size_t size) {
+    struct vx_uuid sid;
+    size_t index;
+
+    for (const struct vx_route *r = routes->first; r; r = r->next) {
+        *line = r->account_sid_line;
+        if (r->account_sid && (!vx_uuid_parse(&sid, vx_str(r->account_sid)) ||
+                               !vx_directory_find(accounts, &sid, &index)))
+            return wrong(error, size, "set voxeme_account_sid: no account has the sid '%.64s'",
+                         r->account_sid);
+        *line = r->accountcode_line;
+        if (r->accountcode && !vx_directory_find_name(accounts, vx_str(r->accountcode), &index))
+            return wrong(error, size, "set accountcode: no account '%.64s'", r->accountcode);
+    }
+    return true;
 }
 
 void vx_routes_clear(struct vx_routes *routes) {

@@ -5,6 +5,7 @@
 #ifndef VX_HOST_SIP_ROUTES_H
 #define VX_HOST_SIP_ROUTES_H
 
+#include "core/account.h"
 #include "core/buf.h"
 
 #include <regex.h>
@@ -29,6 +30,7 @@ struct vx_route {
     char *account_sid; /* channel variables; NULL: not set */
     char *application_sid;
     char *accountcode;
+    int account_sid_line, accountcode_line; /* of the file, for errors that show at its end */
 };
 
 struct vx_routes {
@@ -40,9 +42,13 @@ struct vx_routes {
 bool vx_routes_add(struct vx_routes *routes, const char *const *attributes, char *error,
                    size_t size);
 
-/* Reads <set name=... value=.../> into the route that was added last. */
-bool vx_routes_set(struct vx_routes *routes, const char *const *attributes, char *error,
+/* Reads <set name=... value=.../>, which stands in `line`, into the route that was added last. */
+bool vx_routes_set(struct vx_routes *routes, const char *const *attributes, int line, char *error,
                    size_t size);
+
+/* Whether all that routes set names an account; on an error sets the line it lies in. */
+bool vx_routes_check(const struct vx_routes *routes, const struct vx_directory *accounts, int *line,
+                     char *error, size_t size);
 
 /* Frees the routes; leaves an empty list. */
 void vx_routes_clear(struct vx_routes *routes);

@@ -33,6 +33,8 @@ struct vx_switch_config {
     unsigned refs;
     struct vx_values *values;
     struct vx_routes routes;
+    int setting_line[VX_SW_COUNT];
+    bool routes_seen;
     /* Where the reader is. */
     const char *open[5];
     size_t depth;
@@ -81,8 +83,8 @@ static const char *place_of(const char *element, const char *parent) {
     return NULL;
 }
 
-static bool read_param(struct vx_switch_config *c, const char *const *attributes, char *error,
-                       size_t size) {
+static bool read_param(struct vx_switch_config *c, const char *const *attributes, int line,
+                       char *error, size_t size) {
     const char *name = vx_attribute(attributes, "name");
     const char *value = vx_attribute(attributes, "value");
 
@@ -95,10 +97,13 @@ static bool read_param(struct vx_switch_config *c, const char *const *attributes
         snprintf(error, size, "<param> lacks its attribute '%s'", name ? "value" : "name");
         return false;
     }
+    for (size_t i = 0; i < VX_SW_COUNT; i++)
+        if (strcmp(vx_switch_settings[i].name, name) == 0)
+            c->setting_line[i] = line;
     return vx_values_set(c->values, name, value, error, size);
 }
 
-static bool section_begin(void *ctx, const char *element, const char *const *attributes,
+static bool section_begin(void *ctx, const char *element, const char *const *attributes, int line,
                           char *error, size_t size) {
     struct vx_switch_config *c = ctx;
     const char *parent = c->depth ? c->open[c->depth - 1] : "";
@@ -110,14 +115,21 @@ static bool section_begin(void *ctx, const char *element, const char *const *att
     }
     c->open[c->depth++] = place; /* `places` is no deeper than `open` */
     if (strcmp(place, "param") == 0)
-        return read_param(c, attributes, error, size);
+        return read_param(c, attributes, line, error, size);
     if (strcmp(place, "route") == 0)
         return vx_routes_add(&c->routes, attributes, error, size);
     if (strcmp(place, "set") == 0)
-        return vx_routes_set(&c->routes, attributes, error, size);
+        return vx_routes_set(&c->routes, attributes, line, error, size);
     if (*attributes) {
         snprintf(error, size, "<%s> has no attribute '%.64s'", place, attributes[0]);
         return false;
+    }
+    if (strcmp(place, "routes") == 0) {
+        if (c->routes_seen) {
+            snprintf(error, size, "a second <routes>");
+            return false;
+        }
+        c->routes_seen = true;
     }
     return true;
 }
@@ -133,8 +145,25 @@ static bool section_end(void *ctx, const char *element, char *error, size_t size
     return true;
 }
 
+static bool section_finish(void *ctx, const struct vx_directory *accounts, int *line, char *error,
+                           size_t size) {
+    struct vx_switch_config *c = ctx;
+    int expires = c->setting_line[VX_SW_SESSION_EXPIRES_SECONDS];
+    int min_se = c->setting_line[VX_SW_MIN_SE_SECONDS];
+
+    if (vx_switch_int(c, VX_SW_MIN_SE_SECONDS) > vx_switch_int(c, VX_SW_SESSION_EXPIRES_SECONDS)) {
+        *line = min_se > expires ? min_se : expires;
+        snprintf(error, size,
+                 "setting 'min-se-seconds': %lld is more than session-expires-seconds, %lld",
+                 (long long)vx_switch_int(c, VX_SW_MIN_SE_SECONDS),
+                 (long long)vx_switch_int(c, VX_SW_SESSION_EXPIRES_SECONDS));
+        return false;
+    }
+    return vx_routes_check(&c->routes, accounts, line, error, size);
+}
+
 struct vx_config_section vx_switch_config_section(struct vx_switch_config *config) {
-    return (struct vx_config_section){"switch", section_begin, section_end, config};
+    return (struct vx_config_section){"switch", section_begin, section_end, section_finish, config};
 }
 
 int64_t vx_switch_int(const struct vx_switch_config *config, enum vx_switch_setting_id id) {
