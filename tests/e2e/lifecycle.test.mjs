@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import test from 'node:test';
 import { abidingCall, ANSWER, BUSY, busyCall, liveCall, RING } from './lib/calls.mjs';
 import { account, demo } from './lib/config.mjs';
@@ -149,6 +150,51 @@ test('SIGHUP: a bad file is refused with file, line and setting, and the old one
   sw.signal('SIGHUP');
   await sw.logged(/voxeme\.conf\.xml:1: /, from);
   assert.equal((await client.get(path)).status, 200);
+});
+
+test('SIGHUP: what needs a restart is named as long as it differs from what runs', async (t) => {
+  const { sw } = await setup(t);
+  const reload = async (settings, sip) => {
+    const from = sw.stderr.length;
+    await sw.reload({ ...sw.spec, settings, sip }, /reloaded/);
+    return [...sw.stderr.slice(from).matchAll(/: (\S+) has changed and needs a restart/g)].map((m) => m[1]);
+  };
+  assert.deepEqual(await reload({}, {}), []);
+  assert.deepEqual(await reload({ 'max-connections': 77 }, {}), ['max-connections']);
+  assert.deepEqual(await reload({ 'max-connections': 77 }, {}), ['max-connections'], 'still not what runs');
+  assert.deepEqual(await reload({ 'max-connections': 77 }, { 'min-se-seconds': 91 }), ['max-connections', 'min-se-seconds']);
+  assert.deepEqual(await reload({}, {}), [], 'changed back');
+});
+
+test('SIGHUP: SIP is answered while a file of many accounts is read', async (t) => {
+  const many = Array.from({ length: 8000 }, (_, i) => account(`n${i}`, { realms: [`r${i}.example`] }));
+  const { sw } = await setup(t, { accounts: [demo(), ...many] });
+  const socket = createSocket('udp4');
+  t.after(() => socket.close());
+  await new Promise((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  let answers = 0;
+  const ask = () => socket.send(`OPTIONS sip:x@${sw.sip} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:${socket.address().port};branch=z9hG4bK${answers}\r\n` +
+    `From: <sip:1@x.example>;tag=1\r\nTo: <sip:x@x.example>\r\nCall-ID: o${answers}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n`, sw.sipPort, '127.0.0.1');
+  // The next one as soon as one is answered: were the file read on SIP's thread, one or two would be until it is done.
+  await new Promise((resolve) => { socket.once('message', resolve); ask(); });
+  socket.on('message', () => { answers++; ask(); });
+  const done = sw.reload(undefined, /reloaded/);
+  answers = 0;
+  ask();
+  await done;
+  assert.ok(answers > 10, `${answers} answers meanwhile`);
+  socket.removeAllListeners('message');
+});
+
+test('SIGHUP twice at once, and SIGTERM while the file is read', async (t) => {
+  const { sw, client, path } = await setup(t);
+  for (let i = 0; i < 20; i++) sw.signal('SIGHUP');
+  await sw.logged(/reloaded/);
+  assert.equal((await client.get(path)).status, 200);
+  sw.signal('SIGHUP');
+  const end = await sw.stop();
+  assert.deepEqual([end.code, end.signal], [0, null], sw.stderr);
+  assert.ok(end.ms < 2000 * SLOW, `${end.ms} ms`);
 });
 
 test('no token is in the log at its most talkative', async (t) => {

@@ -45,6 +45,10 @@ static bool set_service_url(struct vx_running *r) {
 
 static bool start(struct vx_running *r, su_root_t *root, char *error, size_t size) {
     snprintf(error, size, "out of memory");
+    r->started = vx_values_copy(vx_config_values(r->loaded.config));
+    r->switch_started = vx_values_copy(vx_switch_values(r->loaded.switch_config));
+    if (!r->started || !r->switch_started)
+        return false;
     r->registry = vx_registry_new(r->loaded.config, &vx_clock_system);
     if (!r->registry)
         return false;
@@ -85,6 +89,7 @@ static bool stop(struct vx_running *r) {
 struct loop {
     struct vx_running *running;
     su_root_t *root;
+    struct vx_reloader reloader;
 };
 
 static void loop_end(void *ctx) {
@@ -103,7 +108,7 @@ static void on_stop(void *ctx) {
 static void on_reload(void *ctx) {
     struct loop *loop = ctx;
 
-    vx_reload(loop->running);
+    vx_reload(&loop->reloader);
 }
 
 static int fail(const char *what) {
@@ -123,13 +128,13 @@ static void raise_file_limit(const struct vx_config *config) {
 }
 
 static int run(struct vx_running *r, su_root_t *root) {
-    struct loop loop = {r, root};
+    struct loop loop = {r, root, {.fd = -1, .registered = -1}};
     struct vx_signals signals = {root, on_stop, on_reload, &loop, -1, -1};
     char error[512];
 
     /* A signal that comes before it is watched for waits. */
     bool started = start(r, root, error, sizeof error);
-    if (started && !vx_signals_watch(&signals)) {
+    if (started && !(vx_reloader_open(&loop.reloader, r, root) && vx_signals_watch(&signals))) {
         snprintf(error, sizeof error, "signals: %s", strerror(errno));
         started = false;
     }
@@ -138,6 +143,7 @@ static int run(struct vx_running *r, su_root_t *root) {
         su_root_run(root);
     }
     vx_signals_unwatch(&signals);
+    vx_reloader_close(&loop.reloader);
     if (stop(r))
         su_root_destroy(root);
     return started ? 0 : fail(error);
@@ -167,6 +173,8 @@ int main(int argc, char **argv) {
     else
         fail(strerror(errno));
     vx_loaded_clear(&running.loaded);
+    vx_values_release(&running.started);
+    vx_values_release(&running.switch_started);
     su_deinit();
     return status;
 }
