@@ -25,6 +25,7 @@ static unsigned fault_of_body(const sip_t *sip) {
 }
 
 static void over_time(struct vx_leg *leg) {
+    vx_sip_count(&leg->sip->metrics->time_limits);
     vx_leg_hangup(leg, 200, NULL, "ALLOTTED_TIMEOUT");
 }
 
@@ -64,6 +65,7 @@ void vx_answer_start(struct vx_leg *leg, const sip_t *invite) {
 }
 
 static void rang_out(struct vx_leg *leg) {
+    vx_sip_count(&leg->sip->metrics->ring_timeouts);
     vx_leg_hangup(leg, 480, NULL, "NO_ANSWER");
 }
 

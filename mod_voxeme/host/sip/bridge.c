@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 static void rang_out(struct vx_leg *leg) {
+    vx_sip_count(&leg->sip->metrics->ring_timeouts);
     vx_leg_part(leg, 487, NULL, "NO_ANSWER");
     vx_leg_hangup(leg, 480, NULL, "NO_ANSWER");
 }

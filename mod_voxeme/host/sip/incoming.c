@@ -7,10 +7,14 @@
 
 /* Refused before there is a leg: at the limit, every call must cost as little as can be. */
 static const char *refuse_at_once(const struct vx_sip *sip) {
-    if (sip->stopping)
+    if (sip->stopping) {
+        vx_sip_count(&sip->metrics->refused_stopping);
         return "Shutting Down";
-    if ((int64_t)sip->inbound >= vx_switch_int(sip->switch_config, VX_SW_MAX_CALLS))
+    }
+    if ((int64_t)sip->inbound >= vx_switch_int(sip->switch_config, VX_SW_MAX_CALLS)) {
+        vx_sip_count(&sip->metrics->refused_full);
         return "Too Many Calls";
+    }
     return NULL;
 }
 
@@ -77,6 +81,8 @@ void vx_incoming(struct vx_sip *sip, nua_handle_t *nh, msg_t *request, const sip
     struct vx_leg *leg = refused ? NULL : leg_for(sip, request, invite, &match);
 
     if (!leg) {
+        if (!refused)
+            vx_sip_count(&sip->metrics->refused_memory);
         vx_log(VX_LOG_INFO, "INVITE refused: %s", refused ? refused : "out of memory");
         nua_respond(nh, refused ? 503 : 500, refused ? refused : sip_500_Internal_server_error,
                     TAG_IF(refused, SIPTAG_RETRY_AFTER_STR("5")), TAG_END());
@@ -84,7 +90,7 @@ void vx_incoming(struct vx_sip *sip, nua_handle_t *nh, msg_t *request, const sip
     }
     leg->nh = nh;
     nua_handle_bind(nh, leg);
-    sip->inbound++;
+    atomic_store(&sip->metrics->calls, ++sip->inbound);
     leg->offerless = !vx_sip_has_body(invite);
     leg->peer_updates = sip_is_allowed(invite->sip_allow, SIP_METHOD_UPDATE);
     memcpy(&leg->origin.session, leg->facts.event.call_sid.b, sizeof leg->origin.session);

@@ -137,7 +137,7 @@ void vx_leg_over(struct vx_leg *leg, unsigned status, const char *reason, const 
     leg->over = true;
     leg->over_since = vx_mono_us(&vx_clock_system);
     if (e.direction == VX_INBOUND)
-        leg->sip->inbound--;
+        atomic_store(&leg->sip->metrics->calls, --leg->sip->inbound);
     vx_leg_timer(leg, 0, NULL);
     vx_relay_drop_all(leg);
 }

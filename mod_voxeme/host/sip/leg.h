@@ -8,6 +8,7 @@
 #include "core/registry.h"
 #include "host/sip/leg_event.h"
 #include "host/sip/sdp.h"
+#include "host/sip/sip_metrics.h"
 #include "host/sip/sofia.h"
 #include "host/sip/switch_config.h"
 
@@ -19,8 +20,9 @@ struct vx_sip {
     struct vx_switch_config *switch_config;
     struct vx_leg *legs; /* newest first */
     unsigned inbound;    /* inbound legs that are not over */
-    char host[64];       /* of our Contact, as URIs have it */
-    char address[64];    /* the same as SDP has it: no brackets */
+    struct vx_sip_metrics *metrics;
+    char host[64];    /* of our Contact, as URIs have it */
+    char address[64]; /* the same as SDP has it: no brackets */
     unsigned port;
     su_timer_t *audit;
     su_timer_t *deadline;

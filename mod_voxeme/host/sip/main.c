@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-#define SIP_FILES 4096 /* what SIP connections may use beside max-connections */
+#define OWN_FILES 64 /* listening sockets, logs, timers and the like */
 
 static bool is_tls(const struct vx_config *config) {
     return vx_config_text(config, VX_SET_TLS_CERT)[0] != '\0';
@@ -55,11 +55,12 @@ static bool start(struct vx_running *r, su_root_t *root, char *error, size_t siz
     r->api = vx_api_new(r->registry, r->loaded.config, &vx_clock_system);
     if (!r->api)
         return false;
+    vx_api_add_metrics(r->api, vx_sip_metrics_render, &r->sip_metrics);
     r->server = vx_server_start(r->api, r->registry, r->loaded.config, error, size);
     if (!r->server || !set_service_url(r))
         return false;
-    r->sip =
-        vx_sip_start(root, r->registry, r->loaded.config, r->loaded.switch_config, error, size);
+    r->sip = vx_sip_start(root, r->registry, r->loaded.config, r->loaded.switch_config,
+                          &r->sip_metrics, error, size);
     return r->sip != NULL;
 }
 
@@ -117,8 +118,10 @@ static int fail(const char *what) {
 }
 
 /* Every client and every SIP connection is a file; the usual soft limit is 1,024. */
-static void raise_file_limit(const struct vx_config *config) {
-    rlim_t wanted = (rlim_t)vx_config_int(config, VX_SET_MAX_CONNECTIONS) + SIP_FILES;
+static void raise_file_limit(const struct vx_loaded *loaded) {
+    rlim_t wanted = (rlim_t)(vx_config_int(loaded->config, VX_SET_MAX_CONNECTIONS) +
+                             vx_switch_int(loaded->switch_config, VX_SW_MAX_CONNECTIONS)) +
+                    OWN_FILES;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
@@ -162,7 +165,7 @@ int main(int argc, char **argv) {
     if (!vx_config_load(&running.loaded, options.config, error, sizeof error))
         return fail(error);
     running.file = options.config;
-    raise_file_limit(running.loaded.config);
+    raise_file_limit(&running.loaded);
     su_init();
     vx_log_sink_install();
     vx_log_sink_level((enum vx_log_level)vx_config_int(running.loaded.config, VX_SET_LOG_LEVEL));

@@ -24,6 +24,7 @@ struct vx_running {
     struct vx_api *api;
     struct vx_server *server;
     struct vx_sip *sip;
+    struct vx_sip_metrics sip_metrics;
 };
 
 struct vx_reloader {

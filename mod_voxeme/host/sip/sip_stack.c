@@ -7,6 +7,7 @@
 #include "host/sip/leg.h"
 #include "host/sip/probe.h"
 #include "host/sip/resolver.h"
+#include "host/sip/transport.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,8 @@ static void on_bye(struct vx_leg *leg) {
  */
 static void on_lost(struct vx_leg *leg, int status) {
     if (!leg->over) {
+        if (leg->answered)
+            vx_sip_count(&leg->sip->metrics->lost);
         unsigned told = status >= 300 && status < 700 ? (unsigned)status : 408;
         const char *cause =
             leg->answered ? "RECOVERY_ON_TIMER_EXPIRE" : vx_sip_cause_of_status(told);
@@ -274,6 +277,11 @@ static bool start(struct vx_sip *sip, char *error, size_t size) {
     }
     if (!listen_url(url, sizeof url, listen, error, size))
         return false;
+    if (!vx_transport_watch((unsigned)vx_switch_int(sip->switch_config, VX_SW_MAX_CONNECTIONS),
+                            sip->metrics)) {
+        snprintf(error, size, "sip: this libsofia-sip-ua is not one that is known");
+        return false;
+    }
     vx_resolver_addresses_only(false);
     sip->nua = create_nua(sip, url);
     vx_resolver_addresses_only(true);
@@ -291,7 +299,8 @@ static bool start(struct vx_sip *sip, char *error, size_t size) {
 }
 
 struct vx_sip *vx_sip_start(su_root_t *root, struct vx_registry *registry, struct vx_config *config,
-                            struct vx_switch_config *switch_config, char *error, size_t size) {
+                            struct vx_switch_config *switch_config, struct vx_sip_metrics *metrics,
+                            char *error, size_t size) {
     struct vx_sip *sip = vx_calloc(1, sizeof *sip);
 
     if (!sip) {
@@ -300,6 +309,7 @@ struct vx_sip *vx_sip_start(su_root_t *root, struct vx_registry *registry, struc
     }
     sip->root = root;
     sip->registry = registry;
+    sip->metrics = metrics;
     sip->config = vx_config_ref(config);
     sip->switch_config = vx_switch_config_ref(switch_config);
     if (!start(sip, error, size)) {
@@ -367,6 +377,7 @@ bool vx_sip_release(struct vx_sip **where) {
     else
         held = sip->nua;
     (void)held;
+    vx_transport_unwatch();
     if (sip->audit)
         su_timer_destroy(sip->audit);
     if (sip->deadline)

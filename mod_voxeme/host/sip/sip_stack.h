@@ -12,13 +12,15 @@
 #define VX_HOST_SIP_SIP_STACK_H
 
 #include "core/registry.h"
+#include "host/sip/sip_metrics.h"
 #include "host/sip/sofia.h"
 #include "host/sip/switch_config.h"
 
-/* Borrows `root` and `registry`; takes references to both configurations. On failure returns NULL,
- * writes one line into error[] and leaves nothing behind. */
+/* Borrows `root`, `registry` and `metrics`; takes references to both configurations. On failure
+ * returns NULL, writes one line into error[] and leaves nothing behind. */
 struct vx_sip *vx_sip_start(su_root_t *root, struct vx_registry *registry, struct vx_config *config,
-                            struct vx_switch_config *switch_config, char *error, size_t size);
+                            struct vx_switch_config *switch_config, struct vx_sip_metrics *metrics,
+                            char *error, size_t size);
 
 /* The port it listens on, UDP and TCP. */
 unsigned vx_sip_port(const struct vx_sip *sip);

@@ -13,9 +13,14 @@ const struct vx_setting vx_switch_settings[VX_SW_COUNT] = {
                                  "bytes",
                                  "Largest SIP message taken; larger ones get 413 or are "
                                  "dropped."},
+    [VX_SW_MAX_CONNECTIONS] = {"sip-max-connections", VX_INT, 1, 100000, "4096", false,
+                               "connections",
+                               "SIP connections over TCP at the same time; further ones are "
+                               "closed."},
     [VX_SW_TCP_IDLE_SECONDS] =
-        {"sip-tcp-idle-seconds", VX_INT, 10, 86400, "600", false, "s",
-         "How long a SIP connection over TCP may be silent after what it last carried."},
+        {"sip-tcp-idle-seconds", VX_INT, 1, 86400, "600", false, "s",
+         "How long a SIP connection over TCP may be silent, from its beginning or after what it "
+         "last carried."},
     [VX_SW_RING_TIMEOUT_SECONDS] =
         {"ring-timeout-seconds", VX_INT, 1, 3600, "60", true, "s",
          "How long an unanswered call rings where its route says nothing else; then 480."},

@@ -1,0 +1,44 @@
+#include "host/sip/sip_metrics.h"
+
+#include <inttypes.h>
+
+static void describe(struct vx_buf *out, const char *name, const char *type, const char *help) {
+    vx_buf_printf(out, "# HELP voxeme_sip_%s %s\n# TYPE voxeme_sip_%s %s\n", name, help, name,
+                  type);
+}
+
+/* `labels` is "" or "{name="value"}". */
+static void row(struct vx_buf *out, const char *name, const char *labels,
+                const atomic_uint_fast64_t *counter) {
+    vx_buf_printf(out, "voxeme_sip_%s%s %" PRIu64 "\n", name, labels,
+                  (uint64_t)atomic_load_explicit(counter, memory_order_relaxed));
+}
+
+static void single(struct vx_buf *out, const char *name, const char *type,
+                   const atomic_uint_fast64_t *counter, const char *help) {
+    describe(out, name, type, help);
+    row(out, name, "", counter);
+}
+
+void vx_sip_metrics_render(void *ctx, struct vx_buf *out) {
+    const struct vx_sip_metrics *m = ctx;
+
+    single(out, "calls", "gauge", &m->calls, "Inbound calls now.");
+    describe(out, "invites_refused_total", "counter", "INVITEs turned away unseen, by reason.");
+    row(out, "invites_refused_total", "{reason=\"sip-max-calls\"}", &m->refused_full);
+    row(out, "invites_refused_total", "{reason=\"stopping\"}", &m->refused_stopping);
+    row(out, "invites_refused_total", "{reason=\"memory\"}", &m->refused_memory);
+    describe(out, "timeouts_total", "counter",
+             "Calls ended by a limit: not answered in time (ring), at the end of their time "
+             "(answer), or their peer was gone (session: no refresh, no ACK).");
+    row(out, "timeouts_total", "{kind=\"ring\"}", &m->ring_timeouts);
+    row(out, "timeouts_total", "{kind=\"answer\"}", &m->time_limits);
+    row(out, "timeouts_total", "{kind=\"session\"}", &m->lost);
+    single(out, "too_large_total", "counter", &m->too_large,
+           "Messages over sip-max-message-bytes.");
+    single(out, "connections", "gauge", &m->connections, "TCP connections now.");
+    single(out, "connections_refused_total", "counter", &m->connections_refused,
+           "TCP connections over sip-max-connections.");
+    single(out, "connections_idle_total", "counter", &m->connections_idle,
+           "TCP connections closed after sip-tcp-idle-seconds.");
+}

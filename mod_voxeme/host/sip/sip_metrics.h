@@ -1,0 +1,26 @@
+/* What SIP counts: a counter for each limit, for /metrics. */
+#ifndef VX_HOST_SIP_SIP_METRICS_H
+#define VX_HOST_SIP_SIP_METRICS_H
+
+#include "core/buf.h"
+
+#include <stdatomic.h>
+
+/* All zero at first. Written on the SIP thread, read on any. */
+struct vx_sip_metrics {
+    atomic_uint_fast64_t calls; /* gauge: inbound ones */
+    atomic_uint_fast64_t refused_full, refused_stopping, refused_memory;
+    atomic_uint_fast64_t ring_timeouts, time_limits, lost;
+    atomic_uint_fast64_t too_large;
+    atomic_uint_fast64_t connections; /* gauge: TCP, theirs and ours */
+    atomic_uint_fast64_t connections_refused, connections_idle;
+};
+
+static inline void vx_sip_count(atomic_uint_fast64_t *counter) {
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+/* For vx_api_add_metrics(); `ctx` is the struct. */
+void vx_sip_metrics_render(void *ctx, struct vx_buf *out);
+
+#endif
