@@ -102,6 +102,38 @@ for (const transport of ['udp', 'tcp']) {
   });
 }
 
+// [method, with a To tag or not, status]
+const OUTSIDE = [
+  ...['INVITE', 'BYE', 'OPTIONS', 'INFO', 'UPDATE', 'CANCEL', 'PRACK'].map((method) => [method, true, 481]),
+  ...['BYE', 'INFO', 'UPDATE', 'CANCEL', 'PRACK'].map((method) => [method, false, 481]), ['OPTIONS', false, 200],
+  // What the Allow header does not name is refused before it is looked for a dialog (RFC 3261, section 8.2.1).
+  ...['MESSAGE', 'NOTIFY', 'REFER', 'SUBSCRIBE', 'REGISTER', 'PUBLISH'].flatMap((method) => [[method, false, 405], [method, true, 405]]),
+  ['FROBNICATE', false, 501], ['FROBNICATE', true, 501],
+];
+
+test('requests outside of any dialog', async (t) => {
+  const { sw, watch } = await setup(t);
+  const socket = createSocket('udp4');
+  t.after(() => socket.close());
+  await new Promise((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  for (const [method, tag, status] of OUTSIDE) {
+    const id = `o${Math.random()}`;
+    const answer = deadline(new Promise((resolve) => socket.on('message', (m) => {
+      if (header(String(m), 'Call-ID') === id) resolve(String(m));
+    })), `an answer to ${method}`);
+    socket.send(INVITE({ callId: id, cseq: `1 ${method}`, to: `<sip:x@127.0.0.1>${tag ? ';tag=unknown' : ''}` }, 'Event: x\r\nRefer-To: <sip:1@127.0.0.1>\r\nRAck: 1 1 INVITE\r\n')
+      .replace(/^INVITE/, method).replace('127.0.0.1:9;branch', `127.0.0.1:${socket.address().port};branch`), sw.sipPort, '127.0.0.1');
+    const text = await answer;
+    socket.removeAllListeners('message');
+    assert.equal(Number(/^SIP\/2\.0 (\d{3})/.exec(text)[1]), status, `${method} ${tag ? 'with' : 'without'} a tag: ${text}`);
+    const allow = header(text, 'Allow');
+    if (status === 405) assert.ok(allow && !allow.split(/, */).includes(method), `${method} is refused, Allow: ${allow}`);
+    if (allow && status === 481) assert.ok(method === 'PRACK' || allow.split(/, */).includes(method), `${method} is known, Allow: ${allow}`);
+  }
+  await watch.call(await busyCall(t, sw), 'busy');
+  assert.equal(watch.calls.length, 1);
+});
+
 test('session timer: the answer agrees to one', async (t) => {
   const { sw } = await setup(t);
   const sipp = await Sipp.start(t, {

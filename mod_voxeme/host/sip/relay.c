@@ -1,7 +1,7 @@
 /*
- * Requests within the dialogs of a bridge: INVITE, UPDATE, INFO and MESSAGE are sent on to the
- * other leg, and its response, good or bad, comes back. nua answers overlapping offers of one
- * dialog itself; the two dialogs of a bridge together are watched here (491).
+ * Requests within the dialogs of a bridge: INVITE, UPDATE and INFO are sent on to the other leg,
+ * and its response, good or bad, comes back. nua answers overlapping offers of one dialog itself;
+ * the two dialogs of a bridge together are watched here (491).
  */
 #include "core/alloc.h"
 #include "host/sip/leg.h"
@@ -59,7 +59,7 @@ static bool negotiating(const struct vx_leg *leg) {
 static unsigned obstacle(const struct vx_leg *leg, sip_method_t method) {
     if (leg->over || !leg->peer)
         return 481;
-    if (method != sip_method_info && !negotiates(method) && method != sip_method_message)
+    if (method != sip_method_info && !negotiates(method))
         return 501;
     if (!leg->answered || !leg->peer->answered)
         return negotiates(method) ? 491 : 480;
@@ -84,10 +84,8 @@ static void send_on(struct vx_leg *to, sip_method_t method, const sip_t *sip) {
         nua_invite(to->nh, BODY_OF(sip), TAG_END());
     else if (method == sip_method_update)
         nua_update(to->nh, BODY_OF(sip), TAG_END());
-    else if (method == sip_method_info)
-        nua_info(to->nh, BODY_OF(sip), TAG_END());
     else
-        nua_message(to->nh, BODY_OF(sip), TAG_END());
+        nua_info(to->nh, BODY_OF(sip), TAG_END());
 }
 
 void vx_relay_request(struct vx_leg *leg, msg_t *request, const sip_t *sip) {

@@ -103,7 +103,6 @@ static void leg_event(struct vx_leg *leg, nua_event_t event, int status, const c
     case nua_i_invite:
     case nua_i_update:
     case nua_i_info:
-    case nua_i_message:
         on_request(leg, status, sip);
         break;
     case nua_i_ack:
@@ -130,9 +129,6 @@ static void leg_event(struct vx_leg *leg, nua_event_t event, int status, const c
         break;
     case nua_r_info:
         vx_relay_response(leg, sip_method_info, status, phrase, sip);
-        break;
-    case nua_r_message:
-        vx_relay_response(leg, sip_method_message, status, phrase, sip);
         break;
     default:
         break;
@@ -162,8 +158,7 @@ static void destroy_after_response(struct vx_sip *sip, nua_handle_t *nh) {
 }
 
 static bool wants_response(nua_event_t event, int status) {
-    return status < 200 && (event == nua_i_info || event == nua_i_message ||
-                            event == nua_i_update || event == nua_i_method);
+    return status < 200 && (event == nua_i_info || event == nua_i_update || event == nua_i_method);
 }
 
 /* A request outside of any call of ours; nua has made a handle for it, which is ours to give back.
@@ -175,7 +170,9 @@ static void stray_event(struct vx_sip *sip, nua_handle_t *nh, nua_event_t event,
     if (event == nua_i_invite && status < 200 && request && message) {
         vx_incoming(sip, nh, request, message);
     } else if (wants_response(event, status) && request) {
-        nua_respond(nh, SIP_501_NOT_IMPLEMENTED, NUTAG_WITH(request), TAG_END());
+        /* What is known here belongs into a dialog (RFC 6086, section 4.2.2). */
+        unsigned refusal = event == nua_i_method ? 501 : 481;
+        nua_respond(nh, (int)refusal, vx_sip_reason(refusal), NUTAG_WITH(request), TAG_END());
         destroy_after_response(sip, nh);
     } else if (event != nua_i_state) { /* i_terminated follows that */
         nua_handle_destroy(nh);
@@ -221,8 +218,8 @@ static nua_t *create_nua(struct vx_sip *sip, const char *url) {
         NUTAG_AUTOANSWER(0), NUTAG_AUTOALERT(0), NUTAG_AUTO302(0), NUTAG_AUTO305(0),
         NUTAG_MAX_RETRY_AFTER(0), NUTAG_OUTBOUND("no-natify no-options-keepalive no-validate"),
         NUTAG_USER_AGENT("voxeme/" PACKAGE_VERSION), SIPTAG_SUPPORTED_STR("timer"),
-        SIPTAG_ALLOW_STR("INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, MESSAGE"),
-        NUTAG_APPL_METHOD(NULL), NUTAG_APPL_METHOD("INVITE, INFO, UPDATE, MESSAGE"),
+        SIPTAG_ALLOW_STR("INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE"),
+        NUTAG_APPL_METHOD(NULL), NUTAG_APPL_METHOD("INVITE, INFO, UPDATE"),
         NUTAG_SESSION_TIMER((unsigned)vx_switch_int(c, VX_SW_SESSION_EXPIRES_SECONDS)),
         NUTAG_MIN_SE((unsigned)vx_switch_int(c, VX_SW_MIN_SE_SECONDS)),
         NTATAG_MAXSIZE((usize_t)vx_switch_int(c, VX_SW_MAX_MESSAGE_BYTES)), NTATAG_UDP_MTU(65535),
