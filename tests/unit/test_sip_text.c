@@ -1,6 +1,7 @@
 /* From the headers of an INVITE to what the registry is told, and the SIP host's small parsers. */
 #include "support.h"
 
+#include "core/sip.h"
 #include "host/sip/leg_event.h"
 #include "host/sip/routes.h"
 #include "host/sip/sdp.h"
@@ -181,6 +182,26 @@ static void test_sdp_answer(void **state) {
     vx_buf_free(&out);
 }
 
+/* sofia-sip's table is another's reading of the same RFCs. In two places it is not theirs. */
+static void test_reasons_are_those_of_the_library(void **state) {
+    (void)state;
+    unsigned known = 0;
+    for (unsigned status = 100; status < 700; status++) {
+        const char *ours = vx_sip_reason(status), *theirs = sip_status_phrase((int)status);
+        if (!*ours)
+            continue;
+        known++;
+        if (status == 500)
+            assert_string_equal(ours, "Server Internal Error"); /* RFC 3261, 21.5.1 */
+        else if (status == 504)
+            assert_string_equal(ours, "Server Time-out"); /* 21.5.5 */
+        else if (!theirs || strcmp(ours, theirs) != 0)
+            fail_msg("%u is \"%s\", the library says \"%s\"", status, ours,
+                     theirs ? theirs : "nothing");
+    }
+    assert_true(known > 50);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_plain_invite),
@@ -191,6 +212,7 @@ int main(void) {
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_bad_routes),
         cmocka_unit_test(test_sdp_answer),
+        cmocka_unit_test(test_reasons_are_those_of_the_library),
     };
     return cmocka_run_group_tests_name("sip_text", tests, NULL, NULL);
 }
