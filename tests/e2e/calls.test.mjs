@@ -1,6 +1,7 @@
 // Real SIP calls, from the side of the list: each state while it lasts, and every field at the end.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import { account, demo, route } from './lib/config.mjs';
 import * as expect from './lib/expect.mjs';
@@ -269,6 +270,23 @@ for (const transport of ['udp', 'tcp']) {
     await b.both(expect.completed(), expect.completed(), ALL);
   });
 
+  over('bridged: UPDATE passes through', async (t) => {
+    const b = await bridged(t, [s.accept(), s.updated(s.sdp(9, 'recvonly')), s.hungUp()],
+      [s.answered(), s.update({ cseq: 2, body: s.sdp(3, 'sendonly') }), s.gate('held'), s.bye({ cseq: 3 })]);
+    const offer = body((await b.callee.at('update')).message);
+    assert.match(offer, /^o=sipp 53655765 3 /m);
+    assert.match(offer, /^a=sendonly/m);
+    const answer = body((await b.caller.at('updated')).message);
+    assert.match(answer, /^o=sipp 53655765 9 /m);
+    assert.match(answer, /^a=recvonly/m);
+    await b.caller.at('held');
+    await b.both(expect.inProgress(), expect.inProgress(), UP);
+    b.caller.go(b.start.callId);
+    await b.caller.finished();
+    await b.callee.finished();
+    await b.both(expect.completed(), expect.completed(), ALL);
+  });
+
   over('200 calls at 50 a second, bridged', async (t) => {
     const N = 200;
     const callee = await Sipp.start(t, { scenario: s.callee(s.provisional('180 Ringing'), s.accept(), s.hungUp()), transport, calls: N });
@@ -296,6 +314,44 @@ for (const transport of ['udp', 'tcp']) {
       const parent = parents.get(expect.user(header(invite.message, 'From')));
       expect.expectCall(byId.get(invite.callId), expect.outbound(sw, owner, invite, parent, PARTY, expect.completed()), { times: ALL, after });
     }
+  });
+}
+
+test('packets are lost on both sides: every call goes its way all the same', async (t) => {
+  const N = 40, lossy = ['-lost', '5'];
+  const callee = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()), calls: N, args: lossy });
+  const { sw, watch } = await setup(t, [route('^2(\\d+)$', 'bridge', { target: uri(callee, 'udp') })]);
+  const caller = await Sipp.start(t, {
+    scenario: s.caller({ from: '1', to: '2[call_number]' }, s.invite(), s.trying(), s.answered(), s.bye()), remote: sw.sip, calls: N, rate: 40, args: lossy,
+  });
+  await caller.finished();
+  await watch.until((calls) => calls.length === 2 * N && calls.every((c) => c.call_status === 'completed'), `${2 * N} completed calls`);
+});
+
+const v6 = (await readFile('/proc/net/if_inet6', 'utf8').catch(() => '')).includes('00000000000000000000000000000001 ');
+for (const transport of ['udp', 'tcp']) {
+  test(`${transport} over IPv6`, { skip: v6 ? false : 'no ::1 here' }, async (t) => {
+    const owner = account('six', { sources: ['::1/128'] });
+    const sdp = s.sdp().map((line) => line.replace(/IN IP4 .*/, 'IN IP6 ::1'));
+    const callee = await Sipp.start(t, { scenario: s.callee(s.provisional('180 Ringing'), s.accept({ body: sdp }), s.hungUp()), transport, host: '::1' });
+    const sw = await Switch.start(t, { accounts: [owner], settings: { listen: '[::1]:0' }, sip: { 'sip-listen': '[::1]:0' },
+      routes: [route('^1\\d+$', 'answer'), route('^2(\\d+)$', 'bridge', { target: uri(callee, transport) })] });
+    assert.match(sw.sip, /^\[::1\]:\d+$/);
+    const watch = new Watch(sw.client(owner.token), callsOf(owner));
+    const call6 = async (to) => {
+      const after = Date.now(), party = { ...PARTY, to };
+      const sipp = await Sipp.start(t, { scenario: s.caller(party, s.invite({ body: sdp }), s.trying(), s.recv(180, { optional: true }), s.recv(200, { rrs: true }), s.report('ok'), s.acknowledge(), s.bye()),
+        remote: sw.sip, transport, host: '::1' });
+      await sipp.finished();
+      const start = await sipp.at('start');
+      const call = await watch.call(start.callId, 'completed');
+      expect.expectCall(call, expect.inbound(sw, owner, start, sipp, party, expect.completed()), { times: ['attempted_at', 'answered_at', 'terminated_at'], after });
+      return body((await sipp.at('ok')).message);
+    };
+    assert.match(await call6('1000'), /^c=IN IP6 ::1\r?$/m, 'our own answer speaks of IPv6');
+    await call6('2777');
+    await callee.finished();
+    await watch.until((calls) => calls.length === 3 && calls.every((c) => c.call_status === 'completed'));
   });
 }
 

@@ -9,7 +9,7 @@ const FIRST = 10000, LAST = 32000;
 
 async function bindable(port, host) {
   const tcp = createServer();
-  const udp = createSocket('udp4');
+  const udp = createSocket(host.includes(':') ? 'udp6' : 'udp4');
   try {
     await new Promise((resolve, reject) => tcp.once('error', reject).listen({ port, host, exclusive: true }, resolve));
     await new Promise((resolve, reject) => { udp.once('error', reject); udp.bind({ port, address: host, exclusive: true }, resolve); });

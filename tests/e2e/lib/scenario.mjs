@@ -120,6 +120,13 @@ export const reinvite = ({ cseq = 2, body = sdp(2, 'sendonly') } = {}) => (c) =>
   ack(c, `reack${cseq}`, cseq),
 ];
 
+export const update = ({ cseq = 2, body = sdp(3, 'sendonly') } = {}) => (c) => [
+  send(withBody([`UPDATE [next_url] SIP/2.0`, via(`update${cseq}`), c.from, `${c.to}[peer_tag_param]`,
+    'Call-ID: [call_id]', `CSeq: ${cseq} UPDATE`, c.contact, 'Max-Forwards: 70'], body)),
+  recv(200),
+  report('updated'),
+];
+
 // Any request outside a dialog, and the status it gets.
 export const request = (method, status, { headers = [] } = {}) => (c) => [
   send([`${method} ${c.uri} SIP/2.0`, via(method), c.from, c.to, 'Call-ID: [call_id]', `CSeq: 1 ${method}`,
@@ -180,6 +187,8 @@ export const reinvited = (body = sdp(8, 'recvonly')) => [
     'Contact: <sip:[local_ip]:[local_port];transport=[transport]>'], body)),
   recv('ACK'),
 ];
+
+export const updated = (body = sdp(9, 'recvonly')) => [recv('UPDATE'), report('update'), okay(body)];
 
 function scenario(steps, variables = []) {
   const reference = variables.length ? `\n<Reference variables="${variables.join(',')}"/>` : '';

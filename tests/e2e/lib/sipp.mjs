@@ -58,7 +58,7 @@ export class Sipp {
   }
 
   get pid() { return this.#child.pid; }
-  get address() { return `${this.host}:${this.port}`; }
+  get address() { return `${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.port}`; }
 
   #read() {
     let buffer = '';
