@@ -1,8 +1,14 @@
 // Start, reload, stop and crash, with calls up.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { createSocket } from 'node:dgram';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import test from 'node:test';
 import { abidingCall, ANSWER, BUSY, busyCall, liveCall, RING } from './lib/calls.mjs';
 import { account, demo } from './lib/config.mjs';
@@ -195,6 +201,32 @@ test('SIGHUP twice at once, and SIGTERM while the file is read', async (t) => {
   const end = await sw.stop();
   assert.deepEqual([end.code, end.signal], [0, null], sw.stderr);
   assert.ok(end.ms < 2000 * SLOW, `${end.ms} ms`);
+});
+
+test('a log that nobody reads stops neither calls nor SIGTERM', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'voxeme-log-'));
+  t.after(() => rm(dir, { recursive: true, force: true }));
+  const pipe = join(dir, 'pipe');
+  await promisify(execFile)('mkfifo', [pipe]);
+  // Open for reading, and never read until the end.
+  const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK), stderr = openSync(pipe, 'w');
+  const owner = demo();
+  const sw = await Switch.start(t, { accounts: [owner], routes: ROUTES, settings: { 'log-level': 'debug' } }, { stderr });
+  closeSync(stderr);
+  const N = 500; // two lines each, and more of sofia-sip's
+  const sipp = await Sipp.start(t, { scenario: s.caller({ from: '1', to: '486' }, s.invite(), s.trying(), s.refused(486)), remote: sw.sip, calls: N, rate: 500 });
+  await sipp.finished();
+  const client = sw.client(owner.token), watch = new Watch(client, callsOf(owner));
+  await watch.until((calls) => calls.length === N && calls.every((c) => c.call_status === 'busy'));
+  const live = await abidingCall(t, sw);
+  const end = await sw.stop();
+  assert.deepEqual([end.code, end.signal], [0, null]);
+  assert.ok(end.ms <= 2000 * SLOW, `took ${end.ms} ms`);
+  await live.ended();
+  const room = Buffer.alloc(1 << 20), log = room.subarray(0, readSync(reader, room));
+  closeSync(reader);
+  assert.ok(log.length > 60_000, `the pipe was full: ${log.length} bytes`);
+  assert.ok(log.toString().endsWith('\n'), 'whole lines');
 });
 
 test('no token is in the log at its most talkative', async (t) => {

@@ -18,13 +18,15 @@ const SANITIZER = /ERROR: (Address|Leak|Thread|Memory)Sanitizer|WARNING: ThreadS
 const READY = /^voxeme-switch ready: (https?):\/\/(.+):(\d+) sip:(.+):(\d+)$/m;
 
 export class Switch {
-  #child; #dir; #exit; #allow = []; #checked = false; #clients = [];
+  #child; #dir; #exit; #allow = []; #log; #checked = false; #clients = [];
   stdout = ''; stderr = '';
 
   // spec: see configXml(); ports default to free ones.
-  static async start(t, spec, { args = [], allow = [] } = {}) {
+  // `stderr`: a file descriptor for its log, which then is not looked at here.
+  static async start(t, spec, { args = [], allow = [], stderr = 'pipe' } = {}) {
     const sw = new Switch();
     sw.#allow = allow;
+    sw.#log = stderr;
     sw.#dir = await mkdtemp(join(tmpdir(), 'voxeme-e2e-'));
     t.after(() => sw.#finish());
     sw.configFile = join(sw.#dir, 'voxeme.conf.xml');
@@ -50,9 +52,9 @@ export class Switch {
   }
 
   #spawn(args) {
-    this.#child = spawn(BINARY, ['--config', this.configFile, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(BINARY, ['--config', this.configFile, ...args], { stdio: ['ignore', 'pipe', this.#log] });
     this.#child.stdout.setEncoding('utf8').on('data', (chunk) => { this.stdout += chunk; });
-    this.#child.stderr.setEncoding('utf8').on('data', (chunk) => { this.stderr += chunk; });
+    this.#child.stderr?.setEncoding('utf8').on('data', (chunk) => { this.stderr += chunk; });
     this.#exit = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
       this.#child.once('close', (code, signal) => resolve({ code, signal }));
