@@ -29,9 +29,11 @@ async function descendants(pid) {
 
 const alive = async (pid) => readFile(`/proc/${pid}/stat`, 'utf8').then((s) => !/\) [ZX] /.test(s), () => false);
 
-async function start(t, args) {
-  const dir = await mkdtemp(join(tmpdir(), 'voxeme-scripts-'));
-  t.after(() => rm(dir, { recursive: true, force: true }));
+async function start(t, args, dir) {
+  if (!dir) {
+    dir = await mkdtemp(join(tmpdir(), 'voxeme-scripts-'));
+    t.after(() => rm(dir, { recursive: true, force: true }));
+  }
   // In another directory than the checkout: it must not care.
   const child = spawn(join(ROOT, 'script/server'), args, { cwd: dir, env: { ...process.env, TMPDIR: dir }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   t.after(() => { try { process.kill(-child.pid, 'SIGKILL'); } catch { /* gone, as it should be */ } });
@@ -84,7 +86,7 @@ for (const [signal, args] of [['SIGTERM', []], ['SIGINT', []], ['SIGTERM', ['--n
   });
 }
 
-test('script/server killed outright takes its children with it', async (t) => {
+test('script/server killed outright takes its children with it, and the next one clears up after it', async (t) => {
   const server = await start(t, []);
   // A child that has not got as far as its own program is not bound to the script's life yet.
   let processes;
@@ -98,4 +100,16 @@ test('script/server killed outright takes its children with it', async (t) => {
   await deadline((async () => {
     for (const pid of processes) while (await alive(pid)) await new Promise((resolve) => setImmediate(resolve));
   })(), 'the children to end');
+  const [left] = await readdir(server.dir);
+  // The next one clears up after it, and not after one that runs.
+  const next = await start(t, ['--no-demo'], server.dir);
+  const beside = await start(t, ['--no-demo'], server.dir);
+  const there = await readdir(server.dir);
+  assert.equal(there.length, 2, String(there));
+  assert.ok(!there.includes(left), left);
+  for (const other of [next, beside]) {
+    other.child.kill('SIGTERM');
+    assert.equal((await deadline(other.exit, 'script/server to end')).code, 0, other.stderr);
+  }
+  assert.deepEqual(await readdir(server.dir), []);
 });
