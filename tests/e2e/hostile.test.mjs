@@ -134,6 +134,28 @@ test('requests outside of any dialog', async (t) => {
   assert.equal(watch.calls.length, 1);
 });
 
+test('a burst of datagrams waits while the switch is kept from running', async (t) => {
+  const { sw } = await setup(t);
+  const N = 300, answered = new Set(); // the kernel's default has room for about 170 of them
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
+  t.after(() => socket.close());
+  await new Promise((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  const all = new Promise((resolve) => socket.on('message', (m) => {
+    if (/^SIP\/2\.0 200/.test(m)) answered.add(header(String(m), 'Call-ID'));
+    if (answered.size === N) resolve();
+  }));
+  sw.signal('SIGSTOP');
+  try {
+    for (let i = 0; i < N; i++) {
+      const text = INVITE({ callId: `burst-${i}`, cseq: '1 OPTIONS' }, `X-Pad: ${'x'.repeat(150)}\r\n`).replace(/^INVITE/, 'OPTIONS').replace('127.0.0.1:9;branch', `127.0.0.1:${socket.address().port};branch`);
+      await new Promise((resolve, reject) => socket.send(text, sw.sipPort, '127.0.0.1', (e) => (e ? reject(e) : resolve())));
+    }
+  } finally {
+    sw.signal('SIGCONT');
+  }
+  await deadline(all, 'every one to be answered').catch((e) => { throw new Error(`${e.message}: ${answered.size} of ${N}`); });
+});
+
 test('session timer: the answer agrees to one', async (t) => {
   const { sw } = await setup(t);
   const sipp = await Sipp.start(t, {

@@ -223,7 +223,7 @@ static nua_t *create_nua(struct vx_sip *sip, const char *url) {
         NUTAG_SESSION_TIMER((unsigned)vx_switch_int(c, VX_SW_SESSION_EXPIRES_SECONDS)),
         NUTAG_MIN_SE((unsigned)vx_switch_int(c, VX_SW_MIN_SE_SECONDS)),
         NTATAG_MAXSIZE((usize_t)vx_switch_int(c, VX_SW_MAX_MESSAGE_BYTES)), NTATAG_UDP_MTU(65535),
-        TAG_END());
+        TPTAG_UDP_RMEM(UDP_BUFFER_BYTES), TAG_END());
 }
 
 /* "127.0.0.1:5060" -> the URL that nua listens on: no transport stands for UDP and TCP, * for any
