@@ -3,6 +3,7 @@
 #include "core/alloc.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void set_limits(struct vx_registry *r, struct vx_config *config) {
     r->retention_us = vx_config_int(config, VX_SET_RETENTION_SECONDS) * VX_SECOND_US;
@@ -84,37 +85,76 @@ void vx_registry_release(struct vx_registry **registry) {
     vx_free(r);
 }
 
-static struct vx_scope *known_scope(const struct vx_registry *r, const struct vx_uuid *sid) {
+/* Scopes of accounts that are not configured but still have calls or readers, by sid. */
+struct retired {
+    struct vx_scope **at;
+    size_t count;
+};
+
+static int compare_scopes(const void *a, const void *b) {
+    const struct vx_scope *const *x = a, *const *y = b;
+
+    return memcmp(&(*x)->sid, &(*y)->sid, sizeof(struct vx_uuid));
+}
+
+static bool find_retired(const struct vx_registry *r, struct retired *retired) {
+    size_t count = 0;
+
+    for (struct vx_scope *s = r->scopes; s; s = s->next)
+        count += !s->configured;
+    *retired = (struct retired){vx_calloc(count, sizeof(struct vx_scope *)), 0};
+    if (!retired->at)
+        return false;
+    for (struct vx_scope *s = r->scopes; s; s = s->next)
+        if (!s->configured)
+            retired->at[retired->count++] = s;
+    if (count)
+        qsort(retired->at, count, sizeof(struct vx_scope *), compare_scopes);
+    return true;
+}
+
+static struct vx_scope *known_scope(const struct vx_registry *r, const struct retired *retired,
+                                    const struct vx_uuid *sid) {
+    const struct vx_scope wanted = {.sid = *sid}, *key = &wanted;
+    struct vx_scope **found;
     size_t index;
 
     if (r->config && vx_directory_find(vx_config_directory(r->config), sid, &index))
         return r->by_index[index];
-    for (struct vx_scope *s = r->scopes; s; s = s->next)
-        if (!s->configured && vx_uuid_eq(&s->sid, sid))
-            return s;
-    return NULL;
+    if (!retired->count)
+        return NULL;
+    found = bsearch(&key, retired->at, retired->count, sizeof(struct vx_scope *), compare_scopes);
+    return found ? *found : NULL;
 }
 
 /* The scopes of all accounts of `config` in its order; new ones are made. NULL: out of memory.
  * Scopes made on the way stay, as retired ones that the next sweep frees. */
 static struct vx_scope **scopes_of(struct vx_registry *r, const struct vx_config *config) {
     const struct vx_account_spec *accounts;
-    size_t count = vx_config_accounts(config, &accounts);
+    size_t count = vx_config_accounts(config, &accounts), done = 0;
     struct vx_scope **scopes = vx_calloc(count, sizeof(struct vx_scope *));
+    struct retired retired = {NULL, 0};
 
-    for (size_t i = 0; scopes && i < count; i++) {
-        struct vx_scope *s = known_scope(r, &accounts[i].sid);
+    if (!scopes || !find_retired(r, &retired)) {
+        vx_free(scopes);
+        return NULL;
+    }
+    for (; done < count; done++) {
+        struct vx_scope *s = known_scope(r, &retired, &accounts[done].sid);
 
         if (!s) {
-            s = vx_scope_new(r, &accounts[i].sid, false);
-            if (!s) {
-                vx_free(scopes);
-                return NULL;
-            }
+            s = vx_scope_new(r, &accounts[done].sid, false);
+            if (!s)
+                break;
             s->next = r->scopes;
             r->scopes = s;
         }
-        scopes[i] = s;
+        scopes[done] = s;
+    }
+    vx_free(retired.at);
+    if (done < count) {
+        vx_free(scopes);
+        return NULL;
     }
     return scopes;
 }

@@ -196,13 +196,13 @@ static void test_two_accounts_may_leave_out_their_names(void **state) {
 }
 
 /* Every account with a name, a token, a realm and a source. The caller frees it. */
-static char *many_accounts(unsigned count) {
+static char *many_accounts(unsigned count, unsigned first) {
     size_t size = 256 + count * 320ul, len = 0;
     char *xml = malloc(size);
 
     assert_non_null(xml);
     len += (size_t)snprintf(xml, size, HEAD "<accounts>\n");
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = first; i < first + count; i++)
         len += (size_t)snprintf(xml + len, size - len,
                                 "<account sid=\"%08x-4771-44cb-92a6-94ea66df0450\" name=\"n%u\">"
                                 "<token sha256=\"%08x%s\"/><realm name=\"r%u.example\"/>"
@@ -226,7 +226,7 @@ static double seconds_to_read(const char *xml) {
 /* Sixteen times the accounts take about sixteen times as long, not 256 times. */
 static void test_cost_grows_with_the_file_only(void **state) {
     (void)state;
-    char *few = many_accounts(1000), *many = many_accounts(16000);
+    char *few = many_accounts(1000, 0), *many = many_accounts(16000, 0);
     double least = seconds_to_read(few);
 
     for (int i = 0; i < 4; i++) {
@@ -236,6 +236,37 @@ static void test_cost_grows_with_the_file_only(void **state) {
     double ratio = seconds_to_read(many) / least;
     free(few);
     free(many);
+    if (ratio > 64)
+        fail_msg("16 times the accounts take %.0f times as long", ratio);
+}
+
+/* A registry that goes from `count` accounts to as many others. */
+static double seconds_to_change(unsigned count) {
+    struct timespec began, ended;
+    char *before = many_accounts(count, 0), *after = many_accounts(count, count);
+    struct vx_config *first = read_or_fail(before), *second = read_or_fail(after);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &began);
+    struct vx_registry *registry = vx_registry_new(first, &vx_clock_system);
+    assert_non_null(registry);
+    assert_true(vx_registry_configure(registry, second));
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ended);
+    vx_registry_release(&registry);
+    vx_config_release(&first);
+    vx_config_release(&second);
+    free(before);
+    free(after);
+    return (double)(ended.tv_sec - began.tv_sec) + (double)(ended.tv_nsec - began.tv_nsec) / 1e9;
+}
+
+static void test_cost_of_other_accounts_grows_with_them_only(void **state) {
+    (void)state;
+    double least = seconds_to_change(1000);
+
+    for (int i = 0; i < 4; i++) {
+        double again = seconds_to_change(1000);
+        least = again < least ? again : least;
+    }
+    double ratio = seconds_to_change(16000) / least;
     if (ratio > 64)
         fail_msg("16 times the accounts take %.0f times as long", ratio);
 }
@@ -529,6 +560,7 @@ int main(void) {
         cmocka_unit_test(test_two_accounts_alike),
         cmocka_unit_test(test_two_accounts_may_leave_out_their_names),
         cmocka_unit_test(test_cost_grows_with_the_file_only),
+        cmocka_unit_test(test_cost_of_other_accounts_grows_with_them_only),
         cmocka_unit_test(test_what_no_two_accounts_may_share),
         cmocka_unit_test(test_sections_twice),
         cmocka_unit_test(test_host_bits),
