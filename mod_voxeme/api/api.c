@@ -190,6 +190,13 @@ static bool find_route(struct exchange *x) {
         }
         methods |= route->method;
     }
+    x->asset = methods ? NULL : vx_asset_find(request->path);
+    if (x->asset && method == VX_GET) {
+        x->route = &vx_page_route;
+        return true;
+    }
+    if (x->asset)
+        methods = VX_GET;
     if (!methods) {
         vx_fail(x, 404, "no such path");
         return false;

@@ -42,6 +42,7 @@ struct vx_request {
     struct vx_str body;
     struct vx_str last_event_id; /* of a stream: what its client has seen, as `since` */
     struct vx_addr peer;
+    bool takes_gzip;
     bool stream;  /* asks to be sent the list and its changes, where that can be had */
     bool waited;  /* the time of a `wait` is over, or the server is stopping: answer with what is
                      there */
@@ -67,10 +68,12 @@ struct vx_response {
     const char *content_type; /* static; NULL without a body */
     struct vx_body *body;     /* a reference, owned by the response; NULL without a body */
     char etag[VX_ETAG_SIZE];  /* "" without one */
-    const char *challenge;    /* WWW-Authenticate; static, or NULL */
-    char allow[64];           /* Allow of a 405 and of OPTIONS; "" without one */
-    unsigned retry_after;     /* seconds; 0 without one */
-    bool preflight;           /* answer to OPTIONS: the transport adds the CORS preflight headers */
+    const char *content_encoding, *policy; /* of a page; static, or NULL */
+    bool varies;                           /* with Accept-Encoding */
+    const char *challenge;                 /* WWW-Authenticate; static, or NULL */
+    char allow[64];                        /* Allow of a 405 and of OPTIONS; "" without one */
+    unsigned retry_after;                  /* seconds; 0 without one */
+    bool preflight; /* answer to OPTIONS: the transport adds the CORS preflight headers */
     struct vx_hold hold;
     struct vx_sub *sub; /* with 200: the stream that was asked for begins; owned by the response */
 };

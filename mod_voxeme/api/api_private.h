@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "api/view.h"
+#include "dashboard/assets.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -88,6 +89,7 @@ struct exchange {
     const struct vx_request *request;
     struct vx_response *response;
     const struct route *route;
+    const struct vx_asset *asset; /* of vx_page_route */
     struct path_param params[2];
     struct vx_str account_sid, call_sid; /* lie in `params`; VX_NONE: not in this path */
     struct tenant *tenant;               /* whose calls; borrowed from state or api */
@@ -198,6 +200,13 @@ bool vx_collect_ahead(const struct vx_view *view, const struct query *q, const u
 
 /* openapi.c: the JSON schema of a call. */
 void vx_schema_of_call(struct vx_buf *out);
+
+/* page.c */
+extern const struct route vx_page_route;
+void vx_get_page(struct exchange *x);
+
+/* list.c: the opaque part of the next entity tag of a list, VX_NONE at its end. */
+struct vx_str vx_next_tag(struct vx_str *list);
 
 /* sub.c: answers with a stream. */
 void vx_subscribe(struct exchange *x, const struct query *q);

@@ -23,7 +23,8 @@ struct vx_body {
     atomic_uint refs;
     size_t len, cap; /* cap: what is counted */
     struct vx_pot *pot;
-    size_t count; /* of parts; 0: plain */
+    size_t count; /* of parts; 0: plain, or fixed */
+    bool fixed;
     union {
         struct part *parts;
         char *data; /* behind the headroom */
@@ -99,6 +100,7 @@ static struct vx_body *make(size_t size, size_t cap, struct vx_pot *pot) {
     body->len = 0;
     body->cap = cap;
     body->count = 0;
+    body->fixed = false;
     body->pot = pot;
     if (pot)
         atomic_fetch_add_explicit(&pot->refs, 1, memory_order_relaxed);
@@ -110,6 +112,17 @@ struct vx_body *vx_body_new(size_t cap, struct vx_pot *pot) {
 
     if (body)
         body->data = body->room + VX_BODY_HEADROOM;
+    return body;
+}
+
+struct vx_body *vx_body_fixed(const void *bytes, size_t len) {
+    struct vx_body *body = make(0, 0, NULL);
+
+    if (!body)
+        return NULL;
+    body->fixed = true;
+    body->data = (char *)(uintptr_t)bytes;
+    body->len = len;
     return body;
 }
 
@@ -180,7 +193,7 @@ struct vx_body *vx_body_join(const struct vx_piece *pieces, size_t count, struct
 }
 
 char *vx_body_data(struct vx_body *body) {
-    return body->count ? NULL : body->data;
+    return body->count || body->fixed ? NULL : body->data;
 }
 
 size_t vx_body_len(const struct vx_body *body) {

@@ -30,6 +30,8 @@ size_t vx_pot_memory(const struct vx_pot *pot);
  * out of memory, or a limit of vx_body_set_limits() is reached. */
 struct vx_body *vx_body_new(size_t cap, struct vx_pot *pot);
 struct vx_body *vx_body_copy(const void *bytes, size_t len, struct vx_pot *pot);
+/* Constant bytes, which it borrows for ever; they count on nobody's account. */
+struct vx_body *vx_body_fixed(const void *bytes, size_t len);
 struct vx_body *vx_body_ref(struct vx_body *body);
 void vx_body_release(struct vx_body **body);
 
@@ -47,7 +49,7 @@ static inline struct vx_piece vx_piece_from(struct vx_body *body, size_t from, s
  * vx_body_new(). */
 struct vx_body *vx_body_join(const struct vx_piece *pieces, size_t count, struct vx_pot *pot);
 
-/* Only of a plain body: VX_BODY_HEADROOM writable bytes lie before it. NULL for a joined one. */
+/* Only of a plain body: VX_BODY_HEADROOM writable bytes lie before it. NULL for others. */
 char *vx_body_data(struct vx_body *body);
 /* Bytes in all. */
 size_t vx_body_len(const struct vx_body *body);

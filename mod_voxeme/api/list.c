@@ -147,7 +147,7 @@ static void answer_since(struct exchange *x, const struct query *q, struct vx_vi
 
 /* The opaque part of an entity tag, whether weak or not (RFC 9110, section 8.8.3.2: weak
  * comparison). */
-static struct vx_str next_tag(struct vx_str *list) {
+struct vx_str vx_next_tag(struct vx_str *list) {
     const char *open = list->len ? memchr(list->at, '"', list->len) : NULL;
     const char *end = list->at + list->len;
     const char *close = open ? memchr(open + 1, '"', (size_t)(end - open - 1)) : NULL;
@@ -164,7 +164,7 @@ static bool none_match(struct exchange *x, uint64_t revision) {
 
     if (vx_str_eq(list, VX_STR("*")))
         return false;
-    while ((tag = next_tag(&list)).at)
+    while ((tag = vx_next_tag(&list)).at)
         if (vx_cursor_parse(x, tag, &seen) && seen == revision)
             return false;
     return true;

@@ -359,6 +359,35 @@ static bool on_accept(struct fields *f, struct vx_str value) {
     return true;
 }
 
+/* "gzip;q=0" says no (RFC 9110, section 12.4.2). */
+static bool is_refused(struct vx_str parameters) {
+    struct vx_str q = trim(parameters);
+
+    if (q.len < 3 || !vx_str_ieq((struct vx_str){q.at, 2}, VX_STR("q=")))
+        return false;
+    for (size_t i = 2; i < q.len; i++)
+        if (q.at[i] != '0' && q.at[i] != '.')
+            return false;
+    return true;
+}
+
+static bool on_accept_encoding(struct fields *f, struct vx_str value) {
+    struct vx_str element;
+
+    while (vx_http_next_element(&value, &element)) {
+        const char *mark = element.len ? memchr(element.at, ';', element.len) : NULL;
+        struct vx_str rest = VX_NONE;
+
+        if (mark) {
+            rest = (struct vx_str){mark + 1, element.len - (size_t)(mark + 1 - element.at)};
+            element = trim((struct vx_str){element.at, (size_t)(mark - element.at)});
+        }
+        if (vx_str_ieq(element, VX_STR("gzip")))
+            f->head->takes_gzip = !is_refused(rest);
+    }
+    return true;
+}
+
 static bool on_ws_key(struct fields *f, struct vx_str value) {
     return once(f, &f->head->ws_key, value, "Sec-WebSocket-Key given twice");
 }
@@ -396,6 +425,7 @@ static bool parse_field(struct fields *f, struct vx_str line) {
         {{"expect", 6}, on_expect},
         {{"upgrade", 7}, on_upgrade},
         {{"accept", 6}, on_accept},
+        {{"accept-encoding", 15}, on_accept_encoding},
         {{"last-event-id", 13}, on_last_event_id},
         {{"sec-websocket-key", 17}, on_ws_key},
         {{"sec-websocket-version", 21}, on_ws_version},

@@ -92,6 +92,7 @@ static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct
     request.params = params;
     request.body = body;
     request.last_event_id = head->last_event_id;
+    request.takes_gzip = head->takes_gzip;
     request.stream = vx_upgrade_kind(head) != VX_STREAM_NONE;
     if (!request.authorization.at)
         request.authorization = bearer_of(head, bearer);

@@ -169,6 +169,14 @@ static size_t render_head(struct vx_server *server, char *out, size_t size,
     }
     if (r->etag[0])
         put_field(&h, "ETag: ", r->etag);
+    if (r->content_encoding)
+        put_field(&h, "Content-Encoding: ", r->content_encoding);
+    if (r->varies)
+        put_field(&h, "Vary: ", "Accept-Encoding");
+    if (r->policy) {
+        put_field(&h, "Content-Security-Policy: ", r->policy);
+        put_field(&h, "Referrer-Policy: ", "no-referrer");
+    }
     if (r->challenge)
         put_field(&h, "WWW-Authenticate: ", r->challenge);
     if (r->allow[0])

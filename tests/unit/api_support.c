@@ -65,7 +65,8 @@ static void read_body(struct vx_test_answer *a) {
     }
     assert_non_null(r->content_type);
     a->body = vx_test_body(r->body, &a->len);
-    assert_int_equal(strlen(a->body), a->len);
+    if (!r->content_encoding)
+        assert_int_equal(strlen(a->body), a->len);
     assert_null(strstr(a->body, "-token"));
     if (strncmp(r->content_type, "application/json", 16) != 0)
         return;
@@ -115,6 +116,7 @@ void vx_test_ask(struct vx_test_service *s, const struct vx_test_ask *ask,
         .waited = ask->waited,
         .counted = ask->counted,
         .stream = ask->stream,
+        .takes_gzip = ask->takes_gzip,
         .last_event_id = vx_str(ask->last_event_id),
     };
     if (ask->peer)

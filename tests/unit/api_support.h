@@ -29,7 +29,7 @@ struct vx_test_ask {
     const char *if_none_match, *content_type, *body;
     const char *peer;
     const char *last_event_id;
-    bool waited, counted, stream;
+    bool waited, counted, stream, takes_gzip;
     bool admit; /* the head alone: vx_api_admit() */
 };
 

@@ -235,6 +235,40 @@ static void test_openapi_has_every_field(void **state) {
     vx_free(document);
 }
 
+/* --- the page --- */
+
+static void test_the_page(void **state) {
+    (void)state;
+    char etag[VX_ETAG_SIZE], list[VX_ETAG_SIZE + 16];
+    assert_int_equal(ask((struct vx_test_ask){.target = "/"}), 200); /* it holds no data */
+    assert_string_equal(a.response.content_type, "text/html; charset=utf-8");
+    assert_non_null(strstr(a.body, "<!DOCTYPE html>"));
+    assert_non_null(strstr(a.response.policy, "default-src 'none'"));
+    assert_null(strstr(a.response.policy, "unsafe"));
+    assert_true(a.response.varies && !a.response.content_encoding);
+    size_t plain = a.len;
+    strcpy(etag, a.response.etag);
+    assert_int_equal(ask((struct vx_test_ask){.target = "/", .takes_gzip = true}), 200);
+    assert_string_equal(a.response.content_encoding, "gzip");
+    assert_memory_equal(a.body, "\x1f\x8b", 2);
+    assert_true(a.len < plain);
+    assert_string_equal(a.response.etag, etag);
+    snprintf(list, sizeof list, "\"x\", %s", etag);
+    assert_int_equal(ask((struct vx_test_ask){.target = "/", .if_none_match = list}), 304);
+    assert_string_equal(a.response.etag, etag);
+    assert_int_equal(ask((struct vx_test_ask){.target = "/", .if_none_match = "*"}), 304);
+    assert_int_equal(ask((struct vx_test_ask){.target = "/", .if_none_match = "\"x\""}), 200);
+    assert_int_equal(ask((struct vx_test_ask){.target = "/dashboard/app.js"}), 200);
+    assert_string_equal(a.response.content_type, "text/javascript; charset=utf-8");
+    assert_int_equal(ask((struct vx_test_ask){.target = "/", .method = VX_POST}), 405);
+    assert_string_equal(a.response.allow, "GET, HEAD, OPTIONS");
+    static const char *const none[] = {
+        "/dashboard", "/dashboard/", "/dashboard/nothing.js", "/dashboard/../dashboard/app.js",
+        "//",         "/index.html"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_int_equal(ask((struct vx_test_ask){.target = none[i]}), 404);
+}
+
 /* --- tokens, errors, bodies --- */
 
 static void test_a_new_token_fits_its_hash(void **state) {
@@ -509,6 +543,7 @@ int main(void) {
         TEST(test_metrics_of_call_memory),
         TEST(test_metrics_allow),
         TEST(test_openapi),
+        TEST(test_the_page),
         TEST(test_openapi_is_what_is_served),
         TEST(test_asyncapi),
         TEST(test_openapi_has_every_field),
