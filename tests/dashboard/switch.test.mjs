@@ -97,3 +97,14 @@ test('a cut network and a restarted server leave no wrong row', withPage({ expec
   assert.equal(await textOf(page, '#live-all'), '1');
   await after.hangUp();
 }));
+
+test('an admin token sees every account; taken away, it leads back to the form', withPage({ expectErrors: BROKEN }, async (t, page) => {
+  const { sw, account, url } = await start(t, { adminTokens: ['the-admin-token'] });
+  await liveCall(t, sw, { from: '15551' });
+  await signIn(page, url, { token: 'the-admin-token' });
+  await untilRows(page, (list) => shown(list) === '15551 in-progress 200');
+  assert.deepEqual(await page.$$eval('#account-picker option', (all) => all.map(({ value }) => value)), ['', account.sid]);
+  await sw.reload({ ...sw.spec, adminTokens: ['another-admin-token'] });
+  await page.waitForFunction(() => document.getElementById('sign-in-message').textContent.includes('revoked'));
+  assert.equal(await page.isVisible('#dashboard'), false);
+}));

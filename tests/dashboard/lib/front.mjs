@@ -1,15 +1,10 @@
-// Stands in front of a voxeme-switch that has the list but neither page nor feed: serves the page, passes requests on,
-// and makes a feed of the list's own ?since= and ?wait=.
+// Stands in front of a voxeme-switch that does not serve the page: serves it, and passes all else on, the feed too.
 
-import { createServer, request as httpRequest, STATUS_CODES } from 'node:http';
-import { WebSocketServer } from 'ws';
+import { createServer, request as httpRequest } from 'node:http';
 import { servePage } from './page.mjs';
 
-const PROTOCOL = 'voxeme.calls.v1';
-const ENDED = new Set(['completed', 'busy', 'no-answer', 'failed']);
-
 export class Front {
-  #http; #feed; #sockets = new Set(); #target; #port;
+  #http; #sockets = new Set(); #target; #port;
 
   static async start(t, target) {
     const front = new Front();
@@ -20,11 +15,10 @@ export class Front {
   }
 
   async #listen() {
-    this.#feed = new WebSocketServer({ noServer: true, handleProtocols: (offered) => offered.has(PROTOCOL) && PROTOCOL });
     this.#http = createServer((request, response) => this.#pass(request, response));
-    this.#http.on('connection', (socket) => { this.#sockets.add(socket); socket.on('close', () => this.#sockets.delete(socket)); });
-    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head).catch(() => socket.destroy()));
-    await new Promise((resolve) => this.#http.listen(this.#port ?? 0, '127.0.0.1', resolve));
+    this.#http.on('connection', (socket) => this.#keep(socket));
+    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    await new Promise((resolve) => { this.#http.listen(this.#port ?? 0, '127.0.0.1', resolve); });
     this.#port = this.#http.address().port;
     this.url = `http://127.0.0.1:${this.#port}`;
   }
@@ -41,10 +35,21 @@ export class Front {
     await this.#listen();
   }
 
+  #keep(socket) {
+    this.#sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => this.#sockets.delete(socket));
+  }
+
+  #onward(request) {
+    const target = new URL(request.url, this.#target);
+    return httpRequest(target, { method: request.method, headers: { ...request.headers, host: target.host } });
+  }
+
   async #pass(request, response) {
     if (await servePage(request, response)) return;
-    const target = new URL(request.url, this.#target);
-    const onward = httpRequest(target, { method: request.method, headers: { ...request.headers, host: target.host } }, (answer) => {
+    const onward = this.#onward(request);
+    onward.on('response', (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
       answer.pipe(response);
     });
@@ -52,56 +57,24 @@ export class Front {
     request.pipe(onward);
   }
 
-  async #upgrade(request, socket, head) {
-    socket.on('error', () => {});
-    const url = new URL(request.url, this.#target);
-    const token = (request.headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/).find((name) => name.startsWith('bearer.'))?.slice(7);
-    const headers = token ? { Authorization: `Bearer ${token}` } : {};
-    const since = url.searchParams.get('since');
-    url.search = '';
-    const first = await this.#ask(url, headers, since);
-    if (!first.ok) {
-      socket.end(`HTTP/1.1 ${first.status} ${STATUS_CODES[first.status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
-      return;
-    }
-    this.#feed.handleUpgrade(request, socket, head, (client) => this.#follow(client, url, headers, first).catch(() => client.terminate()));
+  #upgrade(request, near, head) {
+    const onward = this.#onward(request);
+    const lines = ({ statusCode, statusMessage, rawHeaders }) =>
+      `HTTP/1.1 ${statusCode} ${statusMessage}\r\n${rawHeaders.map((text, i) => text + (i % 2 ? '\r\n' : ': ')).join('')}\r\n`;
+    onward.on('upgrade', (answer, far, first) => {
+      this.#keep(far);
+      near.write(lines(answer));
+      near.write(first);
+      far.write(head);
+      near.pipe(far).pipe(near);
+      near.on('close', () => far.destroy());
+      far.on('close', () => near.destroy());
+    });
+    onward.on('response', (answer) => {
+      near.write(lines(answer));
+      answer.pipe(near);
+    });
+    onward.on('error', () => near.destroy());
+    onward.end();
   }
-
-  async #ask(url, headers, since) {
-    const answer = await fetch(`${url}${since ? `?since=${since}` : ''}`, { headers });
-    if (!answer.ok) return { ok: false, status: answer.status };
-    const body = await answer.json();
-    return { ok: true, ...(since ? body : { reset: true, calls: body, revision: /^W\/"(.+)"$/.exec(answer.headers.get('etag'))[1] }) };
-  }
-
-  async #follow(client, url, headers, first) {
-    const known = new Map(); // call_sid -> answered
-    let { revision } = first;
-    this.#send(client, known, first);
-    while (client.readyState === 1) {
-      const answer = await fetch(`${url}?since=${revision}&wait=5`, { headers });
-      if (!answer.ok) {
-        client.close(answer.status === 401 ? 4401 : 1011);
-        return;
-      }
-      const next = await answer.json();
-      if (next.revision !== revision) this.#send(client, known, next);
-      ({ revision } = next);
-    }
-  }
-
-  #send(client, known, { revision, reset, calls, removed = [] }) {
-    const changes = calls.map((call) => ({ event: eventOf(known, call), call }));
-    if (reset) known.clear();
-    for (const call of calls) known.set(call.call_sid, 'answered_at' in call);
-    for (const sid of removed) known.delete(sid);
-    client.send(JSON.stringify(reset ? { type: 'snapshot', revision, calls }
-      : { type: 'changes', revision, changes: [...changes, ...removed.map((sid) => ({ event: 'removed', call_sid: sid }))] }));
-  }
-}
-
-function eventOf(known, call) {
-  if (!known.has(call.call_sid)) return 'created';
-  if (ENDED.has(call.call_status)) return 'ended';
-  return 'answered_at' in call && !known.get(call.call_sid) ? 'answered' : 'updated';
 }
