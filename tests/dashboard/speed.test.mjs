@@ -55,7 +55,7 @@ test(`${ROWS} live rows at ${CHANGES_A_SECOND} changes a second`, withPage({}, a
   await untilRows(page, (list) => list.length > 20);
   let changes, frames;
   const { tasks, share } = await measure(page, async () => {
-    await page.evaluate(countFrames);
+    await page.evaluate(watchFrames);
     const stop = drive(mock, live);
     // Somebody uses it meanwhile.
     for (let i = 0; i < SECONDS * 2; i++) {
@@ -64,11 +64,10 @@ test(`${ROWS} live rows at ${CHANGES_A_SECOND} changes a second`, withPage({}, a
       if (i % 4 === 2) await page.evaluate((top) => { document.getElementById('calls').scrollTop = top; }, (i % 8) * 2000);
     }
     changes = stop();
-    frames = (await page.evaluate(() => window.frameTimes)).sort((x, y) => x - y);
+    frames = await page.evaluate(() => window.longFrames);
   });
-  const at = (p) => frames[Math.min(frames.length - 1, Math.floor(frames.length * p))].toFixed(1);
   t.diagnostic(`${changes} changes: ${(100 * share).toFixed(1)} % of a processor; longest tasks ${tasks.slice(0, 3).map((ms) => ms.toFixed(1)).join(', ')} ms; ` +
-    `frames p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms`);
+    `frames over 50 ms, by the clock: ${frames.map((ms) => Math.round(ms)).join(', ') || 'none'}`);
   assert.ok(changes >= SECONDS * CHANGES_A_SECOND * 0.9, `only ${changes} changes`);
   assert.ok(tasks.length > 1000, `only ${tasks.length} tasks were traced`);
   assert.ok(share < 0.4, `the page took ${(100 * share).toFixed(1)} % of a processor`);
@@ -82,14 +81,8 @@ test(`${ROWS} live rows at ${CHANGES_A_SECOND} changes a second`, withPage({}, a
   assert.ok(rendered < 80, `${rendered} rows exist`);
 }));
 
-// In the page: the time from each frame to the next.
-function countFrames() {
-  window.frameTimes = [];
-  let last = performance.now();
-  const frame = (now) => {
-    window.frameTimes.push(now - last);
-    last = now;
-    requestAnimationFrame(frame);
-  };
-  requestAnimationFrame(frame);
+// In the page: how long the frames took that the browser itself calls long, whoever had the processor meanwhile.
+function watchFrames() {
+  window.longFrames = [];
+  new PerformanceObserver((list) => window.longFrames.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'long-animation-frame' });
 }
