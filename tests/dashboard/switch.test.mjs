@@ -10,18 +10,16 @@ import { Switch } from '../e2e/lib/switch.mjs';
 import { callsOf } from '../e2e/lib/watch.mjs';
 import { signIn, textOf, untilRows, withPage } from './lib/browser.mjs';
 import { Cable } from './lib/cable.mjs';
-import { Front } from './lib/front.mjs';
 
 const BROKEN = /Failed to load resource|WebSocket connection to/;
 
-// A switch with its page behind a cable: {sw, account, cable, url, restarted()}. A switch that has page and feed needs no
-// front: then the cable leads to it, and after a restart to where it is then.
+// A switch with its page behind a cable: {sw, account, cable, url, restarted()}. After a restart the cable leads to where
+// it is then.
 async function start(t, { settings = {}, adminTokens = [] } = {}) {
   const account = demo();
   const sw = await Switch.start(t, { accounts: [account], adminTokens, settings, routes: [RING, ANSWER, BUSY] });
-  const front = await Front.start(t, sw.url);
-  const cable = await Cable.start(t, front.url);
-  return { sw, account, cable, url: cable.url, restarted: () => front.plug(sw.url) };
+  const cable = await Cable.start(t, sw.url);
+  return { sw, account, cable, url: cable.url, restarted: () => cable.plug(sw.url) };
 }
 
 const shown = (list) => list.map((row) => `${row.from} ${row['call-status']} ${row['sip-status']}`).join(', ');
