@@ -176,6 +176,7 @@ static size_t render_head(struct vx_server *server, char *out, size_t size,
     if (r->policy) {
         put_field(&h, "Content-Security-Policy: ", r->policy);
         put_field(&h, "Referrer-Policy: ", "no-referrer");
+        put_field(&h, "Cross-Origin-Opener-Policy: ", "same-origin");
     }
     if (r->challenge)
         put_field(&h, "WWW-Authenticate: ", r->challenge);

@@ -319,3 +319,29 @@ test('/metrics is for admins and configured sources', async (t) => {
   await busyCall(t, sw);
   assert.equal(await read(admin, 'voxeme_calls'), 1);
 });
+
+test('the page, compressed and not, and its files', async (t) => {
+  const { sw } = await setup(t);
+  const client = sw.client();
+  const page = await client.get('/');
+  assert.equal(page.status, 200);
+  assert.equal(page.headers['content-type'], 'text/html; charset=utf-8');
+  assert.match(page.headers['content-security-policy'], /^default-src 'none'; /);
+  assert.doesNotMatch(page.headers['content-security-policy'], /unsafe|http|\*/);
+  assert.equal(page.headers['cache-control'], 'no-cache');
+  assert.match(page.headers.vary, /Accept-Encoding/);
+  assert.equal(page.headers['x-content-type-options'], 'nosniff');
+  for (const [, path] of page.text.matchAll(/(?:src|href)="([^"#]+)"/g)) {
+    const file = await client.get(`/${path}`.replace('//', '/'));
+    assert.equal(file.status, 200, path);
+    assert.equal((await client.get(`/${path}`.replace('//', '/'), { headers: { 'If-None-Match': file.headers.etag } })).status, 304, path);
+  }
+  const compressed = await client.get('/', { headers: { 'Accept-Encoding': 'br, gzip' } });
+  assert.equal(compressed.headers['content-encoding'], 'gzip');
+  assert.ok(Number(compressed.headers['content-length']) < Buffer.byteLength(page.text));
+  assert.equal((await client.get('/', { headers: { 'Accept-Encoding': 'gzip;q=0' } })).headers['content-encoding'], undefined);
+  const head = await client.request('HEAD', '/');
+  assert.equal(head.headers['content-length'], page.headers['content-length']);
+  assert.equal((await client.request('POST', '/')).status, 405);
+  assert.equal((await client.get('/dashboard/nothing.js')).status, 404);
+});
