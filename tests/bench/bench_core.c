@@ -4,7 +4,9 @@
  * usage: bench_core scale CALLS     what an event, a list, a 304 and an expiry cost beside CALLS
  *                                   calls, in nanoseconds
  *        bench_core memory CALLS    bytes that a call holds
- *        bench_core start CALLS     how long it takes to take in CALLS calls that are up already
+ *        bench_core start CALLS     what it takes to take in CALLS calls that are up already
+ *        bench_core event|list|changed|same COUNT
+ *                                   does one thing COUNT times in bench_counted(), for callgrind
  */
 #include "fire.h"
 
@@ -90,7 +92,7 @@ static void time_lists(struct bench_world *w, struct bench_hist *list, struct be
 static double time_expiry(struct bench_world *w) {
     uint64_t before = calls_of(w);
     struct bench_event e;
-    int64_t began;
+    double began;
 
     for (size_t i = 0; i < w->account_count; i++)
         for (uint64_t n = 0; n < w->accounts[i].calls; n++) {
@@ -98,10 +100,10 @@ static double time_expiry(struct bench_world *w) {
             bench_apply(w, &e);
         }
     ahead_us += HOUR_US;
-    began = bench_now();
+    began = bench_cpu();
     while (calls_of(w))
         vx_registry_expire(w->registry, 256);
-    return (double)(bench_now() - began) / (double)before;
+    return (bench_cpu() - began) * 1e9 / (double)before;
 }
 
 static int scale(size_t calls) {
@@ -180,40 +182,92 @@ static int memory(size_t calls) {
 
 /* --- start --- */
 
+/* What a host tells of a call that is up already, and what the module then does with it. */
+static void tell_all(struct bench_world *w,
+                     void (*take)(struct bench_world *w, const struct bench_event *e)) {
+    struct bench_event e;
+
+    for (size_t i = 0; i < w->account_count; i++)
+        for (uint64_t n = 0; n < w->accounts[i].calls; n++) {
+            bench_event(&e, w, i, w->accounts[i].first + n, VX_EVENT_CREATE);
+            e.event.answered_us = e.event.attempted_us + VX_SECOND_US;
+            take(w, &e);
+        }
+}
+
+static void ignore(struct bench_world *w, const struct bench_event *e) {
+    (void)w;
+    (void)e;
+}
+
+static void take_in(struct bench_world *w, const struct bench_event *e) {
+    bench_apply(w, e);
+}
+
+static void see(struct bench_world *w, const struct bench_event *e) {
+    vx_registry_audit_seen(w->registry, &e->event.call_sid);
+}
+
 static int start(size_t calls) {
     struct bench_world w;
-    int64_t began, taken, audited, listed;
-    struct bench_event e;
-    size_t len;
+    double began, making, taking, seeing, listing;
 
     if (!open_world(&w, calls))
         return 1;
-    began = bench_now();
-    for (size_t i = 0; i < w.account_count; i++)
-        for (uint64_t n = 0; n < w.accounts[i].calls; n++) {
-            bench_event(&e, &w, i, w.accounts[i].first + n, VX_EVENT_CREATE);
-            e.event.answered_us = e.event.attempted_us + VX_SECOND_US;
-            bench_apply(&w, &e);
-        }
-    taken = bench_now();
+    began = bench_cpu();
+    tell_all(&w, ignore);
+    making = bench_cpu() - began;
+    began = bench_cpu();
+    tell_all(&w, take_in);
+    taking = bench_cpu() - began - making;
+    began = bench_cpu();
     vx_registry_audit_begin(w.registry);
-    for (size_t i = 0; i < w.account_count; i++)
-        for (uint64_t n = 0; n < w.accounts[i].calls; n++) {
-            bench_event(&e, &w, i, w.accounts[i].first + n, VX_EVENT_CREATE);
-            vx_registry_audit_seen(w.registry, &e.event.call_sid);
-        }
+    tell_all(&w, see);
     vx_registry_audit_end(w.registry);
-    audited = bench_now();
-    bench_list(&w, 0, NULL, NULL, &len);
-    listed = bench_now();
+    seeing = bench_cpu() - began - making;
+    began = bench_cpu();
+    bench_list(&w, 0, NULL, NULL, NULL);
+    listing = bench_cpu() - began;
     printf("{\"calls\":%llu,\"take_in\":%.6f,\"audit\":%.6f,\"first_list\":%.6f}\n",
-           (unsigned long long)calls_of(&w), (double)(taken - began) / 1e9,
-           (double)(audited - taken) / 1e9, (double)(listed - audited) / 1e9);
+           (unsigned long long)calls_of(&w), taking, seeing, listing);
+    bench_world_close(&w);
+    return 0;
+}
+
+/* --- counting instructions --- */
+
+enum counted { COUNT_EVENT, COUNT_LIST, COUNT_CHANGED, COUNT_SAME };
+
+/* Known by its name to callgrind. */
+__attribute__((noinline)) static void bench_counted(struct bench_world *w, enum counted what,
+                                                    const struct bench_event *e, const char *etag) {
+    if (what == COUNT_EVENT)
+        bench_apply(w, e);
+    else
+        bench_list(w, 0, what == COUNT_SAME ? etag : NULL, NULL, NULL);
+}
+
+static int count(enum counted what, size_t times) {
+    char etag[VX_ETAG_SIZE];
+    struct bench_event e;
+    struct bench_world w;
+
+    if (!open_world(&w, ASKED_CALLS + OTHER_CALLS) || !bench_world_fill(&w))
+        return 1;
+    bench_list(&w, 0, NULL, etag, NULL);
+    for (size_t i = 0; i < times; i++) {
+        bench_touch(&e, &w, 0, w.accounts[0].first + i % ASKED_CALLS);
+        if (what == COUNT_CHANGED)
+            bench_apply(&w, &e);
+        bench_counted(&w, what, &e, etag);
+    }
+    printf("{\"times\":%zu}\n", times);
     bench_world_close(&w);
     return 0;
 }
 
 int main(int argc, char **argv) {
+    static const char *const counted[] = {"event", "list", "changed", "same"};
     size_t calls = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
 
     if (calls >= ASKED_CALLS && strcmp(argv[1], "scale") == 0)
@@ -222,6 +276,10 @@ int main(int argc, char **argv) {
         return memory(calls);
     if (calls >= ASKED_CALLS && strcmp(argv[1], "start") == 0)
         return start(calls);
-    fprintf(stderr, "usage: bench_core scale|memory|start CALLS (at least %d)\n", ASKED_CALLS);
+    for (size_t i = 0; calls && i < sizeof counted / sizeof *counted; i++)
+        if (strcmp(argv[1], counted[i]) == 0)
+            return count((enum counted)i, calls);
+    fprintf(stderr, "usage: bench_core scale|memory|start CALLS (at least %d), or see its head\n",
+            ASKED_CALLS);
     return 2;
 }

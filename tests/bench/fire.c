@@ -84,13 +84,6 @@ static void sleep_until(int64_t ns) {
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
 }
 
-static double thread_cpu(void) {
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static void *run(void *ctx) {
     struct shooter *s = ctx;
     int64_t began = bench_now(), end = began + (int64_t)(s->fire->seconds * 1e9), now = began;
@@ -106,7 +99,7 @@ static void *run(void *ctx) {
             sleep_until(began + (int64_t)(gap * (double)s->shots));
     }
     s->fired.seconds = (double)(bench_now() - began) / 1e9;
-    s->fired.cpu = thread_cpu();
+    s->fired.cpu = bench_cpu();
     return NULL;
 }
 

@@ -9,6 +9,13 @@ int64_t bench_now(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+double bench_cpu(void) {
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static unsigned bucket_of(int64_t ns) {
     uint64_t v = ns > 0 ? (uint64_t)ns : 0;
     unsigned shift, bucket;

@@ -20,6 +20,9 @@ struct bench_hist {
 /* CLOCK_MONOTONIC, which is the same in every process of the machine. */
 int64_t bench_now(void);
 
+/* Seconds of processor time of the calling thread: others on the machine do not count. */
+double bench_cpu(void);
+
 void bench_hist_add(struct bench_hist *h, int64_t ns);
 void bench_hist_merge(struct bench_hist *into, const struct bench_hist *from);
 /* The duration that `share` (0 to 1) of all are not beyond; 0 of an empty histogram. */

@@ -6,7 +6,7 @@ import { median, spread } from '../lib/stats.mjs';
 const RATE = 20;
 
 export default async function poll(table, { quick }) {
-  const rounds = quick ? 3 : 5, seconds = quick ? 0.5 : 3;
+  const rounds = quick ? 3 : 5, seconds = quick ? 0.4 : 3;
   const server = await host([1000]);
   const [account] = server.accounts;
   for (const clients of [1, 100, 1000]) {

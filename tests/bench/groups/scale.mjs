@@ -44,6 +44,6 @@ async function grow(table, quick) {
 }
 
 export default async function scale(table, { quick }) {
-  await beside(table, quick ? { rounds: 5, seconds: 0.3 } : { rounds: 7, seconds: 3 });
+  await beside(table, quick ? { rounds: 5, seconds: 0.25 } : { rounds: 5, seconds: 2 });
   await grow(table, quick);
 }

@@ -43,7 +43,7 @@ export default async function sip(table, { quick }) {
   const calls = quick ? 1000 : 6000, ours = await voxemeSwitch(), bare = await empty();
   await run(ours, 200);
   await run(bare, 200);
-  const runs = await alternate(quick ? 3 : 7, () => run(ours, calls), () => run(bare, calls));
+  const runs = await alternate(quick ? 3 : 5, () => run(ours, calls), () => run(bare, calls));
   const ratios = runs.ours.map((r, i) => r.rate / runs.theirs[i].rate), cpu = (of) => median(of.map((r) => r.cpu));
   table.add({
     what: 'SIP calls answered and ended', unit: 'rate', ours: median(runs.ours.map((r) => r.rate)),

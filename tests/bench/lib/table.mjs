@@ -4,7 +4,7 @@ const units = {
   rate: (v) => (v >= 1e6 ? `${(v / 1e6).toFixed(2)}M/s` : v >= 1e4 ? `${(v / 1e3).toFixed(1)}k/s` : v >= 100 ? `${v.toFixed(0)}/s` : `${v.toFixed(2)}/s`),
   ns: (v) => (v < 1e3 ? `${v.toFixed(0)} ns` : v < 1e6 ? `${(v / 1e3).toFixed(2)} us` : v < 1e9 ? `${(v / 1e6).toFixed(2)} ms` : `${(v / 1e9).toFixed(2)} s`),
   bytes: (v) => (v < 10000 ? `${v.toFixed(0)} B` : `${(v / 1024).toFixed(1)} KiB`),
-  plain: (v) => v.toFixed(3),
+  count: (v) => v.toFixed(0),
 };
 export const format = (value, unit) => (value === undefined || value === null ? '-' : units[unit](value));
 
@@ -50,7 +50,7 @@ export class Table {
   #print({ what, unit, ours, reference, ratio, spread, bar, met, note }) {
     const ratioText = ratio === undefined ? '' : number(ratio);
     const spreadText = spread ? `(${spread.map((v) => (ratio === undefined ? format(v, unit) : number(v))).join(' - ')})` : '';
-    console.log(`${what.padEnd(54)} ${format(ours, unit).padStart(10)}  ${(reference ? `${format(reference.value, reference.unit ?? unit)} ${reference.what}` : '').padEnd(34)} `
+    console.log(`${what.padEnd(54)} ${format(ours, unit).padStart(10)}  ${(reference ? `${reference.value === undefined ? '' : `${format(reference.value, reference.unit ?? unit)} `}${reference.what}` : '').padEnd(34)} `
       + `${ratioText.padStart(7)} ${spreadText.padEnd(19)} ${barText(bar, unit).padEnd(11)} ${met === undefined ? '' : met ? 'yes' : 'NO'}`.trimEnd());
     if (note) console.log(`    ${note}`);
   }
