@@ -62,8 +62,9 @@ static void time_events(struct bench_world *w, struct bench_hist *h) {
 
         bench_touch(&e, w, account, a->first + (random >> 32) % a->calls);
         int64_t began = bench_now();
-        bench_apply(w, &e);
-        bench_hist_add(h, bench_now() - began);
+        enum vx_applied applied = bench_apply(w, &e);
+        if (applied == VX_APPLIED)
+            bench_hist_add(h, bench_now() - began);
     }
 }
 

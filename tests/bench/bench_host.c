@@ -83,8 +83,8 @@ static void fire(struct bench_world *w, const struct bench_fire *order) {
     }
     all = cpu(CLOCK_PROCESS_CPUTIME_ID) - all;
     own = cpu(CLOCK_THREAD_CPUTIME_ID) - own;
-    printf("{\"events\":%llu,\"refused\":%llu,\"seconds\":%.6f,\"fire_cpu\":%.6f,\"net_cpu\":%.6f,",
-           (unsigned long long)fired.events, (unsigned long long)fired.refused, fired.seconds,
+    printf("{\"events\":%llu,\"changed\":%llu,\"seconds\":%.6f,\"fire_cpu\":%.6f,\"net_cpu\":%.6f,",
+           (unsigned long long)fired.events, (unsigned long long)fired.changed, fired.seconds,
            fired.cpu, all - own - fired.cpu);
     bench_hist_print(&fired.all, "apply");
     printf(",");

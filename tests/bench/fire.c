@@ -72,7 +72,7 @@ static void shoot(struct shooter *s) {
     took = bench_now() - began;
     getrusage(RUSAGE_THREAD, &after);
     s->shots++;
-    s->fired.refused += applied == VX_REFUSED || applied == VX_NO_MEMORY;
+    s->fired.changed += applied == VX_APPLIED;
     bench_hist_add(&s->fired.all, took);
     if (before.ru_nivcsw == after.ru_nivcsw)
         bench_hist_add(&s->fired.undisturbed, took);
@@ -107,7 +107,7 @@ static void add_up(struct bench_fired *fired, const struct shooter *s) {
     bench_hist_merge(&fired->all, &s->fired.all);
     bench_hist_merge(&fired->undisturbed, &s->fired.undisturbed);
     fired->events += s->shots;
-    fired->refused += s->fired.refused;
+    fired->changed += s->fired.changed;
     fired->cpu += s->fired.cpu;
     if (s->fired.seconds > fired->seconds)
         fired->seconds = s->fired.seconds;

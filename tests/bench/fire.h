@@ -28,7 +28,7 @@ struct bench_fire {
 struct bench_fired {
     struct bench_hist all;         /* every call of vx_registry_apply() */
     struct bench_hist undisturbed; /* those during which the kernel gave the core to nobody else */
-    uint64_t events, refused;
+    uint64_t events, changed;      /* those that a reader can see something of */
     double seconds;
     double cpu; /* seconds of processor time that the threads used */
 };

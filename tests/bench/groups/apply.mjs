@@ -13,10 +13,10 @@ async function measure(rounds, seconds, threads, polled) {
   const server = await host([1000, 0], { fireCore: polled || threads === 1 ? 1 : -1 });
   const clients = polled ? pollers(server.accounts[0]) : undefined;
   const runs = [], flat = [];
-  await server.ask(`mix 0 1 ${RATE} 0.3 ${threads}`); // warms up
+  await server.fire(`mix 0 1 ${RATE} 0.3 ${threads}`); // warms up
   for (let round = 0; round < rounds; round++) {
-    runs.push(await server.ask(`mix 0 1 ${RATE} ${seconds} ${threads}`));
-    if (!polled) flat.push(await server.ask(`mix 0 1 0 ${seconds / 2} ${threads}`));
+    runs.push(await server.fire(`mix 0 1 ${RATE} ${seconds} ${threads}`));
+    if (!polled) flat.push(await server.fire(`mix 0 1 0 ${seconds / 2} ${threads}`));
   }
   clients?.signal('SIGINT');
   const polls = clients ? Number(/^Requests\/sec:\s+([\d.]+)/m.exec(await clients.text())?.[1]) : 0;

@@ -13,8 +13,9 @@ const ms = (ns) => `${(ns / 1e6).toFixed(2)} ms`;
 // One run of ours: events at `rate` while the clients measure.
 async function ours(server, clients, rate, seconds) {
   const measured = clients.ask(`${rate >= flood(clients.count) ? 'count' : 'measure'} ${seconds}`);
-  const fired = await server.ask(`touch ${clients.account} ${rate} ${seconds} 1`);
+  const fired = await server.fire(`touch ${clients.account} ${rate} ${seconds} 1`);
   const got = await measured;
+  if (!got.messages) throw new Error('no client was sent anything');
   if (got.closed) throw new Error(`${got.closed} clients were closed`);
   return { ...got, perSecond: got.changes / got.seconds, cpu_client: got.cpu, cpu: fired.net_cpu / got.changes, frame: fired.net_cpu / got.messages, apply: fired.apply };
 }

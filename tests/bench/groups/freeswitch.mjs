@@ -57,7 +57,7 @@ function perEvent(calls) {
 
 export default async function freeswitch(table, { quick }) {
   if (!process.env.VOXEME_BENCH_FS_EVENT) {
-    table.skip('FreeSWITCH', 'not found');
+    table.skip('the module in FreeSWITCH', 'FreeSWITCH not found');
     return;
   }
   const event = perEvent(quick ? '5000' : '50000');

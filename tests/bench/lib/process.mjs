@@ -115,6 +115,12 @@ export async function host(calls, { others, settings = {}, fireCore = CLIENT_COR
   const base = `${settings['tls-cert'] ? 'https' : 'http'}://127.0.0.1:${port}`;
   return Object.assign(program, {
     port,
+    // Each event must have changed something: what changes nothing is quick and tells nobody.
+    fire: async (order) => {
+      const fired = await program.ask(order);
+      if (!(fired.changed > 0.999 * fired.events)) throw new Error(`${order}: ${fired.changed} of ${fired.events} events changed something`);
+      return fired;
+    },
     accounts: accounts.map((a) => ({
       ...a, path: `/v1/Accounts/${a.sid}/Calls`, url: `${base}/v1/Accounts/${a.sid}/Calls`, headers: { Authorization: `Bearer ${a.token}` },
     })),

@@ -12,6 +12,7 @@ export async function redisStore(calls, others) {
   const { port, bytes } = await server.json();
   return {
     bytes, url: (name) => `http://127.0.0.1:${port}/${name}`,
+    cpu: () => server.cpu() + redis.cpu(),
     stop: async () => { await server.stop(); await redis.stop(); },
   };
 }
