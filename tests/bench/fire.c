@@ -38,14 +38,14 @@ void bench_pin(int core) {
 static void next_of_life(struct shooter *s, struct bench_event *e) {
     static const enum vx_event_type types[] = {VX_EVENT_CREATE, VX_EVENT_PROGRESS, VX_EVENT_ANSWER,
                                                VX_EVENT_HANGUP};
-    uint64_t step = s->lives % 4, call = s->lives / 4;
     size_t account = s->fire->kind == BENCH_MIX ? s->fire->new_account : s->fire->account;
+    uint64_t step, call;
 
-    s->lives++;
-    if (call < step * STEP)
-        call = step = 0;
-    else
-        call -= step * STEP;
+    do { /* the first calls have nobody before them */
+        step = s->lives % 4;
+        call = s->lives++ / 4;
+    } while (call < step * STEP);
+    call -= step * STEP;
     bench_event(e, s->world, account, s->numbers + call, types[step]);
 }
 
