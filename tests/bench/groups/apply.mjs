@@ -26,7 +26,7 @@ async function measure(rounds, seconds, threads, polled) {
 }
 
 export default async function apply(table, { quick }) {
-  const rounds = quick ? 3 : 5, seconds = quick ? 0.4 : 2;
+  const rounds = quick ? 3 : 5, seconds = quick ? 0.3 : 2;
   for (const polled of [true, false]) {
     for (const threads of [1, 2, 4]) {
       const { runs, flat, polls } = await measure(rounds, seconds, threads, polled);

@@ -49,7 +49,7 @@ async function tls(table, plan, body) {
 }
 
 export default async function list(table, { quick }) {
-  const plan = quick ? { rounds: 5, seconds: 0.25 } : { rounds: 5, seconds: 2 };
+  const plan = quick ? { rounds: 5, seconds: 0.2 } : { rounds: 5, seconds: 2 };
   const server = await host(SIZES);
   const bodies = {};
   for (const a of server.accounts) bodies[a.calls] = (await get(a.url, a.headers)).body;
