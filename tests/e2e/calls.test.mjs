@@ -189,6 +189,22 @@ for (const transport of ['udp', 'tcp']) {
     assert.deepEqual(b.watch.calls.map((c) => c.direction), ['outbound', 'inbound'], 'newest first');
   });
 
+  over('bridged: a 183 without SDP is ringing', async (t) => {
+    const b = await bridged(t, [s.provisional('183 Session Progress'), s.gate('told'), s.accept(), s.report('up'), s.hungUp()],
+      [s.recv(183), s.report('early'), s.answered(), s.gate('up'), s.bye()]);
+    const told = { call_status: 'ringing', sip_status: 183, sip_reason: 'Session Progress' };
+    await b.callee.at('told');
+    await b.caller.at('early');
+    await b.both(told, told, FIRST);
+    b.callee.go(b.invite.callId);
+    await b.caller.at('up');
+    await b.both(expect.inProgress(), expect.inProgress(), UP);
+    b.caller.go(b.start.callId);
+    await b.caller.finished();
+    await b.callee.finished();
+    await b.both(expect.completed(), expect.completed(), ALL);
+  });
+
   over('bridged: the callee hangs up', async (t) => {
     const b = await bridged(t, [s.provisional('180 Ringing'), s.accept(), s.gate('up'), s.calleeBye()],
       [s.recv(180), s.answered(), s.report('up'), s.hungUp()]);

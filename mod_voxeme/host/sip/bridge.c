@@ -149,7 +149,7 @@ static void on_progress(struct vx_leg *child, unsigned status, const char *phras
     if (!parent || parent->answered)
         return;
     carry(parent, status, phrase, sip);
-    if (media || status == 180) {
+    if (media || status == 180 || status == 183) {
         enum vx_event_type step = media ? VX_EVENT_MEDIA : VX_EVENT_PROGRESS;
         vx_leg_tell(child, step, status, phrase);
         vx_leg_tell(parent, step, status, phrase);
