@@ -65,6 +65,7 @@ static struct vx_parked *copy_request(const struct vx_request *r) {
     p->request.if_none_match = keep(&at, r->if_none_match);
     p->request.content_type = keep(&at, r->content_type);
     p->request.body = keep(&at, r->body);
+    p->request.last_event_id = VX_NONE; /* a stream's, which is never parked */
     for (size_t i = 0; i < r->param_count; i++)
         p->params[i] =
             (struct vx_param){keep(&at, r->params[i].name), keep(&at, r->params[i].value)};
