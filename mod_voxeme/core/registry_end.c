@@ -99,8 +99,10 @@ static size_t forget_due(struct vx_registry *r, int64_t now) {
 
     pthread_mutex_lock(&r->lock);
     for (; count < BATCH && (c = vx_queue_first(&r->queue[GONE])) && is_forgettable(r, c, now);
-         count++)
+         count++) {
+        r->stats.forgotten += vx_call_due(r, c) > now;
         forget(r, c);
+    }
     pthread_mutex_unlock(&r->lock);
     return count;
 }

@@ -230,6 +230,14 @@ static void test_since_too_old(void **state) {
     vx_registry_expire(s.world.registry, 0);
     assert_int_equal(since(mark), 200);
     is_reset("1");
+    struct vx_registry_stats stats;
+    vx_registry_stats(s.world.registry, &stats);
+    assert_int_equal(stats.expired, 59);
+    assert_int_equal(stats.forgotten, 59 - 16);
+    struct vx_test_ask metrics = {.target = "/metrics", .token = "admin-token"};
+    vx_test_answer_clear(&a);
+    vx_test_ask(&s, &metrics, &a);
+    assert_non_null(strstr(a.body, "\nvoxeme_removals_forgotten_total 43\n"));
     strcpy(mark, revision_now());
     assert_int_equal(since(mark), 200);
     is_delta("", "");
