@@ -339,7 +339,9 @@ describe('calls through FreeSWITCH', { concurrency: 5 }, () => {
     own.check(ownCall, completed(ownCall.termination_reason), OVER);
     const legB = await calls.call(toB.callId, 'completed');
     b.check(legB, toB, first, completed(legB.termination_reason), OVER);
-    c.check(await calls.call(toC.callId, 'in-progress'), toC, ownCall, UP, ANSWERED, { name: '222' });
+    const legC = await calls.call(toC.callId, 'in-progress');
+    c.check(legC, toC, ownCall, UP, ANSWERED, { name: '222' });
+    await joined(fs, first, legC);
     await a.over();
     await c.sipp.finished();
     a.check(await calls.call(a.callId, 'completed'), completed(), OVER);

@@ -49,9 +49,20 @@ export async function callee(t, fs, account, steps, options = {}) {
   };
 }
 
-// FreeSWITCH joins the legs of a call a moment after both are answered, and until then hangs up with
-// other causes.
-export const joined = (fs, call) => fs.until(async () => (await fs.api(`uuid_getvar ${call.call_sid} bridge_uuid`)).length > 30, 'the legs to be joined');
+// Whether FreeSWITCH has joined a call (to `other`, if given): media goes between its leg and the
+// partner's, one of which is in this state. bridge_uuid is no sign of it: a transfer sets it when it
+// begins to join them, and a caller that hangs up until it has done so leaves the other leg alone and
+// up in FreeSWITCH for good, as does any call that ends with another cause than it would have later.
+async function isJoined(fs, call, other) {
+  const dump = async (sid) => fs.api(`uuid_dump ${sid}`);
+  const own = await dump(call.call_sid);
+  const partner = /^variable_last_bridge_to: (\S+)/m.exec(own)?.[1];
+  if (!partner || (other && partner !== other.call_sid)) return false;
+  const media = /^Channel-State: CS_EXCHANGE_MEDIA$/m;
+  return media.test(own) || media.test(await dump(partner));
+}
+
+export const joined = (fs, call, other) => fs.until(() => isJoined(fs, call, other), 'the legs to be joined');
 
 // REFER inside the callee's dialog.
 export const refer = (target, { cseq = 1 } = {}) => [
