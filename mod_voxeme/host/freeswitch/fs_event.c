@@ -301,6 +301,9 @@ bool vx_fs_event_read(struct vx_event *e, struct vx_fs_scratch *scratch,
     e->sequence = (uint64_t)number(at[SEQUENCE]);
     e->attempted_us = number(at[CREATED_TIME]);
     e->answered_us = number(at[ANSWERED_TIME]);
+    /* A call that FreeSWITCH recovers after a crash has a channel that is younger than its answer. */
+    if (e->answered_us > 0 && e->answered_us < e->attempted_us)
+        e->attempted_us = e->answered_us;
     read_parties(e, at, scratch);
     read_parent(e, at);
     read_origin(e, at, scratch);

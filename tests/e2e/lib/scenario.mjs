@@ -21,6 +21,10 @@ const announce = (label) => `<sendCmd><![CDATA[\nCall-ID: [call_id]\nAt: ${label
 
 export const gate = (label) => `${say(label, 'yes')}\n<recvCmd/>`;
 
+// As gate(), and what the test gives to go() is in variable `name` from then on: [$name].
+export const gateFor = (label, name) =>
+  `${say(label, 'yes')}\n<recvCmd><action><ereg regexp=".*" search_in="hdr" header="Go:" assign_to="${name}"/></action></recvCmd>`;
+
 export const sdp = (version = 1, attribute = 'sendrecv') => [
   'v=0',
   `o=sipp 53655765 ${version} IN IP4 [local_ip]`,

@@ -13,7 +13,7 @@ const ESC = '\x1b';
 export class Sipp {
   #child; #dir; #events = []; #waiters = []; #socket; #exit; #twin;
   #waiting = new Set(); // calls that stand at a gate
-  #let = new Map();     // call -> how many gates it may pass
+  #let = new Map();     // call -> what it is told at the gates that it may pass
 
   // options: scenario (XML), remote ("host:port", for callers), transport ("udp" or "tcp"),
   // host (local address), port, calls, rate (calls a second), limit (calls at once).
@@ -120,17 +120,16 @@ export class Sipp {
   reports(label) { return this.#events.filter((e) => e.at === label); }
 
   // Lets a call go on that stands at a gate, or through the next one it comes to. (SIPp gives up a
-  // call that is told so anywhere else.)
-  go(callId) {
-    this.#let.set(callId, (this.#let.get(callId) ?? 0) + 1);
+  // call that is told so anywhere else.) What it is told is of use to a gateFor().
+  go(callId, told = 'on') {
+    this.#let.set(callId, [...(this.#let.get(callId) ?? []), told]);
     this.#letOn(callId);
   }
 
   #letOn(callId) {
-    const times = this.#let.get(callId) ?? 0;
-    if (times === 0 || !this.#waiting.delete(callId)) return;
-    this.#let.set(callId, times - 1);
-    this.#socket.write(`Call-ID: ${callId}\r\nGo: on\r\n\r\n${ESC}`);
+    const told = this.#let.get(callId) ?? [];
+    if (told.length === 0 || !this.#waiting.delete(callId)) return;
+    this.#socket.write(`Call-ID: ${callId}\r\nGo: ${told.shift()}\r\n\r\n${ESC}`);
   }
 
   // Waits for its end; every call must have gone as the scenario says.

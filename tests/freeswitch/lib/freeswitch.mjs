@@ -18,19 +18,24 @@ import { Esl } from './esl.mjs';
 
 const { VOXEME_FREESWITCH: PREFIX, VOXEME_FREESWITCH_MODULES: MODULES, VOXEME_MODULE: MODULE } = process.env;
 export const PATIENCE_MS = 30_000;
+const DIRECTORIES = ['conf', 'log', 'db', 'run', 'mod', 'temp', 'storage', 'cache', 'recordings', 'certs'];
 
 export class FreeSwitch {
-  #child; #dir; #exit; #clients = []; #slow = 1; #tokens = new Set();
+  #child; #dir; #command; #env; #exit; #clients = []; #slow = 1; #tokens = new Set();
 
-  // spec: see configXml(); wrapper: a command and its arguments to run FreeSWITCH under, given the
-  // directory; slow: how many times the usual patience it needs.
-  static async start({ spec, dialplan = [], load = true, wrapper = () => [], slow = 1, env = {} }) {
+  // spec: see configXml(); autoload: the module is in modules.conf, else it is loaded unless `load` is
+  // false; directory: domains and their users; profile: further parameters of the SIP profile; wrapper: a command and its arguments to run FreeSWITCH
+  // under, given the directory; slow: how many times the usual patience it needs.
+  static async start({ spec, dialplan = [], directory = [], profile = {}, autoload = false, load = !autoload, wrapper = () => [], slow = 1, env = {} }) {
     const fs = new FreeSwitch();
     fs.#slow = slow;
     fs.#dir = await mkdtemp(join(tmpdir(), 'voxeme-fs-'));
     try {
-      await fs.#prepare(spec, dialplan);
-      await fs.#spawn(wrapper(fs.#dir), env);
+      await fs.#prepare(spec, { dialplan: [...dialplan, ...DIALPLAN], directory, profile, autoload });
+      fs.#command = [...wrapper(fs.#dir), join(PREFIX, 'bin/freeswitch'), '-nonat', '-nf', '-nc', '-np',
+        ...DIRECTORIES.flatMap((name) => [`-${name}`, join(fs.#dir, name)])];
+      fs.#env = env;
+      await fs.#spawn();
       if (load) await fs.load();
     } catch (error) {
       const log = await fs.logFile();
@@ -40,28 +45,25 @@ export class FreeSwitch {
     return fs;
   }
 
-  async #prepare(spec, dialplan) {
-    for (const name of ['conf', 'log', 'db', 'run', 'mod', 'temp', 'storage', 'cache', 'recordings', 'certs']) await mkdir(join(this.#dir, name));
+  async #prepare(spec, parts) {
+    for (const name of DIRECTORIES) await mkdir(join(this.#dir, name));
     for (const name of await readdir(MODULES)) {
       if (name.endsWith('.so') && name !== 'mod_voxeme.so') await symlink(join(MODULES, name), join(this.#dir, 'mod', name));
     }
     await symlink(MODULE, join(this.#dir, 'mod', 'mod_voxeme.so'));
     this.sipPort = await freePort();
     this.callidPort = await freePort();
+    this.usersPort = await freePort();
     this.httpPort = await freePort();
     this.eslPort = await freePort();
     this.password = randomUUID();
     await this.configure(spec);
-    await writeFile(join(this.#dir, 'conf', 'freeswitch.xml'), freeswitchXml({
-      ...this, rtp: 40000, dialplan: [...dialplan, ...DIALPLAN],
-    }));
+    await writeFile(join(this.#dir, 'conf', 'freeswitch.xml'), freeswitchXml({ ...this, rtp: 40000, ...parts }));
   }
 
-  async #spawn(wrapper, env) {
-    const at = (name) => [`-${name}`, join(this.#dir, name)];
-    const command = [...wrapper, join(PREFIX, 'bin/freeswitch'), '-nonat', '-nf', '-nc', '-np',
-      ...['conf', 'log', 'db', 'run', 'mod', 'temp', 'storage', 'cache', 'recordings', 'certs'].flatMap(at)];
-    this.#child = spawn(command[0], command.slice(1), { cwd: this.#dir, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  async #spawn() {
+    const [program, ...args] = this.#command;
+    this.#child = spawn(program, args, { cwd: this.#dir, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.#env } });
     this.output = '';
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream.setEncoding('utf8').on('data', (chunk) => { this.output += chunk; });
     this.#exit = new Promise((resolve, reject) => {
@@ -71,7 +73,7 @@ export class FreeSwitch {
     this.#exit.catch(() => {});
     this.esl = await Esl.open({ port: this.eslPort, password: this.password, gone: () => !this.running, ms: PATIENCE_MS * this.#slow });
     await this.esl.follow('notice');
-    for (const profile of ['internal', 'callid']) await this.#until(async () => /RUNNING/.test(await this.api(`sofia status profile ${profile}`)) || /Name\s/.test(await this.api(`sofia status profile ${profile}`)), `profile ${profile}`);
+    for (const profile of ['internal', 'callid', 'users']) await this.#until(async () => /^Name\s/m.test(await this.api(`sofia status profile ${profile}`)), `profile ${profile}`);
   }
 
   // What FreeSWITCH tells nobody can only be asked again.
@@ -157,13 +159,23 @@ export class FreeSwitch {
     assert.equal(end.signal ?? end.code, 0, `FreeSWITCH ended with ${end.signal ?? end.code}`);
   }
 
-  async kill() {
+  // Dies at once, and comes up again where it was.
+  async crash() {
+    await this.#die();
+    await this.#spawn();
+  }
+
+  async #die() {
     this.closeClients();
     this.esl?.close();
     if (this.#child && this.running) {
       this.#child.kill('SIGKILL');
       await this.#exit.catch(() => {});
     }
+  }
+
+  async kill() {
+    await this.#die();
     await rm(this.#dir, { recursive: true, force: true });
   }
 }
