@@ -133,7 +133,7 @@ static int64_t time_read(const struct recorded *r) {
     struct vx_event e;
     int64_t began = now_ns();
 
-    vx_fs_event_read(&e, &scratch, r->event, false);
+    vx_fs_event_read(&e, &scratch, r->event);
     return now_ns() - began;
 }
 
@@ -142,7 +142,7 @@ static int64_t time_apply(struct vx_registry *registry, const struct recorded *r
     struct vx_event e;
     int64_t began = now_ns();
 
-    if (vx_fs_event_read(&e, &scratch, r->event, false))
+    if (vx_fs_event_read(&e, &scratch, r->event))
         vx_registry_apply(registry, &e);
     return now_ns() - began;
 }

@@ -104,6 +104,36 @@ describe('the module in FreeSWITCH', () => {
     assert.equal((await legs()).length, 1);
   });
 
+  it('legs of mod_loopback that are up when they cease to be tracked are followed to their end', async (t) => {
+    const everything = new Watch(fs.client(admin), '/v1/Calls');
+    const began = new Set((await fs.client(admin).get('/v1/Calls')).json.map((c) => c.call_sid));
+    const added = (all) => all.filter((c) => !began.has(c.call_sid));
+    const track = async (settings) => {
+      await fs.configure({ ...SPEC, settings: { ...SPEC.settings, ...settings } });
+      await fs.api('reloadxml');
+      await fs.api('voxeme reload');
+    };
+    await track({ 'track-loopback': 'true' });
+    // FreeSWITCH makes the channel, then gives it the uuid that was asked for: CHANNEL_UUID.
+    const uuid = randomUUID();
+    assert.match(await fs.api(`originate {origination_uuid=${uuid}}loopback/1000/default &park`), /\+OK/);
+    const a = await call(t, fs, owner, 'l000', UPRIGHT);
+    await a.sipp.at('up');
+    await joined(fs, await everything.call(a.callId, 'in-progress'));
+    const up = added(await everything.until((all) => added(all).length === 5 && added(all).every((c) => c.call_status === 'in-progress') && all, 'all legs'));
+    assert.ok(up.some((c) => c.call_sid === uuid && c.direction === 'outbound'), 'by the uuid that was asked for');
+
+    await track();
+    assert.match(await fs.api('originate loopback/1000/default &park'), /\+OK/);
+    assert.deepEqual(await numbers('voxeme audit'), [7, 0, 0], 'none is given up');
+    await a.over();
+    await fs.api('hupall NORMAL_CLEARING');
+    const ended = added(await everything.until((all) => added(all).every((c) => c.terminated_at) && all, 'all legs to be over'));
+    assert.deepEqual(ended.map((c) => c.call_sid).sort(), up.map((c) => c.call_sid).sort(), 'those that began later do not count');
+    assert.ok(ended.every((c) => c.call_status === 'completed' && c.termination_reason === 'NORMAL_CLEARING'), JSON.stringify(ended, null, 1));
+    await fs.until(async () => (await numbers('voxeme audit'))[0] === 0, 'FreeSWITCH to have no channel');
+  });
+
   it('commands, and what the Tab key offers', async (t) => {
     const calls = watch();
     const a = await call(t, fs, owner, '1000', UPRIGHT);

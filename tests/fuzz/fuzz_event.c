@@ -194,7 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     all = vx_registry_all(fs.registry);
     vx_fs_event_init();
     FUZZ_CHECK(vx_fs_hook(&fs));
-    atomic_store(&fs.track_loopback, byte(&in) % 2);
+    atomic_store(&fs.loopback, byte(&in) % 3);
     for (int n = 0; n < MAX_EVENTS && in.left; n++) {
         switch_event_t *event = read_input(&in);
 

@@ -79,7 +79,7 @@ static void test_order(void **state) {
     struct vx_account_evidence e = {.variable = VX_STR(ALPHA_SID),
                                     .header = VX_STR(BETA_SID),
                                     .accountcode = VX_STR(GAMMA_SID),
-                                    .domain = VX_STR("alpha.example"),
+                                    .domain = VX_STR("pbx.beta.example"),
                                     .auth_domain = VX_STR("alpha.example"),
                                     .source = addr("127.0.0.1")};
     expect(&e, VX_RANK_VARIABLE, FIRST);
@@ -88,10 +88,10 @@ static void test_order(void **state) {
     e.header = VX_NONE;
     expect(&e, VX_RANK_ACCOUNTCODE, THIRD);
     e.accountcode = VX_NONE;
-    expect(&e, VX_RANK_DOMAIN, FIRST);
-    e.domain = VX_NONE;
-    expect(&e, VX_RANK_DOMAIN, FIRST);
+    expect(&e, VX_RANK_DOMAIN, FIRST); /* who authenticated before what anybody can ask for */
     e.auth_domain = VX_NONE;
+    expect(&e, VX_RANK_DOMAIN, SECOND);
+    e.domain = VX_NONE;
     e.source = addr("198.51.100.7");
     expect(&e, VX_RANK_SOURCE, SECOND);
     e.source = addr("203.0.113.1");

@@ -18,6 +18,13 @@
 
 #define VX_FS_MAX_HOOKS 16
 
+/* What becomes of legs of mod_loopback. */
+enum vx_fs_loopback {
+    VX_FS_LOOPBACK_IGNORED,
+    VX_FS_LOOPBACK_TRACKED,
+    VX_FS_LOOPBACK_ENDING, /* tracked no longer; those that are known are followed to their end */
+};
+
 struct vx_fs {
     struct vx_registry *registry;
     struct vx_api *api;
@@ -25,7 +32,7 @@ struct vx_fs {
     char url[320]; /* what is listened on */
 
     switch_event_node_t *hooks[VX_FS_MAX_HOOKS];
-    atomic_bool track_loopback;
+    _Atomic enum vx_fs_loopback loopback;
 
     pthread_mutex_t lock;
     struct vx_config *config;
@@ -53,6 +60,9 @@ void vx_fs_log_remove(void);
 /* fs_hooks.c: not from inside an event's callback. */
 bool vx_fs_hook(struct vx_fs *fs);
 void vx_fs_unhook(struct vx_fs *fs);
+/* Reads the event and applies it to the registry, if it is about a call that counts. False: it has
+ * not changed anything. Any thread. */
+bool vx_fs_apply(struct vx_fs *fs, const switch_event_t *event);
 
 /* fs_channels.c */
 struct vx_fs_audit {

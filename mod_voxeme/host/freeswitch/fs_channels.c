@@ -11,17 +11,14 @@
 /* A channel tells of itself in the same headers as its events do. */
 static bool take_in(struct vx_fs *fs, const char *uuid) {
     switch_core_session_t *session = switch_core_session_locate(uuid);
-    struct vx_fs_scratch scratch;
     switch_event_t *event = NULL;
-    struct vx_event e;
     bool taken = false;
 
     if (!session)
         return false;
     if (switch_event_create(&event, SWITCH_EVENT_CHANNEL_DATA) == SWITCH_STATUS_SUCCESS) {
         switch_channel_event_set_data(switch_core_session_get_channel(session), event);
-        if (vx_fs_event_read(&e, &scratch, event, atomic_load(&fs->track_loopback)))
-            taken = vx_registry_apply(fs->registry, &e) == VX_APPLIED;
+        taken = vx_fs_apply(fs, event);
         switch_event_destroy(&event);
     }
     switch_core_session_rwunlock(session);

@@ -283,15 +283,16 @@ static void read_stage(struct vx_event *e, const struct vx_str *at) {
 }
 
 bool vx_fs_event_read(struct vx_event *e, struct vx_fs_scratch *scratch,
-                      const switch_event_t *event, bool track_loopback) {
+                      const switch_event_t *event) {
     struct vx_str at[HEADER_COUNT];
 
     memset(e, 0, sizeof *e);
     if (!type_of(event, &e->type))
         return false;
     collect(at, event);
-    if (!at[UNIQUE_ID].len || (!track_loopback && begins(at[CHANNEL_NAME], VX_STR("loopback/"))))
+    if (!at[UNIQUE_ID].len)
         return false;
+    scratch->loopback = begins(at[CHANNEL_NAME], VX_STR("loopback/"));
     e->call_sid = vx_fs_call_sid(at[UNIQUE_ID].at);
     if (at[OLD_UNIQUE_ID].len && e->type == VX_EVENT_RENAME)
         e->renamed_from = vx_fs_call_sid(at[OLD_UNIQUE_ID].at);
@@ -301,7 +302,8 @@ bool vx_fs_event_read(struct vx_event *e, struct vx_fs_scratch *scratch,
     e->sequence = (uint64_t)number(at[SEQUENCE]);
     e->attempted_us = number(at[CREATED_TIME]);
     e->answered_us = number(at[ANSWERED_TIME]);
-    /* A call that FreeSWITCH recovers after a crash has a channel that is younger than its answer. */
+    /* A call that FreeSWITCH recovers after a crash has a channel that is younger than its answer.
+     */
     if (e->answered_us > 0 && e->answered_us < e->attempted_us)
         e->attempted_us = e->answered_us;
     read_parties(e, at, scratch);

@@ -12,19 +12,22 @@
 
 #include <switch.h>
 
-/* What a vx_event made from an event needs room for; the event's texts are borrowed from it. */
+/* What a vx_event made from an event needs room for (the event's texts are borrowed from it), and
+ * what else was seen. */
 struct vx_fs_scratch {
     char caller_name[512];
     char sip_ip[80];
+    bool loopback; /* a leg of mod_loopback */
 };
 
 /* Before the first event, once. */
 void vx_fs_event_init(void);
 
-/* Fills *out. False: not about a channel, or about one that is not tracked. Everything in *out is
- * borrowed from `event` and `scratch`. */
+/* Fills *out. False: not about a channel. Everything in *out is borrowed from `event` and
+ * `scratch`.
+ */
 bool vx_fs_event_read(struct vx_event *out, struct vx_fs_scratch *scratch,
-                      const switch_event_t *event, bool track_loopback);
+                      const switch_event_t *event);
 
 /* The call_sid of a channel: its uuid; for one that somebody gave a name that is no UUID, an
  * identifier made from that name. */

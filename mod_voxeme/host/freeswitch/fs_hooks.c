@@ -19,14 +19,39 @@ static const switch_event_types_t hooked[] = {
 #define HOOKED (sizeof hooked / sizeof *hooked)
 _Static_assert(HOOKED <= VX_FS_MAX_HOOKS, "more events than places for their nodes");
 
-static void on_event(switch_event_t *event) {
-    struct vx_fs *fs = event->bind_user_data;
+static bool is_known(struct vx_fs *fs, const struct vx_uuid *call_sid) {
+    struct vx_scope *all = vx_registry_all(fs->registry);
+    struct vx_snapshot *call = vx_scope_find(all, call_sid);
+    bool known = call != NULL;
+
+    vx_snapshot_release(&call);
+    vx_scope_release(&all);
+    return known;
+}
+
+static bool loopback_counts(struct vx_fs *fs, const struct vx_event *e) {
+    switch (atomic_load_explicit(&fs->loopback, memory_order_relaxed)) {
+    case VX_FS_LOOPBACK_TRACKED:
+        return true;
+    case VX_FS_LOOPBACK_ENDING:
+        return is_known(fs, e->type == VX_EVENT_RENAME ? &e->renamed_from : &e->call_sid);
+    case VX_FS_LOOPBACK_IGNORED:
+    default:
+        return false;
+    }
+}
+
+bool vx_fs_apply(struct vx_fs *fs, const switch_event_t *event) {
     struct vx_fs_scratch scratch;
     struct vx_event e;
 
-    if (vx_fs_event_read(&e, &scratch, event,
-                         atomic_load_explicit(&fs->track_loopback, memory_order_relaxed)))
-        vx_registry_apply(fs->registry, &e);
+    if (!vx_fs_event_read(&e, &scratch, event) || (scratch.loopback && !loopback_counts(fs, &e)))
+        return false;
+    return vx_registry_apply(fs->registry, &e) == VX_APPLIED;
+}
+
+static void on_event(switch_event_t *event) {
+    vx_fs_apply(event->bind_user_data, event);
 }
 
 bool vx_fs_hook(struct vx_fs *fs) {

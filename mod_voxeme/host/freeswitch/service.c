@@ -20,8 +20,12 @@ static void set_url(struct vx_fs *fs) {
 
 /* What a reload may change besides the layers' own. */
 static void take_up(struct vx_fs *fs) {
-    atomic_store(&fs->track_loopback,
-                 vx_values_bool(vx_config_values(fs->config), VX_SET_TRACK_LOOPBACK));
+    bool track = vx_values_bool(vx_config_values(fs->config), VX_SET_TRACK_LOOPBACK);
+
+    if (track)
+        atomic_store(&fs->loopback, VX_FS_LOOPBACK_TRACKED);
+    else if (atomic_load(&fs->loopback) == VX_FS_LOOPBACK_TRACKED)
+        atomic_store(&fs->loopback, VX_FS_LOOPBACK_ENDING);
     vx_log_set_level((enum vx_log_level)vx_config_int(fs->config, VX_SET_LOG_LEVEL));
 }
 

@@ -58,6 +58,49 @@ static void loopback_counts_on_demand(void **state) {
     }
 }
 
+static switch_event_t *loop_leg(switch_event_types_t type, const char *uuid) {
+    switch_event_t *event = fs_inbound(type, uuid, NULL, ANSWERED);
+
+    double_event_add(event, "Channel-Name", "loopback/1001-a");
+    return event;
+}
+
+static void track(const char *whether) {
+    char config[1024];
+
+    snprintf(config, sizeof config, CONFIG(ANY_PORT PARAM("track-loopback", "%s"), ACCOUNTS(DEMO)),
+             whether);
+    double_config(config);
+    assert_true(fs_says("reload", "+OK"));
+}
+
+/* Legs that count when loopback ceases to be tracked do so to their end. */
+static void loopback_ends_as_it_began(void **state) {
+    switch_event_t *hangup = loop_leg(SWITCH_EVENT_CHANNEL_HANGUP, CHANNEL);
+
+    (void)state;
+    fs_load();
+    track("true");
+    fs_fire(loop_leg(SWITCH_EVENT_CHANNEL_CREATE, CHANNEL));
+    up(loop_leg(SWITCH_EVENT_CHANNEL_DATA, CHANNEL));
+    track("false");
+    up(loop_leg(SWITCH_EVENT_CHANNEL_DATA, OTHER));
+    fs_fire(loop_leg(SWITCH_EVENT_CHANNEL_CREATE, OTHER));
+    assert_true(fs_says("audit", "+OK 2 channels, 0 taken in, 0 lost"));
+    assert_true(fs_says("status", "calls: 1 inbound"));
+    double_event_add(hangup, "Hangup-Cause", "NORMAL_CLEARING");
+    double_event_add(hangup, "Caller-Channel-Hangup-Time", ENDED);
+    fs_fire(hangup);
+    double_channels_gone();
+    assert_true(fs_says("audit", "+OK 0 channels, 0 taken in, 0 lost"));
+    is(CHANNEL, "\"call_status\":\"completed\"");
+    is(CHANNEL, "\"termination_reason\":\"NORMAL_CLEARING\"");
+    track("true");
+    fs_fire(loop_leg(SWITCH_EVENT_CHANNEL_CREATE, OTHER));
+    assert_true(fs_says("status", "calls: 1 inbound"));
+    fs_unload();
+}
+
 /* --- audit --- */
 
 static void lost_and_taken_in(void **state) {
@@ -245,6 +288,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(taken_in_as_they_are),
         cmocka_unit_test(loopback_counts_on_demand),
+        cmocka_unit_test(loopback_ends_as_it_began),
         cmocka_unit_test(lost_and_taken_in),
         cmocka_unit_test(audits_by_itself),
         cmocka_unit_test(channels_that_cannot_be_asked),

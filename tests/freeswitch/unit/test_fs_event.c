@@ -14,7 +14,7 @@ static bool read_event(struct vx_event *e, switch_event_t *event) {
     switch_event_destroy(&kept);
     kept = event;
     vx_fs_event_init();
-    return event ? vx_fs_event_read(e, &scratch, event, false) : false;
+    return event ? vx_fs_event_read(e, &scratch, event) : false;
 }
 
 static void text_is(struct vx_str s, const char *text) {
@@ -178,6 +178,22 @@ static void origins(void **state) {
     }
 }
 
+/* A call that FreeSWITCH recovers: the channel is new, the answer is not. */
+static void attempted_before_it_was_answered(void **state) {
+    struct vx_event e;
+
+    (void)state;
+    assert_true(
+        read_event(&e, fs_event(SWITCH_EVENT_CHANNEL_CREATE, CHANNEL, "Caller-Channel-Created-Time",
+                                ENDED, "Caller-Channel-Answered-Time", ANSWERED, NULL)));
+    assert_int_equal(e.answered_us, 4102444801093048);
+    assert_int_equal(e.attempted_us, e.answered_us);
+    assert_true(
+        read_event(&e, fs_event(SWITCH_EVENT_CHANNEL_CREATE, CHANNEL, "Caller-Channel-Created-Time",
+                                CREATED, "Caller-Channel-Answered-Time", "0", NULL)));
+    assert_int_equal(e.attempted_us, 4102444801073048);
+}
+
 static void caller_names(void **state) {
     static const char *const names[][2] = {
         {"Zo\xc3\xab \\\"Z\\\" O'Neil", "Zo\xc3\xab \"Z\" O'Neil"},
@@ -321,6 +337,7 @@ int main(void) {
         cmocka_unit_test(the_phrase_is_of_this_leg),
         cmocka_unit_test(parents),
         cmocka_unit_test(origins),
+        cmocka_unit_test(attempted_before_it_was_answered),
         cmocka_unit_test(caller_names),
         cmocka_unit_test(odd_events_do_no_harm),
         cmocka_unit_test(each_value_in_each_header),
