@@ -277,7 +277,7 @@ static bool find_by(enum vx_account_rank rank, const struct vx_directory *d,
     case VX_RANK_ACCOUNTCODE:
         return e->accountcode.len && keys_find(&d->names, e->accountcode, &r->account);
     case VX_RANK_DOMAIN:
-        /* Whoever authenticated has shown whose user he is; the request's domain anybody can name. */
+        /* Whoever authenticated has shown whose user he is; a request may name any domain. */
         return (e->auth_domain.len && keys_find(&d->realms, e->auth_domain, &r->account)) ||
                (e->domain.len && keys_find(&d->realms, e->domain, &r->account));
     case VX_RANK_SOURCE:
