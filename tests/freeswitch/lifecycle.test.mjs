@@ -18,7 +18,7 @@ const admin = randomUUID();
 const SPEC = { settings: { 'rate-limit-per-minute': 0 }, accounts: [owner, other], adminTokens: [admin] };
 const BURST = 2000;
 // How long a call of a crowd lasts.
-const TALK = '<pause milliseconds="400"/>';
+const TALK_MS = 400;
 
 describe('the module in FreeSWITCH', () => {
   let fs;
@@ -213,7 +213,7 @@ describe('the module in FreeSWITCH', () => {
     await upright.sipp.at('up');
     let over = false;
     const traffic = await Sipp.start(t, {
-      scenario: s.caller({ from: '15083728299', to: '1001' }, s.invite(), s.trying(), s.answered(), TALK, s.bye()), remote: fs.sip, calls: 300, rate: 40, limit: 40,
+      scenario: s.caller({ from: '15083728299', to: '1001' }, s.talk(TALK_MS)), remote: fs.sip, calls: 300, rate: 40, limit: 40,
     });
     const finished = traffic.finished().finally(() => { over = true; });
     finished.catch(() => {});
@@ -250,22 +250,12 @@ describe('the module in FreeSWITCH', () => {
     const sids = new Set();
     const began = Date.now();
     const sipp = await Sipp.start(t, {
-      scenario: s.caller({ ...PLAIN, from: '777001', to: '1002' }, s.invite(), s.trying(), s.answered(), TALK, s.bye()), remote: fs.sip,
-      calls: BURST, rate: 2000, limit: 100,
+      scenario: s.caller({ ...PLAIN, from: '777001', to: '1002' }, s.talk(TALK_MS)), remote: fs.sip, calls: BURST, rate: 2000, limit: 600,
     });
     await sipp.finished();
     const seconds = (Date.now() - began) / 1000;
     t.diagnostic(`${BURST} calls in ${seconds.toFixed(1)} s: ${Math.round(BURST / seconds)} a second`);
     const client = fs.client(owner.token);
-    // At this rate a BYE may get lost and SIPp take a repeated 200 for its answer, with or without the module.
-    // So first: live is what FreeSWITCH has up. HANGUP_COMPLETE comes late under load.
-    const up = async () => Number(/^(\d+) total/m.exec(await fs.api('show channels count'))[1]);
-    const live = async () => (await client.get(`/v1/Accounts/${owner.sid}/CallCount`)).json.inbound;
-    await fs.until(async () => (await live()) === (await up()), 'the API to say what FreeSWITCH has');
-    const left = await up();
-    if (left) t.diagnostic(`${left} calls whose BYE did not reach FreeSWITCH`);
-    assert.ok(left < BURST / 20, `${left} calls are up`);
-    await fs.api('hupall NORMAL_CLEARING');
     const list = await new Watch(client, `${callsOf(owner)}?from=777001`).until(
       (all) => all.length >= BURST && all.every((c) => c.terminated_at) && all, 'all to be over');
     assert.equal(list.length, BURST);

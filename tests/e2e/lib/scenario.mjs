@@ -131,6 +131,19 @@ export const update = ({ cseq = 2, body = sdp(3, 'sendonly') } = {}) => (c) => [
   report('updated'),
 ];
 
+// A whole call of a crowd: answered, up for a time, hung up. Every response must be that of its own
+// request: where datagrams get lost, SIPp would take a repeated 200 of the INVITE for that of a lost BYE
+// and leave the other side with a call that nobody ends.
+export const talk = (ms) => (c) => [
+  invite()(c).replace('<send', '<send start_txn="invite"'),
+  '<recv response="100" optional="true" response_txn="invite"/>',
+  '<recv response="200" rrs="true" response_txn="invite"/>',
+  ack(c, 'ack', 1).replace('<send', '<send ack_txn="invite"'),
+  `<pause milliseconds="${ms}"/>`,
+  bye()(c)[0].replace('<send', '<send start_txn="bye"'),
+  '<recv response="200" response_txn="bye"/>',
+];
+
 // Any request outside a dialog, and the status it gets.
 export const request = (method, status, { headers = [] } = {}) => (c) => [
   send([`${method} ${c.uri} SIP/2.0`, via(method), c.from, c.to, 'Call-ID: [call_id]', `CSeq: 1 ${method}`,
