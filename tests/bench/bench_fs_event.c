@@ -4,7 +4,7 @@
  * recorded call; every call gets a uuid of its own.
  *
  * usage: bench_fs_event RECORDED.jsonl CALLS
- * Prints one line of JSON: nanoseconds, median and 99.9th percentile.
+ * Prints one line of JSON: nanoseconds, mean, median and 99.9th percentile.
  */
 #include "core/config_reader.h"
 #include "core/registry.h"
@@ -148,8 +148,13 @@ static int64_t time_apply(struct vx_registry *registry, const struct recorded *r
 }
 
 static void print(const char *name, int64_t *times, size_t count, const char *end) {
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        sum += times[i];
     qsort(times, count, sizeof *times, by_size);
-    printf("\"%s\":{\"median\":%lld,\"p999\":%lld}%s", name, (long long)times[count / 2],
+    printf("\"%s\":{\"mean\":%lld,\"median\":%lld,\"p999\":%lld}%s", name,
+           (long long)sum / (long long)count, (long long)times[count / 2],
            (long long)times[count - 1 - count / 1000], end);
 }
 
