@@ -59,6 +59,32 @@ describe('the module in FreeSWITCH', () => {
     b.check(await calls.call(invite.callId, 'completed'), invite, one, completed(), OVER);
   });
 
+  it('takes in a call that was transferred, from and to whom it was at first', async (t) => {
+    const b = await callee(t, fs, owner, [s.accept(), s.gate('up'), s.calleeBye()]);
+    const a = await call(t, fs, owner, '1000', UPRIGHT);
+    // To an application, which makes FreeSWITCH turn the parties of the leg round.
+    assert.match(await fs.api(`originate {origination_caller_id_number=4711,origination_caller_id_name=Zoe,voxeme_account_sid=${owner.sid}}`
+      + `sofia/internal/777@127.0.0.1:${b.port} &park`), /\+OK/);
+    const invite = await b.invite();
+    await Promise.all([a.sipp.at('up'), b.sipp.at('up')]);
+    const before = watch();
+    const one = await before.call(a.callId, 'in-progress'), two = await before.call(invite.callId, 'in-progress');
+    for (const sid of [one.call_sid, two.call_sid]) {
+      await fs.api(`uuid_transfer ${sid} 1001`);
+      await fs.until(async () => (await fs.api(`uuid_dump ${sid}`)).includes('Caller-Destination-Number: 1001\n'), 'the transfer');
+    }
+    assert.match(await fs.api(`uuid_dump ${two.call_sid}`), /^Caller-Caller-ID-Number: (?!4711)/m);
+    await fs.unload();
+    fs.closeClients();
+    await fs.load();
+    const calls = watch();
+    assert.deepEqual(await calls.call(a.callId), one);
+    assert.deepEqual(await calls.call(invite.callId), two);
+    b.sipp.go(invite.callId);
+    await Promise.all([a.over(), b.sipp.finished()]);
+    await Promise.all([a.callId, invite.callId].map((id) => watch().call(id, 'completed')));
+  });
+
   it('reloads what reloadxml has read: accounts, tokens, loopback; nothing when it is wrong', async () => {
     const client = fs.client(other.token);
     const added = account('added', { tokens: [randomUUID()] });

@@ -13,6 +13,9 @@ enum header {
     CALLER_NUMBER,
     CALLER_NAME,
     DESTINATION,
+    ORIGINAL_NUMBER,
+    ORIGINAL_NAME,
+    PROFILE_INDEX,
     CREATED_TIME,
     PROGRESS_TIME,
     MEDIA_TIME,
@@ -29,7 +32,9 @@ enum header {
     NETWORK_IP,
     NETWORK_PORT,
     NETWORK_ADDR,
+    REQUEST_USER,
     REQUEST_HOST,
+    TO_USER,
     DOMAIN_NAME,
     AUTH_REALM,
     GATEWAY,
@@ -52,6 +57,9 @@ static const char *const names[HEADER_COUNT] = {
     [CALLER_NUMBER] = "Caller-Caller-ID-Number",
     [CALLER_NAME] = "Caller-Caller-ID-Name",
     [DESTINATION] = "Caller-Destination-Number",
+    [ORIGINAL_NUMBER] = "Caller-Orig-Caller-ID-Number",
+    [ORIGINAL_NAME] = "Caller-Orig-Caller-ID-Name",
+    [PROFILE_INDEX] = "Caller-Profile-Index",
     [CREATED_TIME] = "Caller-Channel-Created-Time",
     [PROGRESS_TIME] = "Caller-Channel-Progress-Time",
     [MEDIA_TIME] = "Caller-Channel-Progress-Media-Time",
@@ -68,7 +76,9 @@ static const char *const names[HEADER_COUNT] = {
     [NETWORK_IP] = "variable_sip_network_ip",
     [NETWORK_PORT] = "variable_sip_network_port",
     [NETWORK_ADDR] = "Caller-Network-Addr",
+    [REQUEST_USER] = "variable_sip_req_user",
     [REQUEST_HOST] = "variable_sip_req_host",
+    [TO_USER] = "variable_sip_to_user",
     [DOMAIN_NAME] = "variable_domain_name",
     [AUTH_REALM] = "variable_sip_auth_realm",
     [GATEWAY] = "variable_sip_gateway",
@@ -217,6 +227,19 @@ static void read_parties(struct vx_event *e, const struct vx_str *at, struct vx_
     e->call_id = at[SIP_CALL_ID].len ? at[SIP_CALL_ID] : VX_NONE;
 }
 
+/* A channel that was there before us was perhaps called from and to others before it was
+ * transferred. It still knows whom. */
+static void recall_parties(struct vx_str *at) {
+    enum header called = vx_str_eq(at[CALL_DIRECTION], VX_STR("inbound")) ? REQUEST_USER : TO_USER;
+
+    if (at[ORIGINAL_NUMBER].at)
+        at[CALLER_NUMBER] = at[ORIGINAL_NUMBER];
+    if (at[ORIGINAL_NAME].at)
+        at[CALLER_NAME] = at[ORIGINAL_NAME];
+    if (number(at[PROFILE_INDEX]) > 1 && at[called].len)
+        at[DESTINATION] = at[called];
+}
+
 static void read_parent(struct vx_event *e, const struct vx_str *at) {
     if (e->direction != VX_OUTBOUND)
         return;
@@ -306,6 +329,8 @@ bool vx_fs_event_read(struct vx_event *e, struct vx_fs_scratch *scratch,
      */
     if (e->answered_us > 0 && e->answered_us < e->attempted_us)
         e->attempted_us = e->answered_us;
+    if (event->event_id == SWITCH_EVENT_CHANNEL_DATA)
+        recall_parties(at);
     read_parties(e, at, scratch);
     read_parent(e, at);
     read_origin(e, at, scratch);

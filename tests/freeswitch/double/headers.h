@@ -37,6 +37,12 @@ static const char *const fs_headers[] = {
     "variable_voxeme_application_sid",
     "variable_sip_h_X-Application-Sid",
     "variable_accountcode",
+    "variable_sip_gateway_name",
+    "Caller-Orig-Caller-ID-Number",
+    "Caller-Orig-Caller-ID-Name",
+    "Caller-Profile-Index",
+    "variable_sip_req_user",
+    "variable_sip_to_user",
     "variable_something_else",
 };
 #define FS_HEADERS (sizeof fs_headers / sizeof *fs_headers)

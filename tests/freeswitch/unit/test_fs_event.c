@@ -194,6 +194,34 @@ static void attempted_before_it_was_answered(void **state) {
     assert_int_equal(e.attempted_us, 4102444801073048);
 }
 
+/* A channel that is taken in after it was transferred: from and to whom it was called at first. */
+static void parties_before_a_transfer(void **state) {
+    struct vx_event e;
+    static const struct {
+        const char *direction, *index, *to;
+    } rows[] = {
+        {"inbound", "1", "2000"},
+        {"inbound", "2", "1000"},
+        {"outbound", "2", "777"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int data = 0; data < 2; data++) {
+            assert_true(read_event(
+                &e, fs_event(data ? SWITCH_EVENT_CHANNEL_DATA : SWITCH_EVENT_CHANNEL_CREATE,
+                             CHANNEL, "Call-Direction", rows[i].direction,
+                             "Caller-Caller-ID-Number", "Outbound Call", "Caller-Caller-ID-Name",
+                             "Outbound Call", "Caller-Orig-Caller-ID-Number", "4711",
+                             "Caller-Orig-Caller-ID-Name", "Zoe", "Caller-Destination-Number",
+                             "2000", "Caller-Profile-Index", rows[i].index, "variable_sip_req_user",
+                             "1000", "variable_sip_to_user", "777", NULL)));
+            text_is(e.from, data ? "4711" : "Outbound Call");
+            text_is(e.caller_name, data ? "Zoe" : "Outbound Call");
+            text_is(e.to, data ? rows[i].to : "2000");
+        }
+}
+
 static void caller_names(void **state) {
     static const char *const names[][2] = {
         {"Zo\xc3\xab \\\"Z\\\" O'Neil", "Zo\xc3\xab \"Z\" O'Neil"},
@@ -338,6 +366,7 @@ int main(void) {
         cmocka_unit_test(parents),
         cmocka_unit_test(origins),
         cmocka_unit_test(attempted_before_it_was_answered),
+        cmocka_unit_test(parties_before_a_transfer),
         cmocka_unit_test(caller_names),
         cmocka_unit_test(odd_events_do_no_harm),
         cmocka_unit_test(each_value_in_each_header),
