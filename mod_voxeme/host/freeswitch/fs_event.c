@@ -297,9 +297,12 @@ static void read_end(struct vx_event *e, const struct vx_str *at) {
         e->sip_reason = at[INVITE_FAILURE_PHRASE];
 }
 
-/* A channel that was there before us says by its times how far it has come. */
+/* A channel that was there before us says by its times how far it has come. One that has hung up is
+ * there until its call is written down somewhere, which may take long. */
 static void read_stage(struct vx_event *e, const struct vx_str *at) {
-    if (number(at[MEDIA_TIME]) > 0)
+    if (number(at[HANGUP_TIME]) > 0)
+        e->type = VX_EVENT_HANGUP;
+    else if (number(at[MEDIA_TIME]) > 0)
         e->type = VX_EVENT_MEDIA;
     else if (number(at[PROGRESS_TIME]) > 0)
         e->type = VX_EVENT_PROGRESS;
@@ -334,9 +337,9 @@ bool vx_fs_event_read(struct vx_event *e, struct vx_fs_scratch *scratch,
     read_parties(e, at, scratch);
     read_parent(e, at);
     read_origin(e, at, scratch);
-    if (e->type == VX_EVENT_HANGUP)
-        read_end(e, at);
     if (event->event_id == SWITCH_EVENT_CHANNEL_DATA)
         read_stage(e, at);
+    if (e->type == VX_EVENT_HANGUP)
+        read_end(e, at);
     return true;
 }

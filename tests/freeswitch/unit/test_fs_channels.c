@@ -37,6 +37,22 @@ static void taken_in_as_they_are(void **state) {
     fs_unload();
 }
 
+/* It hung up before the module came, and FreeSWITCH has not done with it. */
+static void taken_in_when_it_is_over(void **state) {
+    switch_event_t *over = fs_inbound(SWITCH_EVENT_CHANNEL_DATA, CHANNEL, PROGRESSED, ANSWERED);
+
+    (void)state;
+    double_event_add(over, "Caller-Channel-Hangup-Time", ENDED);
+    double_event_add(over, "Hangup-Cause", "NORMAL_CLEARING");
+    up(over);
+    fs_load();
+    assert_true(fs_says("audit", "+OK 1 channels, 0 taken in, 0 lost"));
+    is(CHANNEL, "\"call_status\":\"completed\"");
+    is(CHANNEL, "\"duration\":2");
+    assert_true(fs_says("status", "calls: 0 inbound and 0 outbound live, 1 ended"));
+    fs_unload();
+}
+
 static void loopback_counts_on_demand(void **state) {
     (void)state;
     for (int track = 0; track < 2; track++) {
@@ -287,6 +303,7 @@ static void the_old_name_may_be_used_again(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(taken_in_as_they_are),
+        cmocka_unit_test(taken_in_when_it_is_over),
         cmocka_unit_test(loopback_counts_on_demand),
         cmocka_unit_test(loopback_ends_as_it_began),
         cmocka_unit_test(lost_and_taken_in),
