@@ -3,12 +3,13 @@
 // FreeSWITCH's own modules.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { configXml, sha256 } from '../../e2e/lib/config.mjs';
 import { Client } from '../../e2e/lib/http.mjs';
 import { freePort } from '../../e2e/lib/ports.mjs';
@@ -51,6 +52,7 @@ export class FreeSwitch {
       if (name.endsWith('.so') && name !== 'mod_voxeme.so') await symlink(join(MODULES, name), join(this.#dir, 'mod', name));
     }
     await symlink(MODULE, join(this.#dir, 'mod', 'mod_voxeme.so'));
+    await this.#makeCertificates();
     this.sipPort = await freePort();
     this.callidPort = await freePort();
     this.usersPort = await freePort();
@@ -59,6 +61,15 @@ export class FreeSwitch {
     this.password = randomUUID();
     await this.configure(spec);
     await writeFile(join(this.#dir, 'conf', 'freeswitch.xml'), freeswitchXml({ ...this, rtp: 40000, ...parts }));
+  }
+
+  // Without them FreeSWITCH would make keys of 4096 bits at each start: 5 to 30 seconds.
+  async #makeCertificates() {
+    const [key, cert] = ['key', 'crt'].map((name) => join(this.#dir, 'certs', name));
+    await promisify(execFile)('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+      '-subj', '/CN=fs1', '-keyout', key, '-out', cert]);
+    const pem = Buffer.concat([await readFile(key), await readFile(cert)]);
+    for (const name of ['dtls-srtp.pem', 'wss.pem']) await writeFile(join(this.#dir, 'certs', name), pem);
   }
 
   async #spawn() {
