@@ -1,0 +1,134 @@
+/*
+ * A server whose calls come and go by the hundreds a second, without a SIP stack: two host threads
+ * tell the registry of calls that ring, are answered and end, change accounts and come back, are
+ * renamed and named back. For tests/e2e/feed_sum.test.mjs.
+ *
+ *   feed_host CALLS_A_SECOND [NAME=VALUE;...]
+ *
+ * Prints "ready PORT", and ends when its standard input does.
+ */
+#include "support.h"
+
+#include "api/api.h"
+#include "core/log.h"
+#include "net/server.h"
+
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+#define THREADS 2
+#define TICK_US 10000
+#define AGE     80 /* ticks until all is told of a call */
+
+static struct vx_registry *registry;
+static atomic_bool over;
+static unsigned per_tick; /* calls of one thread */
+
+static uint32_t hash(uint32_t n) {
+    n = (n ^ n >> 16) * 0x45d9f3bU;
+    n = (n ^ n >> 16) * 0x45d9f3bU;
+    return n ^ n >> 16;
+}
+
+static void tell(enum vx_event_type type, unsigned sid, unsigned renamed_from,
+                 struct vx_account_evidence evidence) {
+    struct vx_event event = vx_test_event_of(NULL, type, sid);
+
+    event.evidence = evidence;
+    if (type == VX_EVENT_RENAME)
+        event.renamed_from = vx_test_sid(renamed_from);
+    if (type == VX_EVENT_HANGUP)
+        event.sip_status = hash(sid) % 3 ? 0 : 486;
+    (void)vx_registry_apply(registry, &event);
+}
+
+/* What happens to call n at an age of `age` ticks. Each sign of its account is stronger than the
+ * one before. */
+static void step(unsigned n, unsigned age) {
+    static const struct vx_account_evidence none,
+        signs[3][2] = {
+            {{.domain = VX_STR("alpha.example")}, {.domain = VX_STR("beta.example")}},
+            {{.accountcode = VX_STR("alpha")}, {.accountcode = VX_STR("beta")}},
+            {{.variable = VX_STR(ALPHA_SID)}, {.variable = VX_STR(BETA_SID)}},
+        };
+    unsigned h = hash(n), first = h & 1, other = n | 0x80000000U;
+    bool renamed = h % 7 == 0, named_back = h % 21 == 0;
+    unsigned sid = renamed && age > 24 && !(named_back && age > 26) ? other : n;
+
+    if (age == 0)
+        tell(VX_EVENT_CREATE, n, 0, h % 11 ? signs[0][first] : none);
+    if (age == 2 + (h >> 3) % 4)
+        tell(VX_EVENT_PROGRESS, sid, 0, none);
+    if (age == 10 + (h >> 5) % 8 && h % 3 == 0)
+        tell(VX_EVENT_UPDATE, sid, 0, signs[1][!first]);
+    if (age == 20 + (h >> 8) % 16 && h % 5 == 0)
+        tell(VX_EVENT_UPDATE, sid, 0, signs[2][first]);
+    if (age == 24 && renamed)
+        tell(VX_EVENT_RENAME, other, n, none);
+    if (age == 26 && named_back)
+        tell(VX_EVENT_RENAME, n, other, none);
+    if (age == 28 + (h >> 11) % 4 && h % 4)
+        tell(VX_EVENT_ANSWER, sid, 0, none);
+    if (age == 40 + (h >> 13) % 32)
+        tell(VX_EVENT_HANGUP, sid, 0, none);
+}
+
+static void *drive(void *ctx) {
+    unsigned base = *(unsigned *)ctx * 0x1000000U;
+    struct timespec due;
+
+    clock_gettime(CLOCK_MONOTONIC, &due);
+    for (unsigned tick = 0; !atomic_load(&over); tick++) {
+        for (unsigned age = 0; age < AGE && age <= tick; age++)
+            for (unsigned i = 0; i < per_tick; i++)
+                step(base + (tick - age) * per_tick + i, age);
+        due.tv_nsec += TICK_US * 1000;
+        due.tv_sec += due.tv_nsec / 1000000000;
+        due.tv_nsec %= 1000000000;
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+    }
+    return NULL;
+}
+
+static void run(struct vx_server *server) {
+    static unsigned numbers[THREADS];
+    pthread_t threads[THREADS];
+    char byte;
+
+    for (unsigned i = 0; i < THREADS; i++) {
+        numbers[i] = i;
+        if (pthread_create(&threads[i], NULL, drive, &numbers[i]))
+            abort();
+    }
+    printf("ready %u\n", vx_server_port(server));
+    fflush(stdout);
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        ;
+    atomic_store(&over, true);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+}
+
+int main(int argc, char **argv) {
+    char settings[512], error[256] = "out of memory";
+    struct vx_config *config;
+    struct vx_server *server = NULL;
+    struct vx_api *api = NULL;
+
+    snprintf(settings, sizeof settings, "listen=127.0.0.1:0;%s", argc > 2 ? argv[2] : "");
+    per_tick = (argc > 1 ? (unsigned)atoi(argv[1]) : 500) / (VX_SECOND_US / TICK_US) / THREADS;
+    config = vx_test_config(settings);
+    registry = config ? vx_registry_new(config, &vx_clock_system) : NULL;
+    api = registry ? vx_api_new(registry, config, &vx_clock_system) : NULL;
+    server = api ? vx_server_start(api, registry, config, error, sizeof error) : NULL;
+    if (server)
+        run(server);
+    else
+        fprintf(stderr, "feed_host: %s\n", error);
+    vx_server_stop(&server);
+    vx_api_release(&api);
+    vx_registry_release(&registry);
+    vx_config_release(&config);
+    return !atomic_load(&over);
+}
