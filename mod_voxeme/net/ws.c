@@ -106,6 +106,8 @@ static enum vx_ws_result begin_frame(struct vx_ws *ws) {
         ws->message = 0;
         ws->more = 0;
     }
+    if (!ws->left && !ws->fin)
+        ws->message++; /* or a message of empty fragments would have no end */
     if (ws->left > ws->max_message || ws->message > ws->max_message - ws->left)
         return bad(ws, VX_WS_TOO_BIG);
     return VX_WS_MORE;

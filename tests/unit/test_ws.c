@@ -144,6 +144,10 @@ static void test_limit(void **state) {
     one(0x02, big, 4000);
     add_frame(0x80, big, 97);
     gives("bad:1009", false);
+    one(0x02, "", 0); /* nothing, for ever */
+    for (int i = 0; i < 4096; i++)
+        add_frame(0x00, "", 0);
+    gives("bad:1009", false);
     f.len = 14; /* 2^62 bytes */
     memcpy(f.bytes, "\x82\xff\x40\0\0\0\0\0\0\0mask", 14);
     gives("bad:1009", false);
