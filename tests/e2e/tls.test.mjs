@@ -11,6 +11,7 @@ import tls from 'node:tls';
 import { promisify } from 'node:util';
 import { BUSY, busyCall } from './lib/calls.mjs';
 import { demo } from './lib/config.mjs';
+import { Events, Feed } from './lib/feed.mjs';
 import { run, Switch } from './lib/switch.mjs';
 import { deadline } from './lib/wait.mjs';
 import { callsOf, Watch } from './lib/watch.mjs';
@@ -120,4 +121,31 @@ test('over TLS, too, a client that closes its side while its request is held get
   await busyCall(t, sw);
   await until(() => said.endsWith('}]'), 'the answer');
   assert.match(said, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
+});
+
+test('the live feed over TLS: changes, slow readers, resumption, a last word', async (t) => {
+  const { sw, owner, one } = await setup(t);
+  const path = callsOf(owner), ws = { ca: one.pem };
+  const open = async (options = {}, query = '') => {
+    const feed = await Feed.open(sw.url, path + query, { token: owner.token, ...options, ws: { ...ws, ...options.ws } });
+    t.after(() => feed.close());
+    return feed;
+  };
+  const plain = await open(), deflated = await open({ ws: { perMessageDeflate: true } });
+  const events = await Events.open(sw.url, path, { token: owner.token, tls: ws });
+  t.after(() => events.close());
+  const stalled = await open();
+  await stalled.until((f) => f.revision);
+  stalled.socket.pause();
+  for (let i = 0; i < 20; i++) await busyCall(t, sw);
+  stalled.socket.resume();
+  const all = (f) => f.calls.size === 20 && [...f.calls.values()].every((c) => c.call_status === 'busy');
+  for (const feed of [plain, deflated, events, stalled]) await feed.until(all);
+  const resumed = await open({}, `?since=${plain.revision}`);
+  await busyCall(t, sw);
+  await resumed.until((f) => f.calls.size === 1 && [...f.calls.values()][0].call_status === 'busy');
+  assert.equal(resumed.messages[0].type, 'changes');
+  const closed = plain.closed();
+  assert.equal((await sw.stop()).code, 0);
+  assert.equal((await closed).code, 1001);
 });

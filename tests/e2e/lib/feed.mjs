@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import https from 'node:https';
 import WebSocket from 'ws';
 import { deadline } from './wait.mjs';
 
@@ -91,10 +92,11 @@ export class Feed extends Known {
 }
 
 export class Events extends Known {
-  static async open(base, path, { token, headers = {} } = {}) {
+  static async open(base, path, { token, headers = {}, tls = {} } = {}) {
     const feed = new Events();
+    const library = base.startsWith('https:') ? https : http;
     const response = await deadline(new Promise((resolve, reject) => {
-      feed.request = http.get(base + path, { agent: false, headers: { Accept: 'text/event-stream', ...(token ? { Authorization: `Bearer ${token}` } : {}), ...headers } }, resolve);
+      feed.request = library.get(base + path, { agent: false, ...tls, headers: { Accept: 'text/event-stream', ...(token ? { Authorization: `Bearer ${token}` } : {}), ...headers } }, resolve);
       feed.request.on('error', reject);
     }), 'an event stream');
     feed.response = response;
