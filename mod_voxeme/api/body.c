@@ -196,6 +196,10 @@ char *vx_body_data(struct vx_body *body) {
     return body->count || body->fixed ? NULL : body->data;
 }
 
+struct vx_pot *vx_body_pot(const struct vx_body *body) {
+    return body->pot;
+}
+
 size_t vx_body_len(const struct vx_body *body) {
     return body->len;
 }

@@ -51,6 +51,8 @@ struct vx_body *vx_body_join(const struct vx_piece *pieces, size_t count, struct
 
 /* Only of a plain body: VX_BODY_HEADROOM writable bytes lie before it. NULL for others. */
 char *vx_body_data(struct vx_body *body);
+/* On whose account it is, borrowed; NULL: on nobody's. */
+struct vx_pot *vx_body_pot(const struct vx_body *body);
 /* Bytes in all. */
 size_t vx_body_len(const struct vx_body *body);
 /* Of a plain body, while it is being built and nobody else holds it. len <= cap. */

@@ -60,7 +60,7 @@ static struct vx_body *deflate_message(struct vx_server *server, const struct vx
 
     if (len < DEFLATE_FROM || len > DEFLATE_UP_TO || !(d = deflater(server)))
         return NULL;
-    out = vx_body_new(len, NULL);
+    out = vx_body_new(len, vx_body_pot(message));
     if (!out)
         return NULL;
     deflateReset(&d->z);
@@ -84,29 +84,30 @@ static struct vx_body *deflate_message(struct vx_server *server, const struct vx
 
 /* --- one frame --- */
 
-/* `head`, the message, `tail`. */
+/* `head`, the message, `tail`; on the account of the message. */
 static struct vx_body *wrap(struct vx_str head, struct vx_body *message, struct vx_str tail) {
     size_t len = head.len + vx_body_len(message) + tail.len, at = 0;
+    struct vx_pot *pot = vx_body_pot(message);
     struct vx_body *whole, *start, *end;
     struct vx_str run;
     char *to;
 
     if (len > COPY_UP_TO) {
-        start = vx_body_copy(head.at, head.len, NULL);
-        end = vx_body_copy(tail.at, tail.len, NULL);
+        start = vx_body_copy(head.at, head.len, pot);
+        end = vx_body_copy(tail.at, tail.len, pot);
         whole = NULL;
         if (start && end) {
             struct vx_piece pieces[] = {vx_piece_from(start, 0, head.len),
                                         vx_piece_from(message, 0, vx_body_len(message)),
                                         vx_piece_from(end, 0, tail.len)};
 
-            whole = vx_body_join(pieces, sizeof pieces / sizeof *pieces, NULL);
+            whole = vx_body_join(pieces, sizeof pieces / sizeof *pieces, pot);
         }
         vx_body_release(&start);
         vx_body_release(&end);
         return whole;
     }
-    whole = vx_body_new(len, NULL);
+    whole = vx_body_new(len, pot);
     if (!whole)
         return NULL;
     to = vx_body_data(whole);

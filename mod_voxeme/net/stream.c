@@ -113,9 +113,8 @@ static bool send_close(struct vx_conn *conn) {
     bool ok = is_events(s) || send_control(conn, VX_WS_CLOSE, payload, len);
 
     vx_stream_drop(conn);
-    conn->state = VX_READING;
     conn->closing = true;
-    return ok;
+    return ok && vx_http_send(conn);
 }
 
 static bool send_due(struct vx_conn *conn) {
@@ -143,29 +142,32 @@ void vx_stream_close(struct vx_conn *conn, unsigned code) {
     vx_hold_wake(conn);
 }
 
-/* Takes over the message. */
-static bool send_message(struct vx_conn *conn, struct vx_body *message) {
-    struct vx_server *server = conn->server;
+/* The next message as a frame. */
+static enum vx_sub_result next_frame(struct vx_conn *conn, struct vx_body **frame) {
     struct vx_stream *s = conn->stream;
-    struct vx_body *frame = vx_frame(server, message, s->form, vx_sub_revision(s->sub));
+    struct vx_body *message;
+    enum vx_sub_result result = vx_sub_next(conn->server->api, s->sub, &message);
 
+    if (result != VX_SUB_MESSAGE)
+        return result;
+    *frame = vx_frame(conn->server, message, s->form, vx_sub_revision(s->sub));
     vx_body_release(&message);
-    if (!frame) { /* what the message told is lost: begin anew */
-        vx_sub_restart(s->sub);
-        vx_conn_set_timeout(conn, VX_TIMEOUT_RETRY);
-        return true;
-    }
-    vx_count(&server->metrics.messages_sent, 1);
-    return vx_http_send_body(conn, frame);
+    if (*frame)
+        return VX_SUB_MESSAGE;
+    vx_sub_restart(s->sub); /* what the message told is lost: begin anew */
+    return VX_SUB_NO_MEMORY;
 }
 
 static bool send_next(struct vx_conn *conn) {
     struct vx_stream *s = conn->stream;
-    struct vx_body *message;
+    struct vx_body *frame;
 
-    switch (vx_sub_next(conn->server->api, s->sub, &message)) {
+    if (conn->timeout == VX_TIMEOUT_RETRY)
+        return true;
+    switch (next_frame(conn, &frame)) {
     case VX_SUB_MESSAGE:
-        if (!send_message(conn, message))
+        vx_count(&conn->server->metrics.messages_sent, 1);
+        if (!vx_http_send_body(conn, frame))
             return false;
         break;
     case VX_SUB_LATER:
@@ -248,6 +250,9 @@ static void on_frame(struct vx_conn *conn, enum vx_ws_result result) {
 void vx_stream_receive(struct vx_conn *conn, const char *at, size_t len) {
     struct vx_stream *s = conn->stream;
 
+    if (len && is_events(s) && !s->close_due &&
+        is_flooding(conn)) /* it has nothing to say at all */
+        refuse(conn, VX_WS_POLICY);
     while (len && !is_events(s) && !s->close_due) {
         size_t used;
         enum vx_ws_result result = vx_ws_feed(&s->ws, at, len, &used);

@@ -158,6 +158,18 @@ test('a client that floods is closed with 1008', async (t) => {
   assert.equal(await read(admin, 'voxeme_http_streams_refused_total', 'reason="flooding"'), 2);
 });
 
+test('a client of events that talks is closed, too', async (t) => {
+  const { sw, owner, path, admin } = await setup(t, { 'max-messages-per-minute': 10 });
+  const raw = await Raw.open(sw.httpPort);
+  raw.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${owner.token}\r\nAccept: text/event-stream\r\n\r\n`);
+  await raw.until((text) => text.includes('"type":"snapshot"'), 'the snapshot');
+  const talk = setInterval(() => { raw.write('x'); }, 10);
+  await raw.end();
+  clearInterval(talk);
+  raw.destroy();
+  assert.equal(await read(admin, 'voxeme_http_streams_refused_total', 'reason="flooding"'), 1);
+});
+
 test('a length of its own for messages', async (t) => {
   const { sw, owner, path } = await setup(t, { 'max-message-bytes': 200 });
   assert.equal(await codeFor(sw, owner, path, frame(0x81, 'x'.repeat(201))), 1009);

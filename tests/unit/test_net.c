@@ -1,5 +1,6 @@
 /* The server on a socket of its own, with routes that take a body: what is held of requests that
- * are still arriving, and what becomes of the server when its loop fails. */
+ * are still arriving, what becomes of the server when its loop fails, and of streams when memory is
+ * short. */
 #include "api_support.h"
 
 #include "api/api_private.h"
@@ -378,6 +379,104 @@ static void test_a_failing_loop_goes_on(void **state) {
     atomic_store(&poll_fails, false);
 }
 
+/* --- streams --- */
+
+/* With the routes of the real API. */
+static void start_real(const char *settings) {
+    start(settings);
+    s.api->routes = vx_routes;
+    s.api->route_count = vx_route_count;
+}
+
+static int ask_events(void) {
+    static const char ask[] = "GET " ALPHA_CALLS " HTTP/1.1\r\nHost: h\r\n"
+                              "Authorization: Bearer alpha-token\r\n"
+                              "Accept: text/event-stream\r\n\r\n";
+    int fd = dial();
+    say(fd, ask, sizeof ask - 1);
+    return fd;
+}
+
+/* Reads on until `text` has come. False: the connection is closed. */
+static bool hear_of(int fd, const char *text) {
+    size_t len = 0;
+    heard[0] = '\0';
+    while (!strstr(heard, text)) {
+        ssize_t n = recv(fd, heard + len, sizeof heard - 1 - len, 0);
+        if (n <= 0)
+            return false;
+        len += (size_t)n;
+        heard[len] = '\0';
+    }
+    return true;
+}
+
+/* One call, whose JSON is too large to be exempt from the limits. */
+static void apply_large_call(unsigned n) {
+    static char name[6000];
+    struct vx_event event = vx_test_event(VX_EVENT_CREATE, n);
+    memset(name, 'n', sizeof name);
+    event.caller_name = (struct vx_str){name, sizeof name};
+    assert_int_equal(vx_registry_apply(s.world.registry, &event), VX_APPLIED);
+}
+
+static void wait_until_refused(size_t bodies) {
+    for (int i = 0; i < 20000 && vx_body_refused() < bodies; i++)
+        nap();
+    assert_true(vx_body_refused() >= bodies);
+}
+
+/* The list takes two of its size, the frame a third: there is room for two. */
+static void test_a_frame_without_memory(void **state) {
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        start_real("max-field-bytes=10000");
+        apply_large_call(1);
+        if (round)
+            vx_body_set_limits(0, vx_pot_memory(s.api->state->tenants[0]->pot) + 15000);
+        else
+            vx_body_set_limits(vx_body_memory() + 15000, 0);
+        size_t before = vx_body_refused();
+        int fd = ask_events();
+        wait_until_refused(before + 1);
+        /* It is tried again now and then, not all the time. */
+        int64_t began = vx_mono_us(&vx_clock_system);
+        wait_until_refused(before + 3);
+        assert_true(vx_mono_us(&vx_clock_system) - began > VX_SECOND_US / 4);
+        assert_true(vx_body_refused() < before + 10);
+        vx_body_set_limits(0, 0);
+        assert_true(hear_of(fd, "\"type\":\"snapshot\""));
+        close(fd);
+        stop();
+    }
+}
+
+/* A client joins, and a call comes: whatever fails, the client is told of it, or refused. */
+static void join_and_be_told(void *ctx) {
+    (void)ctx;
+    start_real("");
+    vx_test_arm();
+    int fd = ask_events();
+    bool joined = hear_of(fd, "\r\n\r\n") && strstr(heard, "200 OK");
+    struct vx_event event = vx_test_event(VX_EVENT_CREATE, 1);
+    enum vx_applied applied = vx_registry_apply(s.world.registry, &event);
+    if (joined && applied == VX_APPLIED)
+        assert_true(strstr(heard, "ca110000") || hear_of(fd, "ca110000"));
+    vx_test_disarm();
+    close(fd);
+    if (applied != VX_APPLIED)
+        assert_int_equal(vx_registry_apply(s.world.registry, &event), VX_APPLIED);
+    fd = ask_events();
+    assert_true(hear_of(fd, "ca110000"));
+    close(fd);
+    stop();
+}
+
+static void test_streams_without_memory(void **state) {
+    (void)state;
+    vx_test_every_allocation_fails(join_and_be_told, NULL, true);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bodies_together_are_bounded),
@@ -386,6 +485,8 @@ int main(void) {
         cmocka_unit_test(test_requests_cut_anywhere),
         cmocka_unit_test(test_a_body_counts_once),
         cmocka_unit_test(test_a_failing_loop_goes_on),
+        cmocka_unit_test(test_a_frame_without_memory),
+        cmocka_unit_test(test_streams_without_memory),
     };
     vx_test_capture_log();
     return cmocka_run_group_tests_name("net", tests, NULL, NULL);
