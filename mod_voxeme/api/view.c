@@ -5,7 +5,8 @@
 
 #define PULL          32
 #define TURN_CHANGES  1024  /* taken up in one turn */
-#define TURN_CHUNKS   8     /* rendered in one turn */
+#define TURN_WORK     8192  /* of rendering in one turn: so many calls, */
+#define RENDER_WORK   16    /* of which one that has not been rendered yet counts for so many */
 #define TURN_RELEASES 16384 /* let go of in one turn */
 #define COPY_UP_TO    65536 /* a list no longer than this is kept in one piece */
 
@@ -290,16 +291,29 @@ static struct vx_body *render_chunk(const struct vx_view *v, const struct vx_chu
     return body;
 }
 
+static unsigned work_of(const struct vx_view *v, const struct vx_chunk *c) {
+    unsigned work = 0;
+
+    for (unsigned i = 0; i < c->count; i++)
+        work += vx_snapshot_is_rendered(v->nodes[c->at[i].node].call) ? 1 : RENDER_WORK;
+    return work;
+}
+
+/* While this goes on, calls change: that must not make work faster than it is done. A segment in
+ * which one call has changed costs little beside one that is new. */
 static enum vx_turn render_chunks(struct vx_view *v) {
-    unsigned left = TURN_CHUNKS;
+    unsigned left = TURN_WORK;
 
     for (size_t i = v->index.count; i-- > 0;) {
         struct vx_chunk *c = v->index.chunks[i];
+        unsigned work;
 
         if (c->json)
             continue;
-        if (!left--)
+        work = work_of(v, c);
+        if (left < work)
             return VX_TURN_MORE;
+        left -= work;
         c->json = render_chunk(v, c);
         if (!c->json)
             return VX_TURN_NO_MEMORY;

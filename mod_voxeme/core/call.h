@@ -57,6 +57,8 @@ size_t vx_snapshots_memory(void);
 /* The call as a JSON object, compact, keys in alphabetical order. Rendered at most once and kept.
  * Borrowed for as long as the caller holds its reference; {NULL, 0} when memory is short. */
 struct vx_str vx_snapshot_json(struct vx_snapshot *s);
+/* Whether that has been done: to ask for it then costs nothing. */
+bool vx_snapshot_is_rendered(const struct vx_snapshot *s);
 
 /* Cheap looks, for filters. */
 enum vx_call_status vx_snapshot_status(const struct vx_snapshot *s);

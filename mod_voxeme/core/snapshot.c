@@ -248,6 +248,10 @@ struct vx_str vx_snapshot_json(struct vx_snapshot *s) {
     return (struct vx_str){json, s->json_len};
 }
 
+bool vx_snapshot_is_rendered(const struct vx_snapshot *s) {
+    return atomic_load_explicit(&s->json, memory_order_relaxed) != NULL;
+}
+
 enum vx_call_status vx_snapshot_status(const struct vx_snapshot *s) {
     return (enum vx_call_status)s->status;
 }

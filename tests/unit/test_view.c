@@ -216,6 +216,28 @@ static void test_much_is_taken_up_in_turns(void **state) {
     vx_view_release(&v);
 }
 
+/* Changes that come while a list is made, all over it, hold it up, but not for ever. */
+static void test_a_list_is_done_while_calls_change(void **state) {
+    (void)state;
+    enum { CALLS = 5000, CHANGES = 20 };
+    struct vx_view *v = vx_view_new(w.alpha, pot);
+    struct vx_body *body = NULL;
+    enum vx_turn turn;
+    unsigned turns = 1;
+    for (unsigned n = 1; n <= CALLS; n++)
+        vx_test_apply(&w, VX_EVENT_CREATE, n);
+    sync_view(v);
+    while ((turn = vx_view_list(v, &body)) == VX_TURN_MORE && turns++ < 100) {
+        for (unsigned i = 0; i < CHANGES; i++)
+            vx_test_apply(&w, VX_EVENT_PROGRESS, 1 + turns + i * (CALLS / CHANGES));
+        assert_int_equal(sync_view(v), 1);
+    }
+    assert_int_equal(turn, VX_TURN_DONE);
+    assert_in_range(turns, CALLS / VX_CHUNK_PLACES / 8, CALLS / VX_CHUNK_PLACES / 2);
+    vx_body_release(&body);
+    vx_view_release(&v);
+}
+
 /* What is taken up in another order than that of creation. */
 static void test_calls_that_changed_before_they_are_seen(void **state) {
     (void)state;
@@ -361,6 +383,7 @@ int main(void) {
         TEST(test_a_change_costs_one_segment),
         TEST(test_a_list_in_pieces_is_the_rendered_calls),
         TEST(test_much_is_taken_up_in_turns),
+        TEST(test_a_list_is_done_while_calls_change),
         TEST(test_calls_that_changed_before_they_are_seen),
         TEST(test_changed_visits_only_what_changed),
         TEST(test_entered_is_the_answer_or_the_end),
