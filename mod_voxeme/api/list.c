@@ -204,13 +204,22 @@ static bool answer_unchanged(struct exchange *x, const struct query *q) {
     return true;
 }
 
+/* A browser that connects again asks for the same URL: what it has seen since tells the header. */
+static void take_last_event(struct exchange *x, struct query *q) {
+    uint64_t seen;
+
+    if (x->request->last_event_id.len && vx_cursor_parse(x, x->request->last_event_id, &seen)) {
+        q->since_known = true;
+        q->revision = seen;
+    }
+}
+
 static void open_stream(struct exchange *x, struct query *q) {
     if (q->paged || q->wait) {
         vx_fail(x, 400, "page, page_size and wait do not go together with a stream");
         return;
     }
-    if (!q->since && x->request->last_event_id.len)
-        q->since_known = vx_cursor_parse(x, x->request->last_event_id, &q->revision);
+    take_last_event(x, q);
     vx_subscribe(x, q);
 }
 

@@ -27,7 +27,9 @@ static const char schemas_text[] =
     "\"revision\":{\"type\":\"string\"},\"reset\":{\"type\":\"boolean\",\"description\":\"true: "
     "`calls` is the whole list, forget what you have.\"},\"calls\":{\"$ref\":"
     "\"#/components/schemas/CallList\"},\"removed\":{\"type\":\"array\",\"description\":\"call_sid "
-    "of calls that have left the list.\",\"items\":{\"type\":\"string\",\"format\":\"uuid\"}}}}";
+    "of calls that have left the list; to be taken out before calls are put in: a sid may have "
+    "been "
+    "given anew.\",\"items\":{\"type\":\"string\",\"format\":\"uuid\"}}}}";
 
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
 

@@ -265,6 +265,12 @@ static void test_resume(void **state) {
     struct client event = {.sub = subscribe(ALPHA_CALLS, "alpha-token", mark, 200)};
     event.calls = json_object_new_object();
     assert_string_equal(next(&event), "updated 1 created 3");
+    /* A browser that connects again sends its first URL, and what it has seen since. */
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 4);
+    struct client again = {.sub = subscribe(target, "alpha-token", event.revision, 200)};
+    again.calls = json_object_new_object();
+    assert_string_equal(next(&again), "created 4");
+    quit(&again);
     quit(&event);
     quit(&idle);
     quit(&c);
