@@ -176,6 +176,31 @@ test('a revoked token closes its feeds, the others go on', async (t) => {
   await theirs.until((f) => [...f.calls.values()][0]?.call_status === 'busy');
 });
 
+test('an account that is taken out closes its feeds, and begins anew when it comes back', async (t) => {
+  const other = account('other');
+  const { sw, owner, open, adminToken } = await setup(t, { accounts: [other] });
+  const path = callsOf(other), headers = [`X-Account-Sid: ${other.sid}`];
+  const follow = async (query = '', Kind = Feed) => {
+    const feed = await Kind.open(sw.url, path + query, { token: other.token });
+    t.after(() => feed.close());
+    return feed;
+  };
+  const mine = await open(), theirs = await follow(), admin = await Feed.open(sw.url, path, { token: adminToken });
+  t.after(() => admin.close());
+  await busyCall(t, sw, { headers });
+  for (const feed of [theirs, admin]) await feed.until((f) => [...f.calls.values()][0]?.call_status === 'busy');
+  const ends = [theirs, admin].map((f) => f.closed());
+  await sw.reload({ ...sw.spec, accounts: [owner] });
+  for (const end of ends) assert.equal((await end).code, 4401);
+  await assert.rejects(follow(), { status: 401 });
+  await sw.reload({ ...sw.spec, accounts: [owner, other] });
+  const back = await follow(`?since=${theirs.revision}`), anew = await follow('', Events);
+  const callId = await busyCall(t, sw, { headers });
+  for (const feed of [back, anew]) await feed.call(callId, 'busy');
+  await agrees(anew, sw.client(other.token), path);
+  assert.ok(!mine.ended);
+});
+
 test('a stopping server says so', async (t) => {
   const { sw, open } = await setup(t);
   const feed = await open();

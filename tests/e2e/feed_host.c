@@ -14,6 +14,7 @@
 #include "net/server.h"
 
 #include <pthread.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -91,11 +92,24 @@ static void *drive(void *ctx) {
     return NULL;
 }
 
+/* Sockets that take little at once, so that a client which stalls is noticed; those that are
+ * accepted inherit it. */
+static void make_sockets_small(void) {
+    for (int fd = 3; fd < 256; fd++) {
+        int listens = 0, size = 8192;
+        socklen_t len = sizeof listens;
+
+        if (!getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) && listens)
+            (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    }
+}
+
 static void run(struct vx_server *server) {
     static unsigned numbers[THREADS];
     pthread_t threads[THREADS];
     char byte;
 
+    make_sockets_small();
     for (unsigned i = 0; i < THREADS; i++) {
         numbers[i] = i;
         if (pthread_create(&threads[i], NULL, drive, &numbers[i]))
