@@ -48,17 +48,21 @@ struct vx_request {
                      there */
     bool counted; /* the rate limit has counted this request already: it was admitted, or held */
     uint64_t progress; /* of the hold, when it was to be asked again at once; else 0 */
+    struct vx_selection
+        *selection; /* the same; NULL at first. The caller's, until it is answered */
 };
 
 /* Not an answer yet. With a scope: ask again, with the same request, when
  * vx_scope_revision(scope) is no longer `revision` or after `seconds` (then with `waited`). Without
- * one: the answer takes more than one turn; let others have theirs and ask again, with `progress`
+ * one: the answer takes more than one turn; let others have theirs and ask again, with `progress`,
+ * with `selection` if there is one (else with the one before)
  * and as `counted`. */
 struct vx_hold {
     struct vx_scope *scope; /* a reference, owned by the response */
     uint64_t revision;
     unsigned seconds;
     uint64_t progress;
+    struct vx_selection *selection; /* owned by the response */
 };
 
 #define VX_ETAG_SIZE 48
@@ -103,6 +107,10 @@ bool vx_api_admit(struct vx_api *api, const struct vx_request *request, bool *wa
 void vx_api_invoke(struct vx_api *api, const struct vx_request *request,
                    struct vx_response *response);
 void vx_response_clear(struct vx_response *response);
+
+/* What a request that takes turns has got so far. Clears the caller's pointer. */
+struct vx_selection;
+void vx_selection_release(struct vx_selection **selection);
 
 /* A JSON error of the same form for what the transport itself refuses (400, 408, 413, 431, 500,
  * 503). *response is zeroed or was filled by vx_api_invoke(): the body it may have is released. */

@@ -180,10 +180,6 @@ void vx_tenant_unlock(struct tenant *t);
 bool vx_tenant_tick(struct tenant *t, int64_t now_us);
 
 /* collect.c: appends to a buffer that the caller checks. */
-/* The calls that match, `take` of them after the first `skip`, joined by commas; returns how many
- * match in all. */
-uint64_t vx_collect_page(const struct vx_view *view, const struct query *q, uint64_t skip,
-                         uint64_t take, struct vx_buf *out);
 /* The calls that match and have changed since; the sids that have left since, quoted. */
 void vx_collect_changed(const struct vx_view *view, const struct query *q, uint64_t since,
                         struct vx_buf *out);
@@ -192,10 +188,9 @@ void vx_collect_removed(const struct vx_view *view, const struct query *q, uint6
 /* Both as events of a stream; returns how many. */
 uint64_t vx_collect_events(const struct vx_view *view, const struct query *q, uint64_t since,
                            struct vx_buf *out);
-/* Renders, for no longer than a turn, the calls that the others would have to render: all that
- * match, or those that changed since *since. True: done. *progress is 0 at first and then what it
- * was set to. */
-bool vx_collect_ahead(const struct vx_view *view, const struct query *q, const uint64_t *since,
+/* Renders, for no longer than a turn, the calls that the others would have to render. True: done.
+ * *progress is 0 at first and then what it was set to. */
+bool vx_collect_ahead(const struct vx_view *view, const struct query *q, uint64_t since,
                       uint64_t *progress);
 
 /* openapi.c: the JSON schema of a call. */

@@ -1,4 +1,4 @@
-/* Calls out of a view, as JSON into a buffer: all that pass a filter, or what changed. */
+/* What changed in a view, as JSON into a buffer: as calls and sids, or as events of a stream. */
 #include "api/api_private.h"
 
 #include <inttypes.h>
@@ -6,8 +6,7 @@
 struct collect {
     struct vx_buf *out;
     const struct query *q;
-    uint64_t skip, take; /* of the matching calls */
-    uint64_t total, taken;
+    uint64_t taken;
     uint64_t since;
 };
 
@@ -20,24 +19,6 @@ static void add_call(struct collect *c, struct vx_snapshot *call) {
     }
     vx_buf_add(c->out, ",", c->taken++ ? 1 : 0);
     vx_buf_str(c->out, json);
-}
-
-static bool add_to_page(void *ctx, const struct vx_entry *e) {
-    struct collect *c = ctx;
-
-    if (!vx_query_matches(c->q, e))
-        return true;
-    if (c->total++ >= c->skip && c->taken < c->take)
-        add_call(c, e->call);
-    return vx_buf_ok(c->out);
-}
-
-uint64_t vx_collect_page(const struct vx_view *view, const struct query *q, uint64_t skip,
-                         uint64_t take, struct vx_buf *out) {
-    struct collect c = {.out = out, .q = q, .skip = skip, .take = take};
-
-    vx_view_walk(view, UINT64_MAX, add_to_page, &c);
-    return c.total;
 }
 
 /* --- what changed, as calls --- */
@@ -156,8 +137,7 @@ uint64_t vx_collect_events(const struct vx_view *view, const struct query *q, ui
 struct ahead {
     const struct query *q;
     unsigned left;
-    bool by_revision;
-    uint64_t stopped; /* at the call of this order or revision; 0: not */
+    uint64_t stopped; /* at the call of this revision; 0: not */
 };
 
 static bool render_ahead(void *ctx, const struct vx_entry *e) {
@@ -165,7 +145,7 @@ static bool render_ahead(void *ctx, const struct vx_entry *e) {
     unsigned work = vx_query_matches(a->q, e) ? RENDER_WORK : 1;
 
     if (a->left < work) {
-        a->stopped = a->by_revision ? e->revision : e->order;
+        a->stopped = e->revision;
         return false;
     }
     a->left -= work;
@@ -174,15 +154,11 @@ static bool render_ahead(void *ctx, const struct vx_entry *e) {
     return true;
 }
 
-bool vx_collect_ahead(const struct vx_view *view, const struct query *q, const uint64_t *since,
+bool vx_collect_ahead(const struct vx_view *view, const struct query *q, uint64_t since,
                       uint64_t *progress) {
-    uint64_t from = *progress ? *progress : UINT64_MAX;
-    struct ahead a = {.q = q, .left = TURN_WORK, .by_revision = since != NULL};
+    struct ahead a = {.q = q, .left = TURN_WORK};
 
-    if (since)
-        vx_view_changed(view, *since, from, render_ahead, &a);
-    else
-        vx_view_walk(view, from, render_ahead, &a);
+    vx_view_changed(view, since, *progress ? *progress : UINT64_MAX, render_ahead, &a);
     *progress = a.stopped ? a.stopped + 1 : 0;
     return !a.stopped;
 }

@@ -3,21 +3,10 @@
  * something changes.
  */
 #include "api/api_private.h"
+#include "api/selection.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-/* Whether all that the answer is made of is rendered; if not, answers that it takes another turn.
- */
-static bool is_rendered(struct exchange *x, const struct query *q, const uint64_t *since,
-                        const struct vx_view *view) {
-    uint64_t progress = x->request->progress;
-
-    if (vx_collect_ahead(view, q, since, &progress))
-        return true;
-    vx_answer_later(x, progress);
-    return false;
-}
 
 static void set_etag(struct exchange *x, uint64_t revision) {
     snprintf(x->response->etag, sizeof x->response->etag, "W/\"%s.%" PRIu64 "\"",
@@ -54,28 +43,48 @@ static void answer_whole(struct exchange *x, struct vx_view *view) {
         answer_body(x, body);
 }
 
-static void answer_filtered(struct exchange *x, const struct query *q, struct vx_view *view) {
-    struct vx_buf out = {0};
+/* The calls that pass the filter, or NULL and an answer that says why not yet, or why not. */
+static struct vx_selection *select_calls(struct exchange *x, const struct query *q,
+                                         struct vx_view *view) {
+    struct vx_selection *selection = x->request->selection, *fresh = NULL;
+    enum vx_turn turn;
 
-    if (!is_rendered(x, q, NULL, view))
+    if (!selection)
+        selection = fresh = vx_selection_new();
+    turn = selection ? vx_selection_go(selection, view, q, !q->paged, x->tenant->pot)
+                     : VX_TURN_NO_MEMORY;
+    if (turn == VX_TURN_NO_MEMORY) {
+        vx_selection_release(&fresh);
+        vx_answer_no_memory(x);
+        return NULL;
+    }
+    if (turn == VX_TURN_MORE)
+        vx_answer_later(x, 0);
+    x->response->hold.selection = fresh; /* it goes with the response in any case */
+    return turn == VX_TURN_DONE ? selection : NULL;
+}
+
+static void answer_filtered(struct exchange *x, const struct query *q, struct vx_view *view) {
+    struct vx_selection *selection = select_calls(x, q, view);
+    struct vx_buf head = {0};
+
+    if (!selection)
         return;
-    vx_buf_puts(&out, "[");
-    vx_collect_page(view, q, 0, UINT64_MAX, &out);
-    vx_buf_puts(&out, "]");
-    vx_answer(x, 200, NULL, &out);
+    vx_buf_puts(&head, "[");
+    answer_body(x, vx_selection_join(selection, &head, "]", x->tenant->pot));
 }
 
 static void answer_page(struct exchange *x, const struct query *q, struct vx_view *view) {
-    struct vx_buf calls = {0}, out = {0};
-    uint64_t total =
-        vx_collect_page(view, q, (uint64_t)(q->page - 1) * q->page_size, q->page_size, &calls);
+    struct vx_selection *selection = select_calls(x, q, view);
+    struct vx_buf out = {0};
 
-    vx_buf_printf(&out, "{\"total\":%" PRIu64 ",\"page\":%u,\"page_size\":%u,\"data\":[", total,
-                  q->page, q->page_size);
-    vx_buf_add(&out, calls.at, calls.len);
+    if (!selection)
+        return;
+    vx_buf_printf(&out, "{\"total\":%" PRIu64 ",\"page\":%u,\"page_size\":%u,\"data\":[",
+                  vx_selection_total(selection), q->page, q->page_size);
+    vx_selection_page(selection, view, q, (uint64_t)(q->page - 1) * q->page_size, q->page_size,
+                      &out);
     vx_buf_puts(&out, "]}");
-    out.failed = out.failed || calls.failed;
-    vx_buf_free(&calls);
     vx_answer(x, 200, NULL, &out);
 }
 
@@ -97,26 +106,29 @@ static void answer_reset_whole(struct exchange *x, struct vx_view *view) {
 }
 
 static void answer_reset(struct exchange *x, const struct query *q, struct vx_view *view) {
-    struct vx_buf out = {0};
+    struct vx_selection *selection;
+    struct vx_buf head = {0};
 
     if (!vx_query_filters(q)) {
         answer_reset_whole(x, view);
         return;
     }
-    if (!is_rendered(x, q, NULL, view))
+    selection = select_calls(x, q, view);
+    if (!selection)
         return;
-    begin_reset(x, view, &out);
-    vx_buf_puts(&out, "[");
-    vx_collect_page(view, q, 0, UINT64_MAX, &out);
-    vx_buf_puts(&out, "]}");
-    vx_answer(x, 200, NULL, &out);
+    begin_reset(x, view, &head);
+    vx_buf_puts(&head, "[");
+    answer_body(x, vx_selection_join(selection, &head, "]}", x->tenant->pot));
 }
 
 static void answer_delta(struct exchange *x, const struct query *q, struct vx_view *view) {
+    uint64_t progress = x->request->progress;
     struct vx_buf out = {0};
 
-    if (!is_rendered(x, q, &q->revision, view))
+    if (!vx_collect_ahead(view, q, q->revision, &progress)) {
+        vx_answer_later(x, progress);
         return;
+    }
     vx_buf_printf(&out, "{\"revision\":\"%s.%" PRIu64 "\",\"calls\":[",
                   vx_registry_epoch(x->api->registry), vx_view_revision(view));
     vx_collect_changed(view, q, q->revision, &out);

@@ -9,6 +9,7 @@ static const char json_media_type[] = "application/json; charset=utf-8";
 void vx_response_clear(struct vx_response *response) {
     vx_body_release(&response->body);
     vx_scope_release(&response->hold.scope);
+    vx_selection_release(&response->hold.selection);
     vx_sub_release(&response->sub);
     memset(response, 0, sizeof *response);
 }

@@ -1,6 +1,7 @@
 #include "api/sub.h"
 
 #include "api/api_private.h"
+#include "api/selection.h"
 #include "core/alloc.h"
 
 #include <inttypes.h>
@@ -10,7 +11,9 @@ struct vx_sub {
     struct query q; /* `from` and `to` lie in `texts` */
     bool behind;    /* wants a snapshot */
     uint64_t revision;
-    uint64_t progress; /* of a message that takes more than one turn */
+    /* Of a message that takes more than one turn. */
+    uint64_t progress;
+    struct vx_selection *selection;
     uint8_t token[VX_TOKEN_HASH];
     char texts[];
 };
@@ -53,6 +56,7 @@ void vx_sub_release(struct vx_sub **sub) {
     *sub = NULL;
     if (!s)
         return;
+    vx_selection_release(&s->selection);
     vx_tenant_count_sub(s->tenant, -1);
     vx_tenant_release(&s->tenant);
     vx_free(s);
@@ -113,17 +117,21 @@ static enum vx_sub_result make_whole(struct vx_api *api, struct vx_sub *sub, str
 
 static enum vx_sub_result make_snapshot(struct vx_api *api, struct vx_sub *sub,
                                         struct vx_view *view, struct vx_body **message) {
-    struct vx_buf out = {0};
+    struct vx_buf head = {0};
+    enum vx_turn turn;
 
     if (!vx_query_filters(&sub->q))
         return make_whole(api, sub, view, message);
-    if (!vx_collect_ahead(view, &sub->q, NULL, &sub->progress))
-        return VX_SUB_LATER;
-    begin(api, view, "snapshot", "calls", &out);
-    vx_buf_puts(&out, "[");
-    vx_collect_page(view, &sub->q, 0, UINT64_MAX, &out);
-    vx_buf_puts(&out, "]}");
-    return seal(sub, &out, message);
+    if (!sub->selection)
+        sub->selection = vx_selection_new();
+    turn = sub->selection ? vx_selection_go(sub->selection, view, &sub->q, true, sub->tenant->pot)
+                          : VX_TURN_NO_MEMORY;
+    if (turn != VX_TURN_DONE)
+        return turn == VX_TURN_MORE ? VX_SUB_LATER : VX_SUB_NO_MEMORY;
+    begin(api, view, "snapshot", "calls", &head);
+    vx_buf_puts(&head, "[");
+    *message = vx_selection_join(sub->selection, &head, "]}", sub->tenant->pot);
+    return *message ? VX_SUB_MESSAGE : VX_SUB_NO_MEMORY;
 }
 
 /* VX_SUB_IDLE: nothing that passes the filter. */
@@ -132,7 +140,7 @@ static enum vx_sub_result make_changes(struct vx_api *api, struct vx_sub *sub, s
     struct vx_buf out = {0};
     uint64_t count;
 
-    if (!vx_collect_ahead(view, &sub->q, &sub->revision, &sub->progress))
+    if (!vx_collect_ahead(view, &sub->q, sub->revision, &sub->progress))
         return VX_SUB_LATER;
     begin(api, view, "changes", "changes", &out);
     vx_buf_puts(&out, "[");
@@ -183,6 +191,7 @@ enum vx_sub_result vx_sub_next(struct vx_api *api, struct vx_sub *sub, struct vx
         sub->revision = vx_view_revision(view);
         sub->behind = false;
         sub->progress = 0;
+        vx_selection_release(&sub->selection);
     }
     vx_tenant_unlock(sub->tenant);
     return result;

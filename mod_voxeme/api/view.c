@@ -396,6 +396,29 @@ void vx_view_walk(const struct vx_view *v, uint64_t below, vx_view_each *each, v
             return;
 }
 
+size_t vx_view_segments(const struct vx_view *v) {
+    return v->index.count;
+}
+
+static const struct vx_chunk *segment_of(const struct vx_view *v, size_t segment) {
+    return v->index.chunks[v->index.count - 1 - segment];
+}
+
+void vx_view_segment(const struct vx_view *v, size_t segment, uint64_t *top, uint64_t *stamp) {
+    const struct vx_chunk *c = segment_of(v, segment);
+
+    *top = c->at[c->count - 1].order;
+    *stamp = c->stamp;
+}
+
+void vx_view_walk_segment(const struct vx_view *v, size_t segment, vx_view_each *each, void *ctx) {
+    const struct vx_chunk *c = segment_of(v, segment);
+
+    for (unsigned i = c->count; i-- > 0;)
+        if (!each(ctx, &v->nodes[c->at[i].node]))
+            return;
+}
+
 void vx_view_changed(const struct vx_view *v, uint64_t since, uint64_t below, vx_view_each *each,
                      void *ctx) {
     for (uint32_t n = v->nodes[0].older; n && v->nodes[n].revision > since; n = v->nodes[n].older)

@@ -56,6 +56,14 @@ typedef bool vx_view_each(void *ctx, const struct vx_entry *entry);
 /* Newest first, those older than the one of order `below` (UINT64_MAX: all). */
 void vx_view_walk(const struct vx_view *view, uint64_t below, vx_view_each *each, void *ctx);
 
+/* The view as segments of up to 64 calls that stand together, 0 being the newest. A segment that is
+ * the same has the same stamp, which is never 0; `top` is the order of its newest call. */
+size_t vx_view_segments(const struct vx_view *view);
+void vx_view_segment(const struct vx_view *view, size_t segment, uint64_t *top, uint64_t *stamp);
+/* Its calls, newest first. */
+void vx_view_walk_segment(const struct vx_view *view, size_t segment, vx_view_each *each,
+                          void *ctx);
+
 /* Those that changed after revision `since` and before `below` (UINT64_MAX: until now), what
  * changed last first. */
 void vx_view_changed(const struct vx_view *view, uint64_t since, uint64_t below, vx_view_each *each,

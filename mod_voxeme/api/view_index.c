@@ -5,6 +5,11 @@
 /* Two neighbours that together fill at most so much of one become one. */
 #define FEW (VX_CHUNK_PLACES / 2)
 
+static void change(struct vx_index *x, struct vx_chunk *c) {
+    vx_body_release(&c->json);
+    c->stamp = ++x->stamp;
+}
+
 static uint64_t last_of(const struct vx_chunk *c) {
     return c->at[c->count - 1].order;
 }
@@ -85,7 +90,8 @@ static void split(struct vx_index *x, size_t at) {
     to->count = from->count / 2;
     from->count -= to->count;
     memcpy(to->at, from->at + from->count, to->count * sizeof *to->at);
-    vx_body_release(&from->json);
+    change(x, from);
+    change(x, to);
 }
 
 /* Calls come in the order of their creation, but for those that change accounts: a full chunk at
@@ -115,7 +121,7 @@ void vx_index_put(struct vx_index *x, uint64_t order, uint32_t node) {
     memmove(c->at + place + 1, c->at + place, (c->count - place) * sizeof *c->at);
     c->at[place] = (struct vx_place){order, node};
     c->count++;
-    vx_body_release(&c->json);
+    change(x, c);
 }
 
 bool vx_index_find(const struct vx_index *x, uint64_t order, uint32_t *node) {
@@ -152,7 +158,7 @@ static void merge(struct vx_index *x, size_t at) {
         return;
     memcpy(c->at + c->count, next->at, next->count * sizeof *c->at);
     c->count += next->count;
-    vx_body_release(&c->json);
+    change(x, c);
     drop_chunk(x, at + 1);
 }
 
@@ -166,7 +172,7 @@ void vx_index_remove(struct vx_index *x, uint64_t order) {
     c = x->chunks[at];
     c->count--;
     memmove(c->at + place, c->at + place + 1, (c->count - place) * sizeof *c->at);
-    vx_body_release(&c->json);
+    change(x, c);
     if (!c->count) {
         drop_chunk(x, at);
         return;
@@ -181,7 +187,7 @@ void vx_index_touch(struct vx_index *x, uint64_t order) {
     size_t at;
 
     if (locate(x, order, &at, &place))
-        vx_body_release(&x->chunks[at]->json);
+        change(x, x->chunks[at]);
 }
 
 void vx_index_clear(struct vx_index *x) {
@@ -191,7 +197,7 @@ void vx_index_clear(struct vx_index *x) {
         vx_free(x->chunks[i]);
     }
     vx_free(x->chunks);
-    *x = (struct vx_index){0};
+    *x = (struct vx_index){.stamp = x->stamp};
 }
 
 struct vx_index_walk vx_index_begin(const struct vx_index *x, uint64_t below) {

@@ -19,6 +19,7 @@ struct vx_place {
 
 struct vx_chunk {
     struct vx_body *json; /* of all its calls, newest first, or NULL; index.c only drops it */
+    uint64_t stamp;       /* another one after each change */
     unsigned count;
     struct vx_place at[VX_CHUNK_PLACES]; /* oldest first */
 };
@@ -26,6 +27,7 @@ struct vx_chunk {
 struct vx_index {
     struct vx_chunk **chunks; /* oldest first; none is empty */
     size_t count, room;
+    uint64_t stamp; /* the last that was given */
 };
 
 /* Makes sure that the next vx_index_put() succeeds. False: out of memory. */

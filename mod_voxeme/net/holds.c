@@ -184,6 +184,11 @@ static bool wait_for(struct vx_conn *conn, struct vx_hold *hold) {
 
     vx_hold_leave(conn);
     p->request.progress = hold->progress;
+    if (hold->selection) {
+        vx_selection_release(&p->request.selection);
+        p->request.selection = hold->selection;
+        hold->selection = NULL;
+    }
     if (!scope) {
         vx_hold_wake(conn);
         return true;
@@ -227,6 +232,7 @@ void vx_hold_drop(struct vx_conn *conn) {
         return;
     vx_hold_leave(conn);
     vx_hold_leave_line(conn);
+    vx_selection_release(&conn->parked->request.selection);
     vx_free(conn->parked);
     conn->parked = NULL;
     conn->expired = false;

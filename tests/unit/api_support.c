@@ -131,9 +131,17 @@ void vx_test_ask(struct vx_test_service *s, const struct vx_test_ask *ask,
         answer->turns++;
         request.counted = true;
         request.progress = answer->response.hold.progress;
+        if (answer->response.hold.selection) {
+            assert_null(request.selection);
+            request.selection = answer->response.hold.selection;
+            answer->response.hold.selection = NULL;
+        }
         vx_response_clear(&answer->response);
+        if (ask->between)
+            ask->between(answer->turns);
         vx_api_invoke(s->api, &request, &answer->response);
     }
+    vx_selection_release(&request.selection);
     read_body(answer);
     check_every_answer(answer);
 }

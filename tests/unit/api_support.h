@@ -30,7 +30,8 @@ struct vx_test_ask {
     const char *peer;
     const char *last_event_id;
     bool waited, counted, stream, takes_gzip;
-    bool admit; /* the head alone: vx_api_admit() */
+    void (*between)(unsigned turn); /* called between two turns of an answer; may be NULL */
+    bool admit;                     /* the head alone: vx_api_admit() */
 };
 
 struct vx_test_answer {

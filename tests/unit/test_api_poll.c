@@ -340,6 +340,37 @@ static void test_large_answers_take_turns(void **state) {
     }
 }
 
+/* Calls end, come and go while their list is being made: what it says is true at its revision. */
+static void change_between_turns(unsigned turn) {
+    for (unsigned n = turn; n <= 3000; n += 211)
+        vx_test_apply(&s.world, VX_EVENT_HANGUP, n);
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 5000 + turn);
+}
+
+static void test_a_filter_in_turns_is_exact(void **state) {
+    (void)state;
+    static const char *const queries[] = {
+        ALPHA_CALLS "?state=live", ALPHA_CALLS "?since=0.0&state=live", ALPHA_CALLS "?state=ended",
+        ALPHA_CALLS "?page=3&page_size=7"};
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        close_service(NULL);
+        vx_test_service_open(&s, "rate-limit-per-minute=0");
+        for (unsigned n = 1; n <= 3000; n++)
+            vx_test_apply(&s.world, VX_EVENT_CREATE, n);
+        for (unsigned n = 1; n <= 3000; n += 3)
+            vx_test_apply(&s.world, VX_EVENT_PROGRESS, n);
+        assert_int_equal(
+            ask((struct vx_test_ask){.target = queries[i], .between = change_between_turns}), 200);
+        assert_true(a.turns >= (i < 2 ? 5 : 2)); /* two of them to take up the calls */
+        assert_string_equal(a.response.etag, etag_now());
+        char *once = a.body;
+        a.body = NULL;
+        assert_int_equal(get(queries[i]), 200); /* in peace */
+        assert_string_equal(a.body, once);
+        free(once);
+    }
+}
+
 static void test_replaying_deltas_gives_the_list(void **state) {
     (void)state;
     struct vx_test_random r = vx_test_random_start("deltas");
@@ -552,6 +583,7 @@ int main(void) {
         TEST(test_since_does_not_page),
         TEST(test_since_is_shared),
         TEST(test_large_answers_take_turns),
+        TEST(test_a_filter_in_turns_is_exact),
         TEST(test_replaying_deltas_gives_the_list),
         TEST(test_wait_holds_until_something_changes),
         TEST(test_wait_is_over),

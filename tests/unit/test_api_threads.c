@@ -37,9 +37,13 @@ static unsigned ask(const char *target, const char *query_name, const char *quer
     vx_api_invoke(s.api, &request, response);
     while (!response->status && !response->hold.scope) {
         request.progress = response->hold.progress;
+        if (response->hold.selection)
+            request.selection = response->hold.selection;
+        response->hold.selection = NULL;
         vx_response_clear(response);
         vx_api_invoke(s.api, &request, response);
     }
+    vx_selection_release(&request.selection);
     return response->status;
 }
 
