@@ -250,8 +250,8 @@ static void on_frame(struct vx_conn *conn, enum vx_ws_result result) {
 void vx_stream_receive(struct vx_conn *conn, const char *at, size_t len) {
     struct vx_stream *s = conn->stream;
 
-    if (len && is_events(s) && !s->close_due &&
-        is_flooding(conn)) /* it has nothing to say at all */
+    /* A client of events has nothing to say at all. */
+    if (len && is_events(s) && !s->close_due && is_flooding(conn))
         refuse(conn, VX_WS_POLICY);
     while (len && !is_events(s) && !s->close_due) {
         size_t used;
