@@ -1,0 +1,157 @@
+#include "core/command.h"
+
+#include "core/alloc.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+enum state { QUEUED, TAKEN, FINISHED, GIVEN_UP };
+
+struct vx_command {
+    atomic_uint refs;
+    enum vx_verb verb;
+    struct vx_command_args args; /* all it points to lies behind it */
+    pthread_mutex_t lock;
+    /* Guarded by lock. */
+    enum state state;
+    bool waited_for;
+    struct vx_command_result result;
+    void (*notify)(void *ctx);
+    void *ctx;
+};
+
+/* Every text of the arguments, in the order in which they are copied. */
+static void texts_of(struct vx_command_args *a, struct vx_str *texts[10]) {
+    struct vx_str *all[] = {&a->target, &a->from,   &a->from_host,    &a->caller_name, &a->to,
+                            &a->tag,    &a->digits, &a->content_type, &a->content,     &a->hook};
+
+    memcpy(texts, all, sizeof all);
+}
+
+static size_t size_of(const struct vx_command_args *args) {
+    struct vx_command_args copy = *args;
+    struct vx_str *texts[10];
+    size_t size = args->method.len + args->header_count * sizeof *args->headers;
+
+    texts_of(&copy, texts);
+    for (size_t i = 0; i < 10; i++)
+        size += texts[i]->len;
+    for (size_t i = 0; i < args->header_count; i++)
+        size += args->headers[i].name.len + args->headers[i].value.len;
+    return size;
+}
+
+static void keep(char **at, struct vx_str *s) {
+    if (!s->at)
+        return;
+    memcpy(*at, s->at, s->len);
+    s->at = *at;
+    *at += s->len;
+}
+
+static void copy_args(struct vx_command_args *to, char *room) {
+    struct vx_command_header *headers = (struct vx_command_header *)(void *)room;
+    char *at = room + to->header_count * sizeof *headers;
+    struct vx_str *texts[10];
+
+    texts_of(to, texts);
+    for (size_t i = 0; i < 10; i++)
+        keep(&at, texts[i]);
+    keep(&at, &to->method);
+    for (size_t i = 0; i < to->header_count; i++) {
+        headers[i] = to->headers[i];
+        keep(&at, &headers[i].name);
+        keep(&at, &headers[i].value);
+    }
+    to->headers = headers;
+}
+
+struct vx_command *vx_command_new(enum vx_verb verb, const struct vx_command_args *args,
+                                  void (*notify)(void *ctx), void *ctx) {
+    struct vx_command *c = vx_malloc(sizeof *c + size_of(args));
+
+    if (!c)
+        return NULL;
+    memset(c, 0, sizeof *c);
+    atomic_init(&c->refs, 1);
+    c->verb = verb;
+    c->args = *args;
+    copy_args(&c->args, (char *)(c + 1));
+    pthread_mutex_init(&c->lock, NULL);
+    c->state = QUEUED;
+    c->waited_for = true;
+    c->notify = notify;
+    c->ctx = ctx;
+    return c;
+}
+
+struct vx_command *vx_command_ref(struct vx_command *c) {
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
+
+void vx_command_release(struct vx_command **command) {
+    struct vx_command *c = *command;
+
+    *command = NULL;
+    if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    pthread_mutex_destroy(&c->lock);
+    vx_free(c);
+}
+
+enum vx_verb vx_command_verb(const struct vx_command *c) {
+    return c->verb;
+}
+
+const struct vx_command_args *vx_command_args(const struct vx_command *c) {
+    return &c->args;
+}
+
+bool vx_command_take(struct vx_command *c) {
+    bool taken;
+
+    pthread_mutex_lock(&c->lock);
+    taken = c->state == QUEUED;
+    if (taken)
+        c->state = TAKEN;
+    pthread_mutex_unlock(&c->lock);
+    return taken;
+}
+
+/* The notification runs under the lock, so that none runs after the command was given up. */
+void vx_command_finish(struct vx_command *c, enum vx_outcome outcome, unsigned sip_status,
+                       const char *reason) {
+    pthread_mutex_lock(&c->lock);
+    c->state = FINISHED;
+    c->result.outcome = outcome;
+    c->result.sip_status = sip_status;
+    snprintf(c->result.reason, sizeof c->result.reason, "%s", reason ? reason : "");
+    if (c->waited_for && c->notify)
+        c->notify(c->ctx);
+    pthread_mutex_unlock(&c->lock);
+}
+
+bool vx_command_result(struct vx_command *c, struct vx_command_result *result) {
+    bool finished;
+
+    pthread_mutex_lock(&c->lock);
+    finished = c->state == FINISHED;
+    if (finished)
+        *result = c->result;
+    pthread_mutex_unlock(&c->lock);
+    return finished;
+}
+
+bool vx_command_give_up(struct vx_command *c) {
+    bool undone;
+
+    pthread_mutex_lock(&c->lock);
+    c->waited_for = false;
+    undone = c->state == QUEUED;
+    if (undone)
+        c->state = GIVEN_UP;
+    pthread_mutex_unlock(&c->lock);
+    return undone;
+}

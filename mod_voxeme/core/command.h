@@ -1,0 +1,112 @@
+/*
+ * The way back through the host port: what the API asks of the host that has the calls.
+ *
+ * DESIGN
+ * The API makes a command and hands it to the host, which queues it to the thread that owns the
+ * call. That thread takes it, does it and finishes it, once. Whoever asked waits for a bounded
+ * time; when that is over it gives the command up: one that was not taken by then is never done.
+ *
+ * Threads: any; a command is made and waited for by one, taken and finished by another.
+ */
+#ifndef VX_COMMAND_H
+#define VX_COMMAND_H
+
+#include "core/uuid.h"
+
+struct vx_command;
+
+enum vx_verb {
+    VX_VERB_ORIGINATE, /* a new outbound leg with the sid call_sid */
+    VX_VERB_HANGUP,    /* VX_HANG_UP_... says which calls */
+    VX_VERB_HOLD,
+    VX_VERB_UNHOLD,
+    VX_VERB_MUTE,
+    VX_VERB_UNMUTE,
+    VX_VERB_DTMF,
+    VX_VERB_REQUEST, /* a SIP request within the dialog */
+    VX_VERB_REDIRECT,
+    VX_VERB_TAG, /* the registry's own: no host has a part in it */
+    VX_VERB_COUNT
+};
+
+/* Which state a call must be in to be hung up; else VX_OUTCOME_NOT_NOW. */
+enum vx_hangup { VX_HANG_UP_ANY, VX_HANG_UP_ANSWERED, VX_HANG_UP_UNANSWERED };
+
+/* A header of SIP. Name and value have been checked: no line ends, the name is a token. */
+struct vx_command_header {
+    struct vx_str name, value;
+};
+
+/* Texts that are not given are VX_NONE. vx_command_new() copies all of it. */
+struct vx_command_args {
+    struct vx_uuid call_sid;
+    enum vx_hangup hangup;
+    struct vx_str
+        target; /* ORIGINATE, REDIRECT: a SIP URI that has been parsed and put together anew */
+    struct vx_str from;      /* ORIGINATE: user part; any text */
+    struct vx_str from_host; /* host part of From; checked */
+    struct vx_str caller_name;
+    struct vx_str to; /* as the creator gave it: what the call shows */
+    struct vx_uuid account_sid, application_sid;
+    struct vx_str tag;                           /* JSON object, compact, or VX_NONE */
+    struct vx_str digits;                        /* DTMF: 0-9 A-D * # */
+    unsigned duration_ms;                        /* DTMF */
+    struct vx_str method, content_type, content; /* REQUEST */
+    struct vx_str hook;                          /* REDIRECT */
+    unsigned timeout_s, time_limit_s;            /* ORIGINATE; 0: the host's own */
+    const struct vx_command_header *headers;
+    size_t header_count;
+};
+
+enum vx_outcome {
+    VX_OUTCOME_DONE,
+    VX_OUTCOME_NO_CALL, /* the host has no such call (any more) */
+    VX_OUTCOME_NOT_NOW, /* not in this state of the call; `reason` says why */
+    VX_OUTCOME_UNABLE,  /* this host cannot do it */
+    VX_OUTCOME_REFUSED, /* the host is full, or stopping; try again */
+    VX_OUTCOME_FAILED,  /* `reason` says why */
+};
+
+struct vx_command_result {
+    enum vx_outcome outcome;
+    unsigned sip_status; /* of a REQUEST: the far end's final answer; else 0 */
+    char reason[128];    /* "" without one; no line ends */
+};
+
+/* One reference, owned by the caller. `notify` runs once on the thread that finishes the command,
+ * if it has not been given up by then; it must be quick. NULL: out of memory. */
+struct vx_command *vx_command_new(enum vx_verb verb, const struct vx_command_args *args,
+                                  void (*notify)(void *ctx), void *ctx);
+struct vx_command *vx_command_ref(struct vx_command *command);
+void vx_command_release(struct vx_command **command);
+
+/* Fixed from the start; borrowed for as long as the caller holds its reference. */
+enum vx_verb vx_command_verb(const struct vx_command *command);
+const struct vx_command_args *vx_command_args(const struct vx_command *command);
+
+/* --- the host's thread --- */
+
+/* Whether it is still wanted. False: it must not be done; release it. */
+bool vx_command_take(struct vx_command *command);
+/* Once, after it was taken. `reason` may be NULL. */
+void vx_command_finish(struct vx_command *command, enum vx_outcome outcome, unsigned sip_status,
+                       const char *reason);
+
+/* --- whoever waits --- */
+
+/* False: not finished yet. */
+bool vx_command_result(struct vx_command *command, struct vx_command_result *result);
+/* Nobody waits any more; `notify` does not run after this has returned. True: it was not taken and
+ * will not be done. False: it has been taken; how it ends is not known. */
+bool vx_command_give_up(struct vx_command *command);
+
+/* How a host is reached. `submit` queues the command, of which it takes a reference of its own, and
+ * returns at once; any thread. False: it cannot be queued (full, stopping). `verbs` is the set of
+ * 1 << enum vx_verb that the host can do. */
+struct vx_host_port {
+    bool (*submit)(void *ctx, struct vx_command *command);
+    void *ctx;
+    unsigned verbs;
+};
+
+#endif

@@ -1,0 +1,120 @@
+/* Commands to the host: taken or given up, never both; finished once. */
+#include "support.h"
+
+#include "core/command.h"
+
+#include <pthread.h>
+
+static void count(void *ctx) {
+    ++*(int *)ctx;
+}
+
+static struct vx_command *make(int *notified) {
+    const struct vx_command_header headers[] = {{VX_STR("X-One"), VX_STR("1")},
+                                                {VX_STR("X-Two"), VX_STR("")}};
+    const struct vx_command_args args = {.call_sid = vx_test_sid(7),
+                                         .target = VX_STR("sip:1000@192.0.2.1"),
+                                         .from = VX_STR("15083728299"),
+                                         .caller_name = VX_STR(""),
+                                         .timeout_s = 30,
+                                         .headers = headers,
+                                         .header_count = 2};
+    struct vx_command *c = vx_command_new(VX_VERB_ORIGINATE, &args, count, notified);
+    assert_non_null(c);
+    return c;
+}
+
+static void test_arguments_are_copied(void **state) {
+    (void)state;
+    int notified = 0;
+    struct vx_command *c = make(&notified);
+    const struct vx_command_args *a = vx_command_args(c);
+    assert_int_equal(vx_command_verb(c), VX_VERB_ORIGINATE);
+    assert_true(vx_str_eq(a->target, VX_STR("sip:1000@192.0.2.1")));
+    assert_true(vx_str_eq(a->from, VX_STR("15083728299")));
+    assert_true(a->caller_name.at && a->caller_name.len == 0);
+    assert_null(a->tag.at);
+    assert_int_equal(a->timeout_s, 30);
+    assert_int_equal(a->header_count, 2);
+    assert_true(vx_str_eq(a->headers[0].value, VX_STR("1")));
+    assert_true(vx_str_eq(a->headers[1].name, VX_STR("X-Two")));
+    vx_command_release(&c);
+    assert_null(c);
+    assert_int_equal(notified, 0);
+}
+
+static void test_done(void **state) {
+    (void)state;
+    int notified = 0;
+    struct vx_command_result result;
+    struct vx_command *c = make(&notified), *host = vx_command_ref(c);
+    assert_false(vx_command_result(c, &result));
+    assert_true(vx_command_take(host));
+    assert_false(vx_command_take(host));
+    assert_false(vx_command_result(c, &result));
+    vx_command_finish(host, VX_OUTCOME_NOT_NOW, 0, "not answered");
+    vx_command_release(&host);
+    assert_int_equal(notified, 1);
+    assert_true(vx_command_result(c, &result));
+    assert_int_equal(result.outcome, VX_OUTCOME_NOT_NOW);
+    assert_string_equal(result.reason, "not answered");
+    vx_command_release(&c);
+}
+
+static void test_given_up_before_it_was_taken(void **state) {
+    (void)state;
+    int notified = 0;
+    struct vx_command *c = make(&notified);
+    assert_true(vx_command_give_up(c));
+    assert_false(vx_command_take(c)); /* never done later by surprise */
+    assert_int_equal(notified, 0);
+    vx_command_release(&c);
+}
+
+static void test_given_up_too_late(void **state) {
+    (void)state;
+    int notified = 0;
+    struct vx_command *c = make(&notified);
+    assert_true(vx_command_take(c));
+    assert_false(vx_command_give_up(c));
+    vx_command_finish(c, VX_OUTCOME_DONE, 200, NULL);
+    assert_int_equal(notified, 0); /* nobody waits */
+    vx_command_release(&c);
+}
+
+static void *host(void *arg) {
+    struct vx_command *c = arg;
+    bool taken = vx_command_take(c);
+    if (taken)
+        vx_command_finish(c, VX_OUTCOME_DONE, 0, NULL);
+    vx_command_release(&c);
+    return (void *)(uintptr_t)taken;
+}
+
+/* Whoever wins, both sides agree on it. */
+static void test_both_at_once(void **state) {
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        int notified = 0;
+        void *taken;
+        pthread_t thread;
+        struct vx_command *c = make(&notified);
+        assert_int_equal(pthread_create(&thread, NULL, host, vx_command_ref(c)), 0);
+        bool undone = vx_command_give_up(c);
+        pthread_join(thread, &taken);
+        assert_int_equal(undone, taken == NULL);
+        assert_true(notified <= (taken != NULL));
+        vx_command_release(&c);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_arguments_are_copied),
+        cmocka_unit_test(test_done),
+        cmocka_unit_test(test_given_up_before_it_was_taken),
+        cmocka_unit_test(test_given_up_too_late),
+        cmocka_unit_test(test_both_at_once),
+    };
+    return cmocka_run_group_tests_name("command", tests, NULL, NULL);
+}
