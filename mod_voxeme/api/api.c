@@ -118,6 +118,15 @@ struct vx_api *vx_api_new(struct vx_registry *registry, struct vx_config *config
     return api;
 }
 
+void vx_api_set_host(struct vx_api *api, const struct vx_host_port *port) {
+    api->port = *port;
+}
+
+void vx_api_set_notify(struct vx_api *api, void (*notify)(void *ctx), void *ctx) {
+    api->notify = notify;
+    api->notify_ctx = ctx;
+}
+
 void vx_api_release(struct vx_api **api) {
     struct vx_api *a = *api;
 

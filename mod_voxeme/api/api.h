@@ -11,6 +11,7 @@
 #include "api/body.h"
 #include "api/sub.h"
 #include "core/addr.h"
+#include "core/command.h"
 #include "core/registry.h"
 
 struct vx_api;
@@ -47,20 +48,22 @@ struct vx_request {
     bool waited;  /* the time of a `wait` is over, or the server is stopping: answer with what is
                      there */
     bool counted; /* the rate limit has counted this request already: it was admitted, or held */
-    uint64_t progress; /* of the hold, when it was to be asked again at once; else 0 */
+    struct vx_command *command; /* of the hold, when it was held for one; else NULL */
+    uint64_t progress;          /* of the hold, when it was to be asked again at once; else 0 */
     struct vx_selection
         *selection; /* the same; NULL at first. The caller's, until it is answered */
 };
 
 /* Not an answer yet. With a scope: ask again, with the same request, when
- * vx_scope_revision(scope) is no longer `revision` or after `seconds` (then with `waited`). Without
- * one: the answer takes more than one turn; let others have theirs and ask again, with `progress`,
- * with `selection` if there is one (else with the one before)
- * and as `counted`. */
+ * vx_scope_revision(scope) is no longer `revision` or after `seconds` (then with `waited`). With a
+ * command: ask again with it when vx_command_result() has one, or after `seconds`. Without either:
+ * the answer takes more than one turn; let others have theirs and ask again, with `progress`, with
+ * `selection` if there is one (else with the one before) and as `counted`. */
 struct vx_hold {
     struct vx_scope *scope; /* a reference, owned by the response */
     uint64_t revision;
     unsigned seconds;
+    struct vx_command *command; /* a reference, owned by the response */
     uint64_t progress;
     struct vx_selection *selection; /* owned by the response */
 };
@@ -115,6 +118,12 @@ void vx_selection_release(struct vx_selection **selection);
 /* A JSON error of the same form for what the transport itself refuses (400, 408, 413, 431, 500,
  * 503). *response is zeroed or was filled by vx_api_invoke(): the body it may have is released. */
 void vx_api_error(struct vx_response *response, unsigned status, const char *msg);
+
+/* How the host is reached, and what runs on its threads when a command is finished: it wakes
+ * whoever asks again for those that are held. Both before the first request; the port is copied.
+ * Without a host every command is answered with 501. */
+void vx_api_set_host(struct vx_api *api, const struct vx_host_port *port);
+void vx_api_set_notify(struct vx_api *api, void (*notify)(void *ctx), void *ctx);
 
 /* Drops what has not been asked for lately; call it every few seconds. True: there is more to drop,
  * call it again soon. */

@@ -71,6 +71,9 @@ struct vx_api {
     const struct route *routes;
     size_t route_count;
     struct vx_body *openapi, *asyncapi;
+    struct vx_host_port port;
+    void (*notify)(void *ctx);
+    void *notify_ctx;
     struct metrics_hook hooks[4];
     size_t hook_count;
     atomic_uint_fast64_t limited, unauthorized, forbidden, held;
@@ -106,7 +109,7 @@ struct route {
     enum access access;
     void (*handle)(struct exchange *x);
     const char *operation, *summary;
-    const char *schema; /* JSON schema of a 200 in JSON, or NULL */
+    const char *schema; /* JSON schema of a 200 in JSON, or of the body; or NULL */
     bool list;          /* takes the query parameters of a list */
     bool body;          /* takes a body, in JSON */
 };
@@ -232,5 +235,8 @@ void vx_get_health(struct exchange *x);
 void vx_get_metrics(struct exchange *x);
 void vx_get_openapi(struct exchange *x);
 void vx_get_asyncapi(struct exchange *x);
+void vx_create_call(struct exchange *x);
+void vx_update_call(struct exchange *x);
+void vx_delete_call(struct exchange *x);
 
 #endif

@@ -31,6 +31,36 @@ static const char schemas_text[] =
     "been "
     "given anew.\",\"items\":{\"type\":\"string\",\"format\":\"uuid\"}}}}";
 
+static const char bodies_text[] =
+    "\"Hook\":{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"required\":[\"url\"],"
+    "\"properties\":{\"url\":{\"type\":\"string\"},\"method\":{\"type\":\"string\",\"enum\":["
+    "\"POST\",\"GET\"]},\"username\":{\"type\":\"string\"},\"password\":{\"type\":\"string\"}}}]},"
+    "\"Creation\":{\"type\":\"object\",\"required\":[\"from\",\"to\"],\"description\":\"With "
+    "application_sid, or with call_hook and the speech fields.\",\"properties\":{"
+    "\"from\":{\"type\":\"string\"},\"to\":{\"type\":\"object\",\"required\":[\"type\"],"
+    "\"properties\":{\"type\":{\"type\":\"string\",\"enum\":[\"sip\",\"phone\"]},\"sipUri\":{"
+    "\"type\":\"string\"},\"number\":{\"type\":\"string\"},\"trunk\":{\"type\":\"string\"}}},"
+    "\"application_sid\":{\"type\":\"string\",\"format\":\"uuid\"},"
+    "\"call_hook\":{\"$ref\":\"#/components/schemas/Hook\"},"
+    "\"call_status_hook\":{\"$ref\":\"#/components/schemas/Hook\"},"
+    "\"speech_synthesis_vendor\":{\"type\":\"string\"},\"speech_synthesis_language\":{\"type\":"
+    "\"string\"},\"speech_synthesis_voice\":{\"type\":\"string\"},\"speech_recognizer_vendor\":{"
+    "\"type\":\"string\"},\"speech_recognizer_language\":{\"type\":\"string\"},"
+    "\"timeout\":{\"type\":\"integer\",\"default\":60},\"timeLimit\":{\"type\":\"integer\"},"
+    "\"headers\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"fromHost\":{\"type\":\"string\"},\"callerName\":{\"type\":\"string\"},"
+    "\"tag\":{\"type\":\"object\"}}},"
+    "\"Update\":{\"type\":\"object\",\"properties\":{\"call_status\":{\"type\":\"string\",\"enum\":"
+    "["
+    "\"completed\",\"no-answer\"]},\"conf_hold_status\":{\"type\":\"string\",\"enum\":[\"hold\","
+    "\"unhold\"]},\"mute_status\":{\"type\":\"string\",\"enum\":[\"mute\",\"unmute\"]},\"dtmf\":{"
+    "\"type\":\"object\",\"required\":[\"digit\"],\"properties\":{\"digit\":{\"type\":\"string\"},"
+    "\"duration\":{\"type\":\"integer\",\"default\":250}}},\"sip_request\":{\"type\":\"object\","
+    "\"required\":[\"method\",\"content_type\",\"content\"],\"properties\":{\"method\":{\"type\":"
+    "\"string\",\"enum\":[\"INFO\",\"NOTIFY\",\"MESSAGE\"]},\"content_type\":{\"type\":\"string\"},"
+    "\"content\":{\"type\":\"string\"},\"headers\":{\"type\":\"object\"}}},\"tag\":{\"type\":"
+    "\"object\"},\"call_hook\":{\"$ref\":\"#/components/schemas/Hook\"}}},";
+
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
 
 /* A comma between this item and the one before it in the same object or array. */
@@ -154,6 +184,34 @@ static void add_response(struct vx_buf *out, bool *first, const char *status,
     vx_buf_puts(out, "}");
 }
 
+/* What a success says. */
+static void success(struct vx_buf *out, const struct route *r) {
+    bool first = true;
+
+    if (r->method == VX_POST && !strstr(r->path, "{call_sid}"))
+        add_response(out, &first, "201", "The leg exists.",
+                     "{\"type\":\"object\",\"required\":[\"sid\"],\"properties\":{\"sid\":{"
+                     "\"type\":\"string\",\"format\":\"uuid\"}}}");
+    else if (r->method != VX_GET)
+        add_response(out, &first, "204", "Done.", NULL);
+    if (r->method == VX_PUT || (r->method == VX_POST && strstr(r->path, "{call_sid}")))
+        add_response(out, &first, "200", "The far end's final answer to sip_request.",
+                     "{\"type\":\"object\",\"required\":[\"status\",\"reason\"],\"properties\":{"
+                     "\"status\":{\"type\":\"integer\"},\"reason\":{\"type\":\"string\"}}}");
+    if (r->method == VX_GET)
+        add_response(out, &first, "200", "OK", r->schema);
+}
+
+/* What only requests to the host meet. */
+static void failures_of_commands(struct vx_buf *out, bool *first, const char *error) {
+    add_response(out, first, "413", "The body is too large.", error);
+    add_response(out, first, "415", "The body is not application/json.", error);
+    add_response(out, first, "422", "Not in this state of the call, or it failed.", error);
+    add_response(out, first, "501", "This server cannot do it.", error);
+    add_response(out, first, "504", "The server did not do it in time; it will not do it later.",
+                 error);
+}
+
 static void responses(struct vx_buf *out, const struct route *r) {
     static const char error[] = REF("Error");
     bool first = true;
@@ -162,7 +220,7 @@ static void responses(struct vx_buf *out, const struct route *r) {
         vx_buf_puts(out, "\"200\":{\"description\":\"OK\",\"content\":{\"text/plain\":{\"schema\":{"
                          "\"type\":\"string\"}}}}");
     else
-        add_response(out, &first, "200", "OK", r->schema);
+        success(out, r);
     first = false;
     if (r->list)
         add_response(out, &first, "304", "Nothing has changed since If-None-Match.", NULL);
@@ -174,6 +232,8 @@ static void responses(struct vx_buf *out, const struct route *r) {
         add_response(out, &first, "403", "The token is good, but not for this.", error);
         if (strstr(r->path, "{call_sid}"))
             add_response(out, &first, "404", "The account has no such call.", error);
+        if (r->method != VX_GET)
+            failures_of_commands(out, &first, error);
         add_response(out, &first, "429", "Too many requests; see Retry-After.", error);
     }
     add_response(out, &first, "503", "Out of memory or over a limit; try again.", error);
@@ -196,7 +256,14 @@ static void operation(struct vx_buf *out, const struct route *r) {
                                                 : ",\"security\":[{\"bearer\":[]}]");
     vx_buf_puts(out, ",\"parameters\":[");
     parameters(out, r);
-    vx_buf_puts(out, "],\"responses\":{");
+    vx_buf_puts(out, "]");
+    if (r->body) {
+        vx_buf_puts(out, ",\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{"
+                         "\"schema\":");
+        vx_buf_puts(out, r->schema);
+        vx_buf_puts(out, "}}}");
+    }
+    vx_buf_puts(out, ",\"responses\":{");
     responses(out, r);
     vx_buf_puts(out, "}}");
 }
@@ -233,6 +300,7 @@ char *vx_openapi_render(const char *server_url) {
     paths(&out);
     vx_buf_puts(&out, "},\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\","
                       "\"scheme\":\"bearer\"}},\"schemas\":{");
+    vx_buf_puts(&out, bodies_text);
     vx_buf_puts(&out, schemas_text);
     vx_buf_puts(&out, ",\"Call\":");
     vx_schema_of_call(&out);

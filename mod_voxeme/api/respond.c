@@ -10,6 +10,9 @@ void vx_response_clear(struct vx_response *response) {
     vx_body_release(&response->body);
     vx_scope_release(&response->hold.scope);
     vx_selection_release(&response->hold.selection);
+    if (response->hold.command) /* nobody will ask for it */
+        vx_command_give_up(response->hold.command);
+    vx_command_release(&response->hold.command);
     vx_sub_release(&response->sub);
     memset(response, 0, sizeof *response);
 }

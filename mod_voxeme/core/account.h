@@ -21,6 +21,12 @@ enum vx_account_rank {
 
 struct vx_directory;
 
+/* Where phone numbers are called. */
+struct vx_gateway {
+    char *name, *address; /* host[:port] */
+    bool secure;          /* sips: */
+};
+
 /* What configuration says of one account. Borrowed by vx_directory_new() for the call. */
 struct vx_account_spec {
     struct vx_uuid sid;
@@ -29,6 +35,10 @@ struct vx_account_spec {
     size_t realm_count;
     struct vx_cidr *sources;
     size_t source_count;
+    struct vx_gateway *gateways; /* in the order of the file */
+    size_t gateway_count;
+    struct vx_uuid *applications;
+    size_t application_count;
 };
 
 struct vx_directory_spec {

@@ -22,6 +22,7 @@ enum vx_call_text {
     VX_TEXT_TRUNK,
     VX_TEXT_SIP_REASON,
     VX_TEXT_TERMINATION,
+    VX_TEXT_TAG, /* a JSON object, which goes as it is into the JSON of the call */
     VX_TEXT_COUNT
 };
 

@@ -28,6 +28,7 @@ enum key {
     KEY_SERVICE_URL,
     KEY_SIP_REASON,
     KEY_SIP_STATUS,
+    KEY_TAG,
     KEY_TERMINATED_AT,
     KEY_TERMINATION_REASON,
     KEY_TO,
@@ -63,6 +64,7 @@ const struct vx_field vx_call_field_table[KEY_COUNT] = {
                          "Base URL of the node that owns the call."},
     [KEY_SIP_REASON] = {"sip_reason", "string", NULL, false, "Reason phrase of sip_status."},
     [KEY_SIP_STATUS] = {"sip_status", "integer", NULL, true, "Last SIP status of this leg."},
+    [KEY_TAG] = {"tag", "object", NULL, false, "What its creator attached to it."},
     [KEY_TERMINATED_AT] = {"terminated_at", "string", "date-time", false, "When it ended."},
     [KEY_TERMINATION_REASON] = {"termination_reason", "string", NULL, false,
                                 "The host's cause, such as NORMAL_CLEARING."},
@@ -104,6 +106,7 @@ int64_t vx_call_duration(const struct vx_call_fields *f) {
     DO(service_url, url, f->service_url)                                                           \
     DO(sip_reason, text, f->text[VX_TEXT_SIP_REASON])                                              \
     DO(sip_status, number, f->sip_status)                                                          \
+    DO(tag, json, f->text[VX_TEXT_TAG])                                                            \
     DO(terminated_at, time, f->ended_us)                                                           \
     DO(termination_reason, text, f->text[VX_TEXT_TERMINATION])                                     \
     DO(to, always, f->text[VX_TEXT_TO])
@@ -156,6 +159,20 @@ static inline size_t len_text(struct vx_str s, bool plain) {
 
 static void write_text(struct vx_pen *pen, struct vx_str s) {
     vx_pen_string(pen, s);
+}
+
+/* It has been parsed and put together anew by whoever gave it. */
+static inline bool has_json(struct vx_str s) {
+    return s.len > 0;
+}
+
+static inline size_t len_json(struct vx_str s, bool plain) {
+    (void)plain;
+    return s.len;
+}
+
+static void write_json(struct vx_pen *pen, struct vx_str s) {
+    vx_pen_write(pen, s.at, s.len);
 }
 
 static inline bool has_always(struct vx_str s) {

@@ -83,6 +83,10 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
         {"max-messages-per-minute", VX_INT, 10, 1000000000, "600", true, "messages",
          "Messages taken from the client of a live feed in a minute, pongs included; more close it "
          "with 1008."},
+    [VX_SET_COMMAND_TIMEOUT_SECONDS] =
+        {"command-timeout-seconds", VX_INT, 1, 60, "5", true, "s",
+         "How long a request that makes or controls a call waits for the server to do it; then it "
+         "gets 504."},
     [VX_SET_METRICS_ALLOW] = {"metrics-allow", VX_CIDRS, 0, 0, "", true, "",
                               "Sources that may read /metrics without an admin token."},
     [VX_SET_LOG_LEVEL] = {"log-level", VX_LEVEL, 0, 0, "notice", true, "",
@@ -102,6 +106,12 @@ void vx_account_spec_clear(struct vx_account_spec *a) {
         vx_free(a->realms[i]);
     vx_free(a->realms);
     vx_free(a->sources);
+    for (size_t i = 0; i < a->gateway_count; i++) {
+        vx_free(a->gateways[i].name);
+        vx_free(a->gateways[i].address);
+    }
+    vx_free(a->gateways);
+    vx_free(a->applications);
     vx_free(a->name);
     *a = (struct vx_account_spec){0};
 }

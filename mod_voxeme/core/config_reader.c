@@ -248,6 +248,61 @@ static bool begin_source(struct vx_config_reader *r, const char *const *attribut
     return true;
 }
 
+/* host or host:port, as a target of SIP. */
+static bool is_address(const char *text) {
+    struct vx_addr addr;
+    char host[256];
+    unsigned port;
+
+    if (vx_host_port_parse(text, host, sizeof host, &port))
+        return port > 0;
+    return vx_addr_parse(&addr, vx_str(text)) ||
+           (*text &&
+            strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
+                strlen(text));
+}
+
+static bool begin_gateway(struct vx_config_reader *r, const char *const *attributes) {
+    struct vx_account_spec *a = current_account(r);
+    const char *name = required(attributes, "name"), *address = required(attributes, "address");
+    const char *secure = vx_attribute(attributes, "secure");
+    struct vx_gateway *grown, *g;
+
+    if (!*name || strlen(name) > 128)
+        return fail(r, "gateway: name has no 1 to 128 bytes");
+    if (!is_address(address))
+        return fail(r, "gateway: address '%.64s' is not host or host:port", address);
+    if (secure && strcmp(secure, "true") != 0 && strcmp(secure, "false") != 0)
+        return fail(r, "gateway: secure '%.64s' is neither true nor false", secure);
+    for (size_t i = 0; i < a->gateway_count; i++)
+        if (strcmp(a->gateways[i].name, name) == 0)
+            return fail(r, "gateway: a second '%.64s' of this account", name);
+    grown = grow_small(a->gateways, a->gateway_count, sizeof *grown);
+    if (!grown)
+        return fail(r, "out of memory");
+    a->gateways = grown;
+    g = &a->gateways[a->gateway_count];
+    *g = (struct vx_gateway){vx_strdup(name), vx_strdup(address),
+                             secure && strcmp(secure, "true") == 0};
+    a->gateway_count++; /* what it has is freed with the account */
+    return (g->name && g->address) || fail(r, "out of memory");
+}
+
+static bool begin_application(struct vx_config_reader *r, const char *const *attributes) {
+    struct vx_account_spec *a = current_account(r);
+    const char *text = required(attributes, "sid");
+    struct vx_uuid sid, *grown;
+
+    if (!vx_uuid_parse(&sid, vx_str(text)))
+        return fail(r, "application: sid '%.64s' is not a UUID", text);
+    grown = grow_small(a->applications, a->application_count, sizeof *grown);
+    if (!grown)
+        return fail(r, "out of memory");
+    a->applications = grown;
+    a->applications[a->application_count++] = sid;
+    return true;
+}
+
 static const struct element elements[] = {
     {"configuration", NULL, {"name"}, {"description"}, NULL, true},
     {"settings", "configuration", {0}, {0}, NULL, true},
@@ -257,6 +312,8 @@ static const struct element elements[] = {
     {"token", "account", {"sha256"}, {0}, begin_account_token, false},
     {"realm", "account", {"name"}, {0}, begin_realm, false},
     {"source", "account", {"cidr"}, {0}, begin_source, false},
+    {"gateway", "account", {"name", "address"}, {"secure"}, begin_gateway, false},
+    {"application", "account", {"sid"}, {"name"}, begin_application, false},
     {"admin", "configuration", {0}, {0}, NULL, true},
     {"token", "admin", {"sha256"}, {0}, begin_admin_token, false},
 };

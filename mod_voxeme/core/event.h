@@ -10,6 +10,8 @@
 #include "core/sip.h"
 #include "core/uuid.h"
 
+#define VX_TAG_BYTES 4096
+
 enum vx_direction { VX_DIRECTION_UNKNOWN, VX_INBOUND, VX_OUTBOUND };
 
 enum vx_event_type {
@@ -53,6 +55,9 @@ struct vx_event {
     struct vx_str originating_sip_trunk_name;
     struct vx_str sip_reason; /* reason phrase of sip_status */
     struct vx_str cause;      /* the host's own word for why it ended, e.g. NORMAL_CLEARING */
+    /* A JSON object, compact, no longer than VX_TAG_BYTES: replaces the one that the call has. It
+     * is put into the call's JSON as it is. */
+    struct vx_str tag;
     int64_t attempted_us, answered_us, ended_us; /* wall clock, microseconds */
     /* The host's own order of its events; 0 when it has none. Among events that arrive out of order
      * the earliest decides what was seen first. */

@@ -6,7 +6,8 @@
 
 /* Length of the valid UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates); 0 if there
  * is none. */
-static size_t utf8_sequence(const unsigned char *p, size_t left) {
+size_t vx_utf8_len(const void *at, size_t left) {
+    const unsigned char *p = at;
     unsigned char low = 0x80, high = 0xbf;
     size_t len = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
                  : (p[0] & 0xf0) == 0xe0        ? 3
@@ -68,7 +69,7 @@ static size_t escape(char out[6], const unsigned char *p, size_t left, size_t *t
     static const char shorthand[0x20] = {
         ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
     unsigned char c = p[0];
-    size_t len = c >= 0x80 ? utf8_sequence(p, left) : 0;
+    size_t len = c >= 0x80 ? vx_utf8_len(p, left) : 0;
 
     *taken = len ? len : 1;
     if (len) {

@@ -29,4 +29,8 @@ bool vx_json_is_plain(struct vx_str s);
 size_t vx_json_string_len(struct vx_str s);
 void vx_pen_string(struct vx_pen *pen, struct vx_str s);
 
+/* Length of the valid UTF-8 sequence at `at` (RFC 3629: no overlong forms, no surrogates); 0 if
+ * there is none. left > 0. */
+size_t vx_utf8_len(const void *at, size_t left);
+
 #endif

@@ -62,6 +62,11 @@ int64_t vx_registry_expire(struct vx_registry *registry, size_t max);
 void vx_registry_set_wake(struct vx_registry *registry, void (*wake)(void *ctx), void *ctx);
 void vx_registry_woken(struct vx_registry *registry);
 
+/* An ended call leaves at once, before its retention is over. False: the scope has no such call, or
+ * it has not ended. Any thread. */
+bool vx_registry_remove(struct vx_registry *registry, struct vx_scope *scope,
+                        const struct vx_uuid *call_sid);
+
 /*
  * The audit: the host names every call it still has; those it does not name, and that were there
  * before the audit began, are ended as `failed` with termination_reason "lost". One audit at a

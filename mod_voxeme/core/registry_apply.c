@@ -256,6 +256,7 @@ static struct vx_event retold(const struct call *c, const struct vx_call_fields 
         .to = f->text[VX_TEXT_TO],
         .caller_name = f->text[VX_TEXT_CALLER_NAME],
         .originating_sip_ip = f->text[VX_TEXT_SIP_IP],
+        .tag = f->text[VX_TEXT_TAG],
         .originating_sip_trunk_name = f->text[VX_TEXT_TRUNK],
         .sip_reason = over ? VX_NONE : f->text[VX_TEXT_SIP_REASON],
         .sip_status = over ? 0 : f->sip_status,

@@ -141,6 +141,26 @@ int64_t vx_registry_expire(struct vx_registry *r, size_t max) {
     return next_due(r);
 }
 
+bool vx_registry_remove(struct vx_registry *r, struct vx_scope *scope,
+                        const struct vx_uuid *call_sid) {
+    struct vx_snapshot *dead = NULL;
+    bool wake = false, removed;
+    struct call *c;
+
+    pthread_mutex_lock(&r->lock);
+    c = vx_call_table_find(&r->table, call_sid);
+    removed = c && c->stage == ENDED && (scope->all || c->account == scope);
+    if (removed) {
+        wake = vx_call_followed(c, r);
+        dead = vx_call_remove(r, c);
+    }
+    pthread_mutex_unlock(&r->lock);
+    vx_snapshot_release(&dead);
+    if (wake)
+        vx_registry_wake(r);
+    return removed;
+}
+
 void vx_registry_audit_begin(struct vx_registry *r) {
     pthread_mutex_lock(&r->lock);
     r->audit++; /* calls that come from now on bear this number and so are not lost */

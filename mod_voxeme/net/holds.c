@@ -177,7 +177,55 @@ void vx_holds_run(struct vx_server *server) {
 
 /* --- waiting --- */
 
-/* Waits for `hold`; takes over its scope. */
+static void join_commanding(struct vx_conn *conn) {
+    struct vx_conn **head = &conn->server->commanding;
+
+    if (conn->commanding_link)
+        return;
+    conn->next_commanding = *head;
+    conn->commanding_link = head;
+    if (*head)
+        (*head)->commanding_link = &conn->next_commanding;
+    *head = conn;
+}
+
+static void leave_commanding(struct vx_conn *conn) {
+    if (!conn->commanding_link)
+        return;
+    *conn->commanding_link = conn->next_commanding;
+    if (conn->next_commanding)
+        conn->next_commanding->commanding_link = conn->commanding_link;
+    conn->commanding_link = NULL;
+}
+
+static bool is_finished(struct vx_command *command) {
+    struct vx_command_result result;
+
+    return vx_command_result(command, &result);
+}
+
+static void set_time(struct vx_conn *conn, unsigned seconds) {
+    if (conn->parked->timed)
+        return;
+    conn->parked->timed = true;
+    vx_timer_set(&conn->server->wheel, &conn->timer,
+                 vx_net_now() + (int64_t)seconds * VX_SECOND_US);
+}
+
+/* Takes over the command. */
+static void wait_for_command(struct vx_conn *conn, struct vx_hold *hold) {
+    struct vx_request *request = &conn->parked->request;
+
+    vx_command_release(&request->command);
+    request->command = hold->command;
+    hold->command = NULL;
+    join_commanding(conn);
+    set_time(conn, hold->seconds);
+    if (is_finished(request->command))
+        vx_hold_wake(conn);
+}
+
+/* Waits for `hold`; takes over what it has. */
 static bool wait_for(struct vx_conn *conn, struct vx_hold *hold) {
     struct vx_parked *p = conn->parked;
     struct vx_scope *scope = hold->scope;
@@ -189,6 +237,10 @@ static bool wait_for(struct vx_conn *conn, struct vx_hold *hold) {
         p->request.selection = hold->selection;
         hold->selection = NULL;
     }
+    if (hold->command) {
+        wait_for_command(conn, hold);
+        return true;
+    }
     if (!scope) {
         vx_hold_wake(conn);
         return true;
@@ -197,11 +249,7 @@ static bool wait_for(struct vx_conn *conn, struct vx_hold *hold) {
     conn->waits_for = hold->revision;
     if (!vx_hold_join(conn, scope, hold->revision))
         return false;
-    if (!p->timed) {
-        p->timed = true;
-        vx_timer_set(&conn->server->wheel, &conn->timer,
-                     vx_net_now() + (int64_t)hold->seconds * VX_SECOND_US);
-    }
+    set_time(conn, hold->seconds);
     /* It may have changed since the answer was "not yet", and the wake-up for that be over. */
     if (vx_scope_revision(conn->group->scope) != hold->revision)
         vx_hold_wake(conn);
@@ -210,7 +258,11 @@ static bool wait_for(struct vx_conn *conn, struct vx_hold *hold) {
 
 bool vx_hold_park(struct vx_conn *conn, const struct vx_request *request, bool head_only,
                   struct vx_response *response) {
-    conn->parked = copy_request(request);
+    struct vx_request kept = *request;
+
+    if (response->hold.command) /* its body has been read */
+        kept.body = VX_NONE;
+    conn->parked = copy_request(&kept);
     if (!conn->parked)
         return false;
     conn->parked->head_only = head_only;
@@ -233,6 +285,10 @@ void vx_hold_drop(struct vx_conn *conn) {
     vx_hold_leave(conn);
     vx_hold_leave_line(conn);
     vx_selection_release(&conn->parked->request.selection);
+    leave_commanding(conn);
+    if (conn->parked->request.command)
+        vx_command_give_up(conn->parked->request.command);
+    vx_command_release(&conn->parked->request.command);
     vx_free(conn->parked);
     conn->parked = NULL;
     conn->expired = false;
@@ -249,6 +305,7 @@ bool vx_hold_ask(struct vx_conn *conn) {
     p->request.waited = conn->expired;
     vx_api_invoke(conn->server->api, &p->request, &response);
     if (!response.status && !response.hold.scope && atomic_load(&conn->server->stop)) {
+        vx_response_clear(&response);
         vx_api_error(&response, 503, "the server is stopping");
     } else if (!response.status && !(conn->expired && response.hold.scope)) { /* not yet */
         if (wait_for(conn, &response.hold))
@@ -265,6 +322,9 @@ bool vx_hold_ask(struct vx_conn *conn) {
 }
 
 void vx_holds_check(struct vx_server *server) {
+    for (struct vx_conn *c = server->commanding; c; c = c->next_commanding)
+        if (is_finished(c->parked->request.command))
+            vx_hold_wake(c);
     for (size_t i = 0; i < VX_HOLD_BUCKETS; i++) {
         for (struct vx_hold_group *g = server->groups[i]; g; g = g->next) {
             uint64_t revision = vx_scope_revision(g->scope);

@@ -102,11 +102,12 @@ struct vx_conn {
     uint64_t acked;       /* by the client's kernel, when the period began that ends at */
     int64_t write_due_us; /* 0: there is none */
 
-    struct vx_parked *parked;             /* VX_HELD: the request that waits */
-    struct vx_stream *stream;             /* VX_STREAMING */
-    struct vx_hold_group *group;          /* either: with whom it waits */
-    uint64_t waits_for;                   /* another revision than this */
-    struct vx_conn *peers, **from;        /* list of its group */
+    struct vx_parked *parked;                           /* VX_HELD: the request that waits */
+    struct vx_stream *stream;                           /* VX_STREAMING */
+    struct vx_hold_group *group;                        /* either: with whom it waits */
+    uint64_t waits_for;                                 /* another revision than this */
+    struct vx_conn *peers, **from;                      /* list of its group */
+    struct vx_conn *next_commanding, **commanding_link; /* held for a command */
     struct vx_conn *in_line, **line_link; /* with `due`: the line of those asked again */
 
     bool admitted;  /* the request whose body is awaited, by its head */
@@ -193,6 +194,7 @@ struct vx_server {
     size_t next_framed;
     struct vx_deflater *deflater; /* NULL until it is needed */
     struct vx_hold_group *groups[VX_HOLD_BUCKETS];
+    struct vx_conn *commanding;       /* held for a command; list by `next_commanding` */
     struct vx_conn *line, **line_end; /* held requests that may be asked again */
     lws_sorted_usec_list_t turn;      /* `turn_due`: goes on with the line */
     bool turn_due;

@@ -349,6 +349,7 @@ static bool run_thread(struct vx_server *server, char *error, size_t size) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!e) {
         vx_registry_set_wake(server->registry, wake, server);
+        vx_api_set_notify(server->api, wake, server);
         vx_api_add_metrics(server->api, vx_net_metrics_render, &server->metrics);
     }
     pthread_mutex_unlock(&server->lock);

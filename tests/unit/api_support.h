@@ -32,6 +32,7 @@ struct vx_test_ask {
     bool waited, counted, stream, takes_gzip;
     void (*between)(unsigned turn); /* called between two turns of an answer; may be NULL */
     bool admit;                     /* the head alone: vx_api_admit() */
+    struct vx_command *command;
 };
 
 struct vx_test_answer {
@@ -47,6 +48,9 @@ struct vx_test_answer {
  * nothing else, no token is in it. End with vx_test_answer_clear(). */
 void vx_test_ask(struct vx_test_service *s, const struct vx_test_ask *ask,
                  struct vx_test_answer *answer);
+/* The same without any check, for what may lack memory; end with vx_response_clear(). */
+void vx_test_ask_loosely(struct vx_test_service *s, const struct vx_test_ask *ask,
+                         struct vx_test_answer *answer);
 /* The bytes of a body, terminated, for the caller to free(). */
 char *vx_test_body(const struct vx_body *body, size_t *len);
 

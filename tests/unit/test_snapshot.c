@@ -18,7 +18,7 @@ static struct vx_call_fields fields_of(unsigned n) {
         .sip_status = 486,
         .text = {VX_STR("from"), VX_STR("to"), VX_STR("name"), VX_STR("call-id"),
                  VX_STR("192.0.2.1:5060"), VX_STR("trunk"), VX_STR("Busy Here"),
-                 VX_STR("USER_BUSY")},
+                 VX_STR("USER_BUSY"), VX_STR("{}")},
         .service_url = "http://127.0.0.1:3000",
     };
 }

@@ -70,6 +70,7 @@ static void test_names(void **state) {
         [VX_SET_PING_SECONDS] = "ping-seconds",
         [VX_SET_MAX_MESSAGE_BYTES] = "max-message-bytes",
         [VX_SET_MAX_MESSAGES_PER_MINUTE] = "max-messages-per-minute",
+        [VX_SET_COMMAND_TIMEOUT_SECONDS] = "command-timeout-seconds",
         [VX_SET_METRICS_ALLOW] = "metrics-allow",
         [VX_SET_LOG_LEVEL] = "log-level",
         [VX_SET_TRACK_LOOPBACK] = "track-loopback",

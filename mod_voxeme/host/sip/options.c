@@ -11,7 +11,7 @@
 
 static const struct {
     struct option option;
-    enum vx_command command;
+    enum vx_run_mode command;
     const char *argument, *help;
 } table[] = {
     {{"config", required_argument, NULL, 'c'}, VX_RUN, "FILE", "the configuration; required"},

@@ -4,10 +4,10 @@
 
 #include <stdbool.h>
 
-enum vx_command { VX_RUN, VX_CHECK, VX_SAY_VERSION, VX_SAY_HELP, VX_MAKE_TOKEN, VX_SAY_SETTINGS };
+enum vx_run_mode { VX_RUN, VX_CHECK, VX_SAY_VERSION, VX_SAY_HELP, VX_MAKE_TOKEN, VX_SAY_SETTINGS };
 
 struct vx_options {
-    enum vx_command command;
+    enum vx_run_mode command;
     const char *config;
 };
 

@@ -1,0 +1,282 @@
+/* POST .../Calls: a new outbound call, in the three forms that say who controls it. */
+#include "api/commands.h"
+#include "api/json_in.h"
+#include "api/sip_uri.h"
+
+#include <stdio.h>
+
+#define LONGEST_URL 2048
+
+struct creation {
+    struct exchange *x;
+    const struct vx_json *body;
+    struct vx_command_args args;
+    struct vx_command_header headers[VX_MAX_HEADERS];
+    struct vx_buf target, tag;
+};
+
+static bool refuse(struct exchange *x, const char *msg) {
+    vx_fail(x, 400, "%s", msg);
+    return false;
+}
+
+static bool is_url(struct vx_str url, bool relative) {
+    static const struct vx_str schemes[] = {VX_STR("http://"), VX_STR("https://"), VX_STR("ws://"),
+                                            VX_STR("wss://")};
+
+    for (size_t i = 0; i < url.len; i++)
+        if ((unsigned char)url.at[i] <= ' ' || url.at[i] == 0x7f)
+            return false;
+    if (relative && url.len && url.at[0] == '/')
+        return true;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (url.len > schemes[i].len &&
+            vx_str_ieq((struct vx_str){url.at, schemes[i].len}, schemes[i]))
+            return true;
+    return false;
+}
+
+bool vx_in_hook(struct exchange *x, const struct vx_json *body, const char *key, bool relative,
+                struct vx_str *url) {
+    static const char *const methods[] = {"POST", "GET", "post", "get", NULL};
+    const struct vx_json *hook = vx_json_member(body, key);
+    struct vx_str unused;
+    int method = 0;
+
+    *url = VX_NONE;
+    if (!hook)
+        return true;
+    if (vx_is_string(hook)) {
+        if (!vx_in_text(x, body, key, LONGEST_URL, url))
+            return false;
+    } else if (!vx_is_object(hook)) {
+        vx_fail(x, 400, "%s must be a URL or an object with url", key);
+        return false;
+    } else if (!vx_in_text(x, hook, "url", LONGEST_URL, url) ||
+               !vx_in_word(x, hook, "method", methods, &method) ||
+               !vx_in_text(x, hook, "username", 256, &unused) ||
+               !vx_in_text(x, hook, "password", 256, &unused)) {
+        return false;
+    }
+    if (!is_url(*url, relative)) {
+        vx_fail(x, 400, "%s has no absolute URL", key);
+        return false;
+    }
+    return true;
+}
+
+bool vx_in_tag(struct exchange *x, const struct vx_json *body, const char *key,
+               struct vx_buf *tag) {
+    const struct vx_json *value = vx_json_member(body, key);
+
+    if (!value)
+        return true;
+    if (!vx_is_object(value)) {
+        vx_fail(x, 400, "%s must be an object", key);
+        return false;
+    }
+    vx_json_write(tag, value);
+    if (!vx_buf_ok(tag)) {
+        vx_answer_no_memory(x);
+        return false;
+    }
+    if (tag->len <= VX_TAG_BYTES)
+        return true;
+    vx_fail(x, 400, "%s is longer than %d bytes", key, VX_TAG_BYTES);
+    return false;
+}
+
+/* --- to --- */
+
+static bool to_sip(struct creation *c, const struct vx_json *to) {
+    struct vx_sip_uri uri;
+    struct vx_str text;
+    const char *why;
+
+    if (!vx_in_text(c->x, to, "sipUri", 512, &text))
+        return false;
+    if (!text.at)
+        return refuse(c->x, "to.sipUri is missing");
+    if (!vx_sip_uri_parse(&uri, text, &why)) {
+        vx_fail(c->x, 400, "to.sipUri %s", why);
+        return false;
+    }
+    vx_sip_uri_write(&c->target, &uri);
+    c->args.to = uri.user.at ? uri.user : uri.host;
+    return true;
+}
+
+static bool is_number(struct vx_str s) {
+    for (size_t i = s.len && s.at[0] == '+'; i < s.len; i++)
+        if (s.at[i] < '0' || s.at[i] > '9')
+            return false;
+    return s.len > (s.at[0] == '+') && s.len <= 32;
+}
+
+static bool to_phone(struct creation *c, const struct vx_json *to) {
+    const struct vx_account_spec *accounts;
+    const struct vx_gateway *gateway = NULL;
+    struct vx_str trunk;
+    size_t index;
+
+    if (!vx_in_text(c->x, to, "number", 64, &c->args.to) ||
+        !vx_in_text(c->x, to, "trunk", 128, &trunk))
+        return false;
+    if (!c->args.to.at || !is_number(c->args.to))
+        return refuse(c->x, "to.number must be a phone number");
+    vx_config_accounts(c->x->state->config, &accounts);
+    if (!vx_directory_find(vx_config_directory(c->x->state->config), &c->args.account_sid, &index))
+        return refuse(c->x, "no such account");
+    for (size_t i = 0; i < accounts[index].gateway_count && !gateway; i++)
+        if (!trunk.at || vx_str_eq(trunk, vx_str(accounts[index].gateways[i].name)))
+            gateway = &accounts[index].gateways[i];
+    if (!gateway)
+        return refuse(c->x, trunk.at ? "to.trunk names no gateway of the account"
+                                     : "the account has no gateway for phone numbers");
+    vx_buf_puts(&c->target, gateway->secure ? "sips:" : "sip:");
+    vx_sip_user_escape(&c->target, c->args.to);
+    vx_buf_puts(&c->target, "@");
+    vx_buf_puts(&c->target, gateway->address);
+    return true;
+}
+
+static bool read_to(struct creation *c) {
+    static const char *const types[] = {"sip", "phone", "user", "teams", NULL};
+    const struct vx_json *to = vx_json_member(c->body, "to");
+    int type = -1;
+
+    if (!vx_is_object(to))
+        return refuse(c->x, "to must be an object");
+    if (!vx_in_word(c->x, to, "type", types, &type))
+        return false;
+    switch (type) {
+    case 0:
+        return to_sip(c, to);
+    case 1:
+        return to_phone(c, to);
+    case -1:
+        return refuse(c->x, "to.type is missing");
+    default:
+        vx_fail(c->x, 501, "this server cannot call to.type %s", types[type]);
+        return false;
+    }
+}
+
+/* --- who controls it --- */
+
+static bool read_application(struct creation *c, struct vx_str sid) {
+    const struct vx_account_spec *accounts;
+    size_t index;
+
+    if (!vx_uuid_parse(&c->args.application_sid, sid))
+        return refuse(c->x, "application_sid is not a UUID");
+    vx_config_accounts(c->x->state->config, &accounts);
+    if (vx_directory_find(vx_config_directory(c->x->state->config), &c->args.account_sid, &index))
+        for (size_t i = 0; i < accounts[index].application_count; i++)
+            if (vx_uuid_eq(&accounts[index].applications[i], &c->args.application_sid))
+                return true;
+    return refuse(c->x, "application_sid names no application of the account");
+}
+
+static bool read_speech(struct creation *c) {
+    static const char *const fields[] = {"speech_synthesis_vendor", "speech_synthesis_language",
+                                         "speech_synthesis_voice", "speech_recognizer_vendor",
+                                         "speech_recognizer_language"};
+
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        struct vx_str value;
+
+        if (!vx_in_text(c->x, c->body, fields[i], 128, &value))
+            return false;
+        if (!value.at) {
+            vx_fail(c->x, 400, "%s is missing: it is needed without application_sid", fields[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_control(struct creation *c) {
+    struct vx_str sid, status_hook;
+
+    if (!vx_in_text(c->x, c->body, "application_sid", 64, &sid) ||
+        !vx_in_hook(c->x, c->body, "call_status_hook", false, &status_hook))
+        return false;
+    if (sid.at)
+        return read_application(c, sid);
+    if (!vx_in_hook(c->x, c->body, "call_hook", false, &c->args.hook))
+        return false;
+    if (!c->args.hook.at)
+        return refuse(c->x, "either application_sid or call_hook is needed");
+    return read_speech(c);
+}
+
+static bool read_rest(struct creation *c) {
+    struct exchange *x = c->x;
+
+    if (!vx_in_text(x, c->body, "from", 256, &c->args.from) ||
+        !vx_in_text(x, c->body, "fromHost", 255, &c->args.from_host) ||
+        !vx_in_text(x, c->body, "callerName", 256, &c->args.caller_name) ||
+        !vx_in_number(x, c->body, "timeout", 1, 3600, &c->args.timeout_s) ||
+        !vx_in_number(x, c->body, "timeLimit", 1, 86400, &c->args.time_limit_s) ||
+        !vx_command_headers(x, c->body, c->headers, &c->args.header_count) ||
+        !vx_in_tag(x, c->body, "tag", &c->tag))
+        return false;
+    c->args.headers = c->headers;
+    c->args.tag = c->tag.len ? (struct vx_str){c->tag.at, c->tag.len} : VX_NONE;
+    if (!c->args.from.at)
+        return refuse(x, "from is missing");
+    if (c->args.from_host.at && !vx_sip_is_host(c->args.from_host))
+        return refuse(x, "fromHost is not a host");
+    return true;
+}
+
+static void begin(struct creation *c) {
+    struct exchange *x = c->x;
+
+    c->args.account_sid = *vx_scope_sid(x->tenant->scope);
+    c->args.timeout_s = 60;
+    if (!read_to(c) || !read_control(c) || !read_rest(c))
+        return;
+    if (!vx_buf_ok(&c->target) || !vx_uuid_random(&c->args.call_sid)) {
+        vx_answer_no_memory(x);
+        return;
+    }
+    c->args.target = (struct vx_str){c->target.at, c->target.len};
+    vx_command_start(x, VX_VERB_ORIGINATE, &c->args,
+                     (unsigned)vx_config_int(x->state->config, VX_SET_COMMAND_TIMEOUT_SECONDS));
+}
+
+static void answer_created(struct exchange *x) {
+    struct vx_command_result result;
+    struct vx_buf out = {0};
+    char sid[VX_UUID_TEXT + 1];
+
+    if (!vx_command_await(x, &result))
+        return;
+    if (result.outcome != VX_OUTCOME_DONE) {
+        vx_command_fail(x, &result);
+        return;
+    }
+    vx_uuid_format(sid, &vx_command_args(x->request->command)->call_sid);
+    vx_buf_printf(&out, "{\"sid\":\"%s\"}", sid);
+    vx_answer(x, 201, NULL, &out);
+}
+
+void vx_create_call(struct exchange *x) {
+    struct creation c = {.x = x};
+    struct vx_json_document *body;
+
+    if (x->request->command) {
+        answer_created(x);
+        return;
+    }
+    body = vx_in_body(x);
+    if (!body)
+        return;
+    c.body = vx_json_root(body);
+    begin(&c);
+    vx_buf_free(&c.target);
+    vx_buf_free(&c.tag);
+    vx_json_release(&body);
+}

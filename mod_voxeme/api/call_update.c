@@ -1,0 +1,306 @@
+/*
+ * PUT and POST .../Calls/{call_sid}, and DELETE: live call control. One kind of change a request; a
+ * table says which kinds there are, when each may be used and what reads it.
+ */
+#include "api/commands.h"
+#include "api/json_in.h"
+
+#include <stdio.h>
+
+#define REQUEST_SECONDS 40 /* a transaction of SIP may take 32 */
+#define LONGEST_CONTENT 16384
+
+struct change {
+    struct exchange *x;
+    const struct vx_json *body;
+    enum vx_call_status status;
+    enum vx_verb verb;
+    unsigned seconds; /* 0: the usual time */
+    struct vx_command_args args;
+    struct vx_command_header headers[VX_MAX_HEADERS];
+    struct vx_buf tag;
+};
+
+/* Reads the member; false: answered. */
+typedef bool read_kind(struct change *c, const char *key);
+
+static bool refuse(struct change *c, unsigned status, const char *msg) {
+    vx_fail(c->x, status, "%s", msg);
+    return false;
+}
+
+static bool read_call_status(struct change *c, const char *key) {
+    static const char *const words[] = {"completed", "no-answer", NULL};
+    int word = 0;
+
+    if (!vx_in_word(c->x, c->body, key, words, &word))
+        return false;
+    c->verb = VX_VERB_HANGUP;
+    c->args.hangup = word ? VX_HANG_UP_UNANSWERED : VX_HANG_UP_ANSWERED;
+    if (!word && c->status != VX_CALL_IN_PROGRESS)
+        return refuse(c, 422, "the call is not answered: use no-answer");
+    if (word && c->status == VX_CALL_IN_PROGRESS)
+        return refuse(c, 422, "the call is answered: use completed");
+    return true;
+}
+
+static bool is_answered(struct change *c) {
+    return c->status == VX_CALL_IN_PROGRESS || refuse(c, 422, "the call is not answered");
+}
+
+static bool read_conf_hold_status(struct change *c, const char *key) {
+    static const char *const words[] = {"hold", "unhold", NULL};
+    int word = 0;
+
+    if (!vx_in_word(c->x, c->body, key, words, &word))
+        return false;
+    c->verb = word ? VX_VERB_UNHOLD : VX_VERB_HOLD;
+    if (word && vx_json_member(c->body, "wait_hook"))
+        return refuse(c, 400, "wait_hook goes together with conf_hold_status hold only");
+    return is_answered(c);
+}
+
+static bool read_mute_status(struct change *c, const char *key) {
+    static const char *const words[] = {"mute", "unmute", NULL};
+    int word = 0;
+
+    if (!vx_in_word(c->x, c->body, key, words, &word))
+        return false;
+    c->verb = word ? VX_VERB_UNMUTE : VX_VERB_MUTE;
+    return is_answered(c);
+}
+
+static const struct vx_json *object_of(struct change *c, const char *key) {
+    const struct vx_json *value = vx_json_member(c->body, key);
+
+    if (!vx_is_object(value)) {
+        vx_fail(c->x, 400, "%s must be an object", key);
+        return NULL;
+    }
+    return value;
+}
+
+static bool read_dtmf(struct change *c, const char *key) {
+    const struct vx_json *dtmf = object_of(c, key);
+
+    c->verb = VX_VERB_DTMF;
+    c->args.duration_ms = 250;
+    if (!dtmf || !vx_in_text(c->x, dtmf, "digit", 32, &c->args.digits) ||
+        !vx_in_number(c->x, dtmf, "duration", 40, 10000, &c->args.duration_ms))
+        return false;
+    if (!c->args.digits.at)
+        return refuse(c, 400, "dtmf.digit is missing");
+    for (size_t i = 0; i < c->args.digits.len; i++)
+        if (!strchr("0123456789ABCDabcd*#", c->args.digits.at[i]))
+            return refuse(c, 400, "dtmf.digit must be made of 0-9, A-D, * and #");
+    return is_answered(c);
+}
+
+static bool is_media_type(struct vx_str s) {
+    bool slash = false;
+
+    for (size_t i = 0; i < s.len; i++) {
+        slash = slash || s.at[i] == '/';
+        if ((unsigned char)s.at[i] >= 0x7f)
+            return false;
+    }
+    return slash;
+}
+
+static bool read_sip_request(struct change *c, const char *key) {
+    static const char *const methods[] = {"INFO", "NOTIFY", "MESSAGE", NULL};
+    const struct vx_json *request = object_of(c, key), *content;
+    int method = -1;
+
+    c->verb = VX_VERB_REQUEST;
+    c->seconds = REQUEST_SECONDS;
+    if (!request || !vx_in_word(c->x, request, "method", methods, &method) ||
+        !vx_in_text(c->x, request, "content_type", 128, &c->args.content_type) ||
+        !vx_command_headers(c->x, request, c->headers, &c->args.header_count))
+        return false;
+    c->args.headers = c->headers;
+    content = vx_json_member(request, "content");
+    if (method < 0 || !c->args.content_type.at || !vx_is_string(content))
+        return refuse(c, 400, "sip_request wants method, content_type and content");
+    if (!is_media_type(c->args.content_type))
+        return refuse(c, 400, "sip_request.content_type is not a media type");
+    if (content->text.len > LONGEST_CONTENT)
+        return refuse(c, 400, "sip_request.content is too long");
+    c->args.method = vx_str(methods[method]);
+    c->args.content = content->text;
+    return is_answered(c);
+}
+
+static bool read_tag(struct change *c, const char *key) {
+    c->verb = VX_VERB_TAG;
+    return vx_in_tag(c->x, c->body, key, &c->tag);
+}
+
+static bool read_hook(struct change *c, const char *key) {
+    struct vx_str url;
+
+    c->verb = VX_VERB_REDIRECT;
+    if (!vx_in_hook(c->x, c->body, key, true, &url))
+        return false;
+    c->args.hook = url;
+    return true;
+}
+
+/* Known to the family, and nothing that a switch of calls alone can do. */
+static bool read_unable(struct change *c, const char *key) {
+    vx_fail(c->x, 501, "this server cannot do %s", key);
+    return false;
+}
+
+static const struct kind {
+    const char *key;
+    const char *also; /* may stand beside it */
+    bool ended;       /* may be used on a call that has ended */
+    read_kind *read;
+} kinds[] = {
+    {"call_status", NULL, false, read_call_status},
+    {"conf_hold_status", "wait_hook", false, read_conf_hold_status},
+    {"mute_status", "whisper", false, read_mute_status},
+    {"dtmf", NULL, false, read_dtmf},
+    {"sip_request", NULL, false, read_sip_request},
+    {"tag", NULL, true, read_tag},
+    {"call_hook", "child_call_hook", false, read_hook},
+    {"child_call_hook", "call_hook", false, read_unable},
+    {"listen_status", "whisper", false, read_unable},
+    {"conf_mute_status", NULL, false, read_unable},
+    {"record", NULL, false, read_unable},
+    {"transcribe_status", NULL, false, read_unable},
+    {"whisper", NULL, false, read_unable},
+};
+
+#define KINDS (sizeof kinds / sizeof *kinds)
+
+/* The one kind of change that the body holds; NULL: answered. */
+static const struct kind *find_kind(struct change *c) {
+    const struct kind *found = NULL;
+
+    for (size_t i = 0; i < KINDS; i++) {
+        const struct vx_json *value = vx_json_member(c->body, kinds[i].key);
+
+        if (!value)
+            continue;
+        if (found && !(found->also && strcmp(found->also, kinds[i].key) == 0)) {
+            vx_fail(c->x, 400, "%s and %s do not go together: one change a request", found->key,
+                    kinds[i].key);
+            return NULL;
+        }
+        found = found ? found : &kinds[i];
+    }
+    if (!found)
+        vx_fail(c->x, 400, "the body holds no change that is known");
+    else if (vx_json_member(c->body, "call_status_hook") && strcmp(found->key, "call_hook") != 0)
+        vx_fail(c->x, 400, "call_status_hook goes together with call_hook only");
+    else if (vx_json_member(c->body, "wait_hook") && strcmp(found->key, "conf_hold_status") != 0)
+        vx_fail(c->x, 400, "wait_hook goes together with conf_hold_status only");
+    else
+        return found;
+    return NULL;
+}
+
+static void retag(struct change *c) {
+    struct vx_event said = {.type = VX_EVENT_UPDATE, .call_sid = c->args.call_sid};
+
+    said.tag = (struct vx_str){c->tag.at, c->tag.len};
+    if (vx_registry_apply(c->x->api->registry, &said) == VX_NO_MEMORY)
+        vx_answer_no_memory(c->x);
+    else
+        c->x->response->status = 204;
+}
+
+static void begin(struct change *c) {
+    const struct kind *kind = find_kind(c);
+    unsigned seconds = (unsigned)vx_config_int(c->x->state->config, VX_SET_COMMAND_TIMEOUT_SECONDS);
+
+    if (!kind)
+        return;
+    if (vx_call_status_ended(c->status) && !kind->ended) {
+        refuse(c, 422, "the call has ended");
+        return;
+    }
+    if (!kind->read(c, kind->key))
+        return;
+    if (c->verb == VX_VERB_TAG)
+        retag(c);
+    else
+        vx_command_start(c->x, c->verb, &c->args, c->seconds ? c->seconds : seconds);
+}
+
+static void answer_request(struct exchange *x, const struct vx_command_result *result) {
+    struct vx_buf out = {0};
+
+    vx_buf_printf(&out, "{\"status\":%u,\"reason\":", result->sip_status);
+    vx_json_string(&out, vx_str(result->reason));
+    vx_buf_puts(&out, "}");
+    vx_answer(x, 200, NULL, &out);
+}
+
+static void answer_result(struct exchange *x) {
+    struct vx_command_result result;
+
+    if (!vx_command_await(x, &result))
+        return;
+    if (result.outcome != VX_OUTCOME_DONE)
+        vx_command_fail(x, &result);
+    else if (vx_command_verb(x->request->command) == VX_VERB_REQUEST)
+        answer_request(x, &result);
+    else
+        x->response->status = 204;
+}
+
+/* The call of the path in the account of the path; false: answered. */
+static bool find_call(struct exchange *x, struct vx_uuid *sid, enum vx_call_status *status) {
+    struct vx_snapshot *call;
+
+    vx_uuid_parse(sid, x->call_sid);
+    call = vx_scope_find(x->tenant->scope, sid);
+    if (!call) {
+        vx_fail(x, 404, "no such call");
+        return false;
+    }
+    *status = vx_snapshot_status(call);
+    vx_snapshot_release(&call);
+    return true;
+}
+
+void vx_update_call(struct exchange *x) {
+    struct change c = {.x = x};
+    struct vx_json_document *body;
+
+    if (x->request->command) {
+        answer_result(x);
+        return;
+    }
+    if (!vx_expire_due(x) || !find_call(x, &c.args.call_sid, &c.status))
+        return;
+    body = vx_in_body(x);
+    if (!body)
+        return;
+    c.body = vx_json_root(body);
+    begin(&c);
+    vx_buf_free(&c.tag);
+    vx_json_release(&body);
+}
+
+void vx_delete_call(struct exchange *x) {
+    struct vx_command_args args = {.hangup = VX_HANG_UP_ANY};
+    enum vx_call_status status;
+
+    if (x->request->command) {
+        answer_result(x);
+        return;
+    }
+    if (!vx_expire_due(x) || !find_call(x, &args.call_sid, &status))
+        return;
+    if (vx_call_status_ended(status)) {
+        vx_registry_remove(x->api->registry, x->tenant->scope, &args.call_sid);
+        x->response->status = 204;
+        return;
+    }
+    vx_command_start(x, VX_VERB_HANGUP, &args,
+                     (unsigned)vx_config_int(x->state->config, VX_SET_COMMAND_TIMEOUT_SECONDS));
+}

@@ -1,0 +1,34 @@
+/*
+ * SIP URIs that a client gives as a target (RFC 3261, section 19.1). They are taken apart and put
+ * together anew: what comes out has a user, a host, a port and a transport and nothing else,
+ * whatever went in.
+ *
+ * Threads: any.
+ */
+#ifndef VX_SIP_URI_H
+#define VX_SIP_URI_H
+
+#include "core/buf.h"
+
+struct vx_sip_uri {
+    bool secure;             /* sips: */
+    struct vx_str user;      /* still escaped; VX_NONE when there is none */
+    struct vx_str host;      /* a name, an IPv4 address, or an IPv6 address in brackets */
+    unsigned port;           /* 0: not given */
+    struct vx_str transport; /* "udp", "tcp" or "tls"; VX_NONE when not given */
+};
+
+/* Everything borrows from `text`. False, with a reason that fits "sipUri ...": it is none, or has a
+ * password, headers or parameters that a target must not have. */
+bool vx_sip_uri_parse(struct vx_sip_uri *uri, struct vx_str text, const char **why);
+
+/* "name", "192.0.2.1" or "[2001:db8::1]". */
+bool vx_sip_is_host(struct vx_str host);
+
+/* Appends it. */
+void vx_sip_uri_write(struct vx_buf *out, const struct vx_sip_uri *uri);
+
+/* What may stand in the user part as it is, the rest as %XX. */
+void vx_sip_user_escape(struct vx_buf *out, struct vx_str user);
+
+#endif
