@@ -9,12 +9,21 @@ static struct vx_str body_of(const sip_t *sip) {
 }
 
 bool vx_answer_sdp(struct vx_leg *leg, const sip_t *sip) {
-    leg->sdp.len = 0;
+    struct vx_buf made = {0};
+    bool ok = true;
+
     leg->origin.version++;
     if (vx_sip_has_body(sip))
-        return vx_sdp_answer(&leg->sdp, &leg->origin, body_of(sip));
-    vx_sdp_offer(&leg->sdp, &leg->origin);
-    return vx_buf_ok(&leg->sdp);
+        ok = vx_sdp_answer(&made, &leg->origin, body_of(sip));
+    else
+        vx_sdp_offer(&made, &leg->origin);
+    if (ok && vx_buf_ok(&made)) {
+        vx_buf_free(&leg->sdp);
+        leg->sdp = made;
+        return true;
+    }
+    vx_buf_free(&made);
+    return false;
 }
 
 /* 0: the body of a request can be answered; else the status that says why not. */

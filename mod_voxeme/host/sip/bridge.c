@@ -156,18 +156,11 @@ static void on_progress(struct vx_leg *child, unsigned status, const char *phras
     }
 }
 
-/* A 2xx that came although we had given up: it has to be taken and ended. */
-static void refuse_answer(struct vx_leg *child) {
-    child->answered = true;
-    nua_ack(child->nh, TAG_END());
-    nua_bye(child->nh, TAG_END());
-}
-
 static void on_answer(struct vx_leg *child, unsigned status, const char *phrase, const sip_t *sip) {
     struct vx_leg *parent = child->peer;
 
     if (child->over || !parent) {
-        refuse_answer(child);
+        vx_leg_refuse_answer(child);
         return;
     }
     child->answered = child->unacked = true;

@@ -11,7 +11,7 @@ static const char *refuse_at_once(const struct vx_sip *sip) {
         vx_sip_count(&sip->metrics->refused_stopping);
         return "Shutting Down";
     }
-    if ((int64_t)sip->inbound >= vx_switch_int(sip->switch_config, VX_SW_MAX_CALLS)) {
+    if ((int64_t)sip->calls >= vx_switch_int(sip->switch_config, VX_SW_MAX_CALLS)) {
         vx_sip_count(&sip->metrics->refused_full);
         return "Too Many Calls";
     }
@@ -90,12 +90,10 @@ void vx_incoming(struct vx_sip *sip, nua_handle_t *nh, msg_t *request, const sip
     }
     leg->nh = nh;
     nua_handle_bind(nh, leg);
-    atomic_store(&sip->metrics->calls, ++sip->inbound);
+    vx_leg_count(leg);
     leg->offerless = !vx_sip_has_body(invite);
     leg->peer_updates = sip_is_allowed(invite->sip_allow, SIP_METHOD_UPDATE);
-    memcpy(&leg->origin.session, leg->facts.event.call_sid.b, sizeof leg->origin.session);
-    leg->origin.session >>= 2; /* 62 bits: some read it as a signed number */
-    leg->origin.host = sip->address;
+    vx_leg_origin(leg);
     vx_leg_tell(leg, VX_EVENT_CREATE, 100, NULL);
     follow_route(leg, invite, &match);
 }

@@ -2,6 +2,7 @@
 
 #include "core/alloc.h"
 #include "core/log.h"
+#include "host/sip/command.h"
 
 struct vx_leg *vx_leg_new(struct vx_sip *sip, const struct vx_route *route,
                           struct vx_switch_config *config) {
@@ -18,6 +19,23 @@ struct vx_leg *vx_leg_new(struct vx_sip *sip, const struct vx_route *route,
         leg->next->link = &leg->next;
     sip->legs = leg;
     return leg;
+}
+
+void vx_leg_count(struct vx_leg *leg) {
+    leg->counted = true;
+    atomic_store(&leg->sip->metrics->calls, ++leg->sip->calls);
+}
+
+void vx_leg_origin(struct vx_leg *leg) {
+    memcpy(&leg->origin.session, leg->facts.event.call_sid.b, sizeof leg->origin.session);
+    leg->origin.session >>= 2; /* 62 bits: some read it as a signed number */
+    leg->origin.host = leg->sip->address;
+}
+
+void vx_leg_refuse_answer(struct vx_leg *leg) {
+    leg->answered = true;
+    nua_ack(leg->nh, TAG_END());
+    nua_bye(leg->nh, TAG_END());
 }
 
 static void log_step(const struct vx_leg *leg, const char *step, unsigned status) {
@@ -41,6 +59,7 @@ void vx_leg_tell(struct vx_leg *leg, enum vx_event_type step, unsigned status, c
     if (leg->over)
         return;
     if (step == VX_EVENT_CREATE) {
+        vx_leg_index_add(&leg->sip->index, leg);
         e = leg->facts.event;
         log_step(leg, "created", status);
     }
@@ -118,6 +137,12 @@ void vx_leg_hangup(struct vx_leg *leg, unsigned status, const char *reason, cons
     vx_leg_over(leg, status, reason, cause);
 }
 
+static void drop_all(struct vx_leg *leg) {
+    vx_relay_drop_all(leg);
+    vx_leg_hold_drop(leg);
+    vx_leg_request_drop_all(leg);
+}
+
 void vx_leg_over(struct vx_leg *leg, unsigned status, const char *reason, const char *cause) {
     struct vx_event e = leg->facts.event;
 
@@ -126,9 +151,11 @@ void vx_leg_over(struct vx_leg *leg, unsigned status, const char *reason, const 
     if (leg->answered)
         status = 200, reason = NULL;
     e.type = VX_EVENT_HANGUP;
-    /* What tells the account is weighed, and counted, once. */
-    if (leg->known)
+    /* What tells the account is weighed, and counted, once; the tag may have been changed since. */
+    if (leg->known) {
         e.evidence = (struct vx_account_evidence){0};
+        e.tag = VX_NONE;
+    }
     e.sip_status = (uint16_t)status;
     e.sip_reason = vx_str(reason ? reason : vx_sip_reason(status));
     e.cause = vx_str(cause);
@@ -136,10 +163,11 @@ void vx_leg_over(struct vx_leg *leg, unsigned status, const char *reason, const 
     log_step(leg, cause, status);
     leg->over = true;
     leg->over_since = vx_mono_us(&vx_clock_system);
-    if (e.direction == VX_INBOUND)
-        atomic_store(&leg->sip->metrics->calls, --leg->sip->inbound);
+    if (leg->counted)
+        atomic_store(&leg->sip->metrics->calls, --leg->sip->calls);
+    leg->counted = false;
     vx_leg_timer(leg, 0, NULL);
-    vx_relay_drop_all(leg);
+    drop_all(leg);
 }
 
 void vx_leg_part(struct vx_leg *leg, unsigned status, const char *reason, const char *cause) {
@@ -157,7 +185,8 @@ void vx_leg_free(struct vx_leg *leg) {
 
     if (leg->peer)
         leg->peer->peer = NULL;
-    vx_relay_drop_all(leg);
+    drop_all(leg);
+    vx_leg_index_remove(&sip->index, leg);
     if (leg->timer)
         su_timer_destroy(leg->timer);
     if (leg->nh) {

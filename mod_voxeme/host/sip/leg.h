@@ -7,6 +7,7 @@
 
 #include "core/registry.h"
 #include "host/sip/leg_event.h"
+#include "host/sip/leg_index.h"
 #include "host/sip/sdp.h"
 #include "host/sip/sip_metrics.h"
 #include "host/sip/sofia.h"
@@ -19,7 +20,9 @@ struct vx_sip {
     struct vx_config *config;
     struct vx_switch_config *switch_config;
     struct vx_leg *legs; /* newest first */
-    unsigned inbound;    /* inbound legs that are not over */
+    struct vx_leg_index index;
+    struct vx_command_queue *commands; /* borrowed; NULL: nobody commands */
+    unsigned calls;                    /* inbound and originated legs that are not over */
     struct vx_sip_metrics *metrics;
     char host[64];    /* of our Contact, as URIs have it */
     char address[64]; /* the same as SDP has it: no brackets */
@@ -56,7 +59,16 @@ struct vx_leg {
     bool offerless;             /* the last INVITE that came had no body */
     bool offered;               /* the last INVITE that nua sent had one */
     bool peer_updates;          /* its other end allows UPDATE */
-    int64_t over_since;         /* monotonic */
+    bool counted;               /* in the calls of `sip` */
+    bool originated;            /* by a command: it has neither route nor peer */
+    bool inviting;              /* an INVITE of nua's is on its way, ours or its own */
+    struct vx_leg *same_bucket; /* of the index */
+    bool indexed;
+    int64_t limit_ms;               /* originated: once answered; 0: none */
+    struct vx_holding *holding;     /* a hold or its end, until the far end has answered */
+    struct vx_requesting *requests; /* of commands, oldest first, until they are answered */
+    unsigned request_count;
+    int64_t over_since; /* monotonic */
     su_timer_t *timer;
     void (*on_timer)(struct vx_leg *leg);
     struct vx_sdp_origin origin;
@@ -69,6 +81,15 @@ struct vx_leg {
  * randomness. */
 struct vx_leg *vx_leg_new(struct vx_sip *sip, const struct vx_route *route,
                           struct vx_switch_config *config);
+
+/* Counts it among the calls of `sip` until it is over. */
+void vx_leg_count(struct vx_leg *leg);
+
+/* What its descriptions say of us, by its call_sid. */
+void vx_leg_origin(struct vx_leg *leg);
+
+/* A 2xx that came although we had given up: it has to be taken and ended. */
+void vx_leg_refuse_answer(struct vx_leg *leg);
 
 /* Tells the registry of a step: status and phrase are what SIP says of it. */
 void vx_leg_tell(struct vx_leg *leg, enum vx_event_type step, unsigned status, const char *reason);
@@ -119,7 +140,8 @@ void vx_answer_start(struct vx_leg *leg, const sip_t *invite);
 void vx_ring_start(struct vx_leg *leg);
 /* INVITE, UPDATE, INFO or another request in the dialog of such a leg. */
 void vx_answer_request(struct vx_leg *leg, msg_t *request, const sip_t *sip);
-/* Fills leg->sdp with an answer to the body of `sip`, or an offer when it has none. */
+/* Fills leg->sdp with an answer to the body of `sip`, or an offer when it has none. False: it stays
+ * as it was. */
 bool vx_answer_sdp(struct vx_leg *leg, const sip_t *sip);
 
 /* bridge.c: from INVITE to ACK of two legs. */

@@ -11,12 +11,12 @@ enum decoding { AS_IS, UNESCAPE, UNQUOTE };
 /* One text on its way into the event. */
 struct text {
     struct vx_str *to;
-    const char *from; /* NULL: not given */
+    struct vx_str from; /* VX_NONE: not given */
     enum decoding decoding;
 };
 
 static struct vx_str decode(char *out, const struct text *text) {
-    struct vx_str in = vx_str(text->from);
+    struct vx_str in = text->from;
 
     switch (text->decoding) {
     case UNESCAPE:
@@ -26,8 +26,13 @@ static struct vx_str decode(char *out, const struct text *text) {
     case AS_IS:
         break;
     }
-    memcpy(out, in.at, in.len);
+    if (in.len > 0)
+        memcpy(out, in.at, in.len);
     return (struct vx_str){out, in.len};
+}
+
+static struct vx_str given(struct vx_str s) {
+    return s.at ? s : VX_STR("");
 }
 
 /* No decoding makes a text longer, so one block of all their lengths holds them. */
@@ -35,12 +40,12 @@ static bool keep(struct vx_leg_event *out, const struct text *texts, size_t coun
     size_t size = 1, used = 0;
 
     for (size_t i = 0; i < count; i++)
-        size += vx_str(texts[i].from).len;
+        size += texts[i].from.len;
     out->texts = vx_malloc(size);
     if (!out->texts)
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (texts[i].from) {
+        if (texts[i].from.at) {
             *texts[i].to = decode(out->texts + used, &texts[i]);
             used += texts[i].to->len;
         }
@@ -100,13 +105,13 @@ bool vx_leg_event_inbound(struct vx_leg_event *out, const sip_t *sip,
     e->direction = VX_INBOUND;
     e->sip_status = 100;
     const struct text texts[] = {
-        {&e->call_id, sip->sip_call_id ? sip->sip_call_id->i_id : NULL, AS_IS},
-        {&e->from, from ? from : "", UNESCAPE},
-        {&e->to, to ? to : "", UNESCAPE},
-        {&e->caller_name, display ? display : "", UNQUOTE},
-        {&e->evidence.header, header(sip, "X-Account-Sid"), AS_IS},
-        {&e->application_sid_header, header(sip, "X-Application-Sid"), AS_IS},
-        {&e->evidence.domain, request->url_host, AS_IS},
+        {&e->call_id, vx_str(sip->sip_call_id ? sip->sip_call_id->i_id : NULL), AS_IS},
+        {&e->from, vx_str(from ? from : ""), UNESCAPE},
+        {&e->to, vx_str(to ? to : ""), UNESCAPE},
+        {&e->caller_name, vx_str(display ? display : ""), UNQUOTE},
+        {&e->evidence.header, vx_str(header(sip, "X-Account-Sid")), AS_IS},
+        {&e->application_sid_header, vx_str(header(sip, "X-Application-Sid")), AS_IS},
+        {&e->evidence.domain, vx_str(request->url_host), AS_IS},
     };
     if (!keep(out, texts, sizeof texts / sizeof *texts))
         return false;
@@ -136,10 +141,36 @@ bool vx_leg_event_outbound(struct vx_leg_event *out, const char *call_id, const 
     e->direction = VX_OUTBOUND;
     e->sip_status = 100;
     const struct text texts[] = {
-        {&e->call_id, call_id, AS_IS},
-        {&e->from, from ? from : "", UNESCAPE},
-        {&e->to, to ? to : "", UNESCAPE},
-        {&e->caller_name, display ? display : "", UNQUOTE},
+        {&e->call_id, vx_str(call_id), AS_IS},
+        {&e->from, vx_str(from ? from : ""), UNESCAPE},
+        {&e->to, vx_str(to ? to : ""), UNESCAPE},
+        {&e->caller_name, vx_str(display ? display : ""), UNQUOTE},
+    };
+    return keep(out, texts, sizeof texts / sizeof *texts);
+}
+
+bool vx_leg_event_originated(struct vx_leg_event *out, const char *call_id,
+                             const struct vx_command_args *args) {
+    char account[VX_UUID_TEXT + 1], application[VX_UUID_TEXT + 1];
+    bool has_account = !vx_uuid_is_nil(&args->account_sid);
+    bool has_application = !vx_uuid_is_nil(&args->application_sid);
+
+    memset(out, 0, sizeof *out);
+    struct vx_event *e = &out->event;
+    vx_uuid_format(account, &args->account_sid);
+    vx_uuid_format(application, &args->application_sid);
+    e->type = VX_EVENT_CREATE;
+    e->direction = VX_OUTBOUND;
+    e->sip_status = 100;
+    e->call_sid = args->call_sid;
+    const struct text texts[] = {
+        {&e->call_id, vx_str(call_id), AS_IS},
+        {&e->from, given(args->from), AS_IS},
+        {&e->to, given(args->to), AS_IS},
+        {&e->caller_name, given(args->caller_name), AS_IS},
+        {&e->evidence.variable, has_account ? vx_str(account) : VX_NONE, AS_IS},
+        {&e->application_sid, has_application ? vx_str(application) : VX_NONE, AS_IS},
+        {&e->tag, args->tag, AS_IS},
     };
     return keep(out, texts, sizeof texts / sizeof *texts);
 }

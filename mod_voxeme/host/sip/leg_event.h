@@ -5,6 +5,7 @@
 #ifndef VX_HOST_SIP_LEG_EVENT_H
 #define VX_HOST_SIP_LEG_EVENT_H
 
+#include "core/command.h"
 #include "core/event.h"
 #include "host/sip/sofia.h"
 
@@ -12,7 +13,7 @@
 #include <sys/socket.h>
 
 struct vx_leg_event {
-    struct vx_event event;             /* VX_EVENT_CREATE; call_sid is left nil */
+    struct vx_event event;             /* VX_EVENT_CREATE; call_sid is left nil but by originated */
     char *texts;                       /* what the event's texts point into; owned */
     char source[INET6_ADDRSTRLEN + 8]; /* "ip:port", "[v6]:port"; "" when not known */
 };
@@ -32,6 +33,10 @@ bool vx_leg_event_from_bytes(struct vx_leg_event *out, const void *bytes, size_t
  * each may be NULL. False: out of memory. */
 bool vx_leg_event_outbound(struct vx_leg_event *out, const char *call_id, const char *from,
                            const char *to, const char *display);
+
+/* What the leg of a VX_VERB_ORIGINATE is called, as its creator wrote it. False: out of memory. */
+bool vx_leg_event_originated(struct vx_leg_event *out, const char *call_id,
+                             const struct vx_command_args *args);
 
 /* Frees the texts; leaves an event that says nothing. Accepts one that is all zero. */
 void vx_leg_event_clear(struct vx_leg_event *event);

@@ -43,6 +43,12 @@ static bool set_service_url(struct vx_running *r) {
     return vx_registry_set_service_url(r->registry, given && given[0] ? given : url);
 }
 
+/* The API takes commands only where it has been told of a host that does them. */
+static void set_host(struct vx_api *api, const struct vx_host_port *port) {
+    (void)api;
+    (void)port;
+}
+
 static bool start(struct vx_running *r, su_root_t *root, char *error, size_t size) {
     snprintf(error, size, "out of memory");
     r->started = vx_values_copy(vx_config_values(r->loaded.config));
@@ -56,12 +62,19 @@ static bool start(struct vx_running *r, su_root_t *root, char *error, size_t siz
     if (!r->api)
         return false;
     vx_api_add_metrics(r->api, vx_sip_metrics_render, &r->sip_metrics);
+    r->commands = vx_command_queue_new(&r->sip_metrics);
+    if (!r->commands)
+        return false;
+    set_host(r->api, vx_command_queue_port(r->commands));
     r->server = vx_server_start(r->api, r->registry, r->loaded.config, error, size);
     if (!r->server || !set_service_url(r))
         return false;
     r->sip = vx_sip_start(root, r->registry, r->loaded.config, r->loaded.switch_config,
                           &r->sip_metrics, error, size);
-    return r->sip != NULL;
+    if (!r->sip)
+        return false;
+    snprintf(error, size, "sip: out of memory");
+    return vx_sip_serve(r->sip, r->commands);
 }
 
 static void say_ready(const struct vx_running *r) {
@@ -82,6 +95,8 @@ static bool stop(struct vx_running *r) {
         vx_server_stop(&r->server);
     if (r->api)
         vx_api_release(&r->api);
+    if (r->commands)
+        vx_command_queue_release(&r->commands);
     if (r->registry)
         vx_registry_release(&r->registry);
     return clean;

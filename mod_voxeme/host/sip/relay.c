@@ -112,7 +112,7 @@ void vx_relay_request(struct vx_leg *leg, msg_t *request, const sip_t *sip) {
 static void end_refresh(struct vx_leg *leg, const sip_t *sip) {
     bool wanted = !leg->offered && sip && vx_sip_has_body(sip);
 
-    if (wanted && leg->route->action != VX_ROUTE_BRIDGE)
+    if (wanted && !(leg->route && leg->route->action == VX_ROUTE_BRIDGE))
         wanted = vx_answer_sdp(leg, sip);
     const char *sdp = wanted ? vx_leg_sdp_text(leg) : NULL;
     nua_ack(leg->nh, TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),

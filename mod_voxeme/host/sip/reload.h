@@ -23,6 +23,7 @@ struct vx_running {
     struct vx_registry *registry;
     struct vx_api *api;
     struct vx_server *server;
+    struct vx_command_queue *commands;
     struct vx_sip *sip;
     struct vx_sip_metrics sip_metrics;
 };

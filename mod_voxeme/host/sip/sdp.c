@@ -7,16 +7,42 @@
 #define MAX_STREAMS  32
 #define DISCARD_PORT 9
 
-static void session_lines(struct vx_buf *out, const struct vx_sdp_origin *origin) {
-    const char *family = strchr(origin->host, ':') ? "IP6" : "IP4";
+static const char *family_of(const struct vx_sdp_origin *origin) {
+    return strchr(origin->host, ':') ? "IP6" : "IP4";
+}
 
+static void origin_line(struct vx_buf *out, const struct vx_sdp_origin *origin) {
+    vx_buf_printf(out, "o=voxeme %" PRIu64 " %u IN %s %s\r\n", origin->session, origin->version,
+                  family_of(origin), origin->host);
+}
+
+static void session_lines(struct vx_buf *out, const struct vx_sdp_origin *origin) {
+    vx_buf_puts(out, "v=0\r\n");
+    origin_line(out, origin);
     vx_buf_printf(out,
-                  "v=0\r\n"
-                  "o=voxeme %" PRIu64 " %u IN %s %s\r\n"
                   "s=-\r\n"
                   "c=IN %s %s\r\n"
                   "t=0 0\r\n",
-                  origin->session, origin->version, family, origin->host, family, origin->host);
+                  family_of(origin), origin->host);
+}
+
+static const char *const media_names[] = {
+    [VX_SDP_INACTIVE] = "inactive",
+    [VX_SDP_SENDONLY] = "sendonly",
+    [VX_SDP_RECVONLY] = "recvonly",
+    [VX_SDP_SENDRECV] = "sendrecv",
+};
+
+static void media_line(struct vx_buf *out, enum vx_sdp_media media) {
+    vx_buf_printf(out, "a=%s\r\n", media_names[media]);
+}
+
+/* We send what they would receive, and the other way round. */
+static enum vx_sdp_media agreed(enum vx_sdp_media ours, sdp_mode_t theirs) {
+    unsigned both = (theirs & sdp_recvonly ? VX_SDP_SENDONLY : 0U) |
+                    (theirs & sdp_sendonly ? VX_SDP_RECVONLY : 0U);
+
+    return (enum vx_sdp_media)(both & (unsigned)ours);
 }
 
 void vx_sdp_offer(struct vx_buf *out, const struct vx_sdp_origin *origin) {
@@ -26,9 +52,9 @@ void vx_sdp_offer(struct vx_buf *out, const struct vx_sdp_origin *origin) {
                   "a=rtpmap:0 PCMU/8000\r\n"
                   "a=rtpmap:8 PCMA/8000\r\n"
                   "a=rtpmap:101 telephone-event/8000\r\n"
-                  "a=fmtp:101 0-15\r\n"
-                  "a=inactive\r\n",
+                  "a=fmtp:101 0-15\r\n",
                   DISCARD_PORT);
+    media_line(out, origin->media);
 }
 
 static const sdp_rtpmap_t *find_codec(const sdp_media_t *m, const char *name, const char *or_name) {
@@ -45,7 +71,8 @@ static const sdp_rtpmap_t *acceptable(const sdp_media_t *m) {
     return find_codec(m, "PCMU", "PCMA");
 }
 
-static void accept_stream(struct vx_buf *out, const sdp_media_t *m, const sdp_rtpmap_t *codec) {
+static void accept_stream(struct vx_buf *out, const sdp_media_t *m, const sdp_rtpmap_t *codec,
+                          enum vx_sdp_media media) {
     const sdp_rtpmap_t *dtmf = find_codec(m, "telephone-event", "telephone-event");
 
     vx_buf_printf(out, "m=audio %d RTP/AVP %u", DISCARD_PORT, (unsigned)codec->rm_pt);
@@ -55,7 +82,7 @@ static void accept_stream(struct vx_buf *out, const sdp_media_t *m, const sdp_rt
     if (dtmf)
         vx_buf_printf(out, "a=rtpmap:%u telephone-event/8000\r\na=fmtp:%u 0-15\r\n",
                       (unsigned)dtmf->rm_pt, (unsigned)dtmf->rm_pt);
-    vx_buf_puts(out, "a=inactive\r\n");
+    media_line(out, media);
 }
 
 static void refuse_stream(struct vx_buf *out, const sdp_media_t *m) {
@@ -67,7 +94,8 @@ static void refuse_stream(struct vx_buf *out, const sdp_media_t *m) {
         vx_buf_printf(out, "%s\r\n", m->m_format ? m->m_format->l_text : "0");
 }
 
-static bool answer_streams(struct vx_buf *out, const sdp_session_t *offer) {
+static bool answer_streams(struct vx_buf *out, const struct vx_sdp_origin *origin,
+                           const sdp_session_t *offer) {
     unsigned streams = 0;
     bool taken = false;
 
@@ -77,7 +105,7 @@ static bool answer_streams(struct vx_buf *out, const sdp_session_t *offer) {
         if (++streams > MAX_STREAMS)
             return false;
         if (codec)
-            accept_stream(out, m, codec);
+            accept_stream(out, m, codec, agreed(origin->media, (sdp_mode_t)m->m_mode));
         else
             refuse_stream(out, m);
         taken = taken || codec;
@@ -155,11 +183,55 @@ bool vx_sdp_answer(struct vx_buf *out, const struct vx_sdp_origin *origin, struc
     const sdp_session_t *session = parser ? sdp_session(parser) : NULL;
     if (session) {
         session_lines(out, origin);
-        ok = answer_streams(out, session) && vx_buf_ok(out);
+        ok = answer_streams(out, origin, session) && vx_buf_ok(out);
     }
     if (!ok)
         out->len = before;
     sdp_parser_free(parser);
     su_home_deinit(home);
     return ok;
+}
+
+static bool begins(struct vx_str line, const char *with) {
+    size_t len = strlen(with);
+
+    return line.len >= len && memcmp(line.at, with, len) == 0;
+}
+
+static bool is_media_attribute(struct vx_str line) {
+    for (size_t i = 0; i < sizeof media_names / sizeof *media_names; i++)
+        if (begins(line, "a=") &&
+            vx_str_eq((struct vx_str){line.at + 2, line.len - 2}, vx_str(media_names[i])))
+            return true;
+    return false;
+}
+
+/* "m=audio 0 ...": a stream that was refused. */
+static bool is_refused(struct vx_str line) {
+    take(&line, ' ');
+    return vx_str_eq(take(&line, ' '), VX_STR("0"));
+}
+
+void vx_sdp_turn(struct vx_buf *out, const struct vx_sdp_origin *origin, struct vx_str last) {
+    bool open = false;
+
+    while (last.len > 0) {
+        struct vx_str line = take(&last, '\n');
+
+        if (line.len && line.at[line.len - 1] == '\r')
+            line.len--;
+        if (begins(line, "m=")) {
+            if (open)
+                media_line(out, origin->media);
+            open = !is_refused(line);
+        }
+        if (begins(line, "o=")) {
+            origin_line(out, origin);
+        } else if (!is_media_attribute(line)) {
+            vx_buf_str(out, line);
+            vx_buf_puts(out, "\r\n");
+        }
+    }
+    if (open)
+        media_line(out, origin->media);
 }

@@ -23,11 +23,18 @@ static void single(struct vx_buf *out, const char *name, const char *type,
 void vx_sip_metrics_render(void *ctx, struct vx_buf *out) {
     const struct vx_sip_metrics *m = ctx;
 
-    single(out, "calls", "gauge", &m->calls, "Inbound calls now.");
+    single(out, "calls", "gauge", &m->calls, "Calls now, but for those that they dial.");
     describe(out, "invites_refused_total", "counter", "INVITEs turned away unseen, by reason.");
     row(out, "invites_refused_total", "{reason=\"sip-max-calls\"}", &m->refused_full);
     row(out, "invites_refused_total", "{reason=\"stopping\"}", &m->refused_stopping);
     row(out, "invites_refused_total", "{reason=\"memory\"}", &m->refused_memory);
+    single(out, "commands_total", "counter", &m->commands, "Commands of the API that SIP took.");
+    describe(out, "commands_refused_total", "counter",
+             "Commands of the API turned away, by reason.");
+    row(out, "commands_refused_total", "{reason=\"sip-max-commands\"}", &m->commands_full);
+    row(out, "commands_refused_total", "{reason=\"sip-max-calls\"}", &m->originate_full);
+    row(out, "commands_refused_total", "{reason=\"stopping\"}", &m->commands_stopping);
+    row(out, "commands_refused_total", "{reason=\"memory\"}", &m->commands_memory);
     describe(out, "timeouts_total", "counter",
              "Calls ended by a limit: not answered in time (ring), at the end of their time "
              "(answer), or their peer was gone (session: no refresh, no ACK).");

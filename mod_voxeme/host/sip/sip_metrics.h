@@ -8,7 +8,9 @@
 
 /* All zero at first. Written on the SIP thread, read on any. */
 struct vx_sip_metrics {
-    atomic_uint_fast64_t calls; /* gauge: inbound ones */
+    atomic_uint_fast64_t calls; /* gauge: inbound and originated ones */
+    atomic_uint_fast64_t commands, commands_full, commands_stopping, commands_memory;
+    atomic_uint_fast64_t originate_full;
     atomic_uint_fast64_t refused_full, refused_stopping, refused_memory;
     atomic_uint_fast64_t ring_timeouts, time_limits, lost;
     atomic_uint_fast64_t too_large;

@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/log.h"
+#include "host/sip/command.h"
 #include "host/sip/leg.h"
 #include "host/sip/probe.h"
 #include "host/sip/resolver.h"
@@ -66,8 +67,10 @@ static void on_state(struct vx_leg *leg, int status, tagi_t tags[]) {
     int state = nua_callstate_init, offered = 0;
 
     tl_gets(tags, NUTAG_CALLSTATE_REF(state), NUTAG_OFFER_SENT_REF(offered), TAG_END());
-    if (state == nua_callstate_calling)
+    if (state == nua_callstate_calling) {
         leg->offered = offered;
+        leg->inviting = true;
+    }
     /* Only here is it certain that our 2xx has won against a CANCEL. */
     if (state == nua_callstate_completed && leg->reached != VX_EVENT_ANSWER &&
         leg->facts.event.direction == VX_INBOUND)
@@ -91,9 +94,13 @@ static void on_request(struct vx_leg *leg, int status, const sip_t *sip) {
 
 static void on_invite_response(struct vx_leg *leg, int status, const char *phrase,
                                const sip_t *sip) {
-    if (leg->facts.event.direction == VX_OUTBOUND && !leg->answered)
+    if (status >= 200)
+        leg->inviting = false;
+    if (leg->originated && !leg->answered)
+        vx_originate_response(leg, status, phrase, sip);
+    else if (leg->facts.event.direction == VX_OUTBOUND && !leg->answered)
         vx_bridge_response(leg, status, phrase, sip);
-    else
+    else if (!vx_leg_hold_response(leg, status, phrase))
         vx_relay_response(leg, sip_method_invite, status, phrase, sip);
 }
 
@@ -129,6 +136,9 @@ static void leg_event(struct vx_leg *leg, nua_event_t event, int status, const c
         break;
     case nua_r_info:
         vx_relay_response(leg, sip_method_info, status, phrase, sip);
+        break;
+    case nua_r_method:
+        vx_leg_request_response(leg, status, phrase);
         break;
     default:
         break;
@@ -266,6 +276,10 @@ static bool start(struct vx_sip *sip, char *error, size_t size) {
     const char *listen = vx_switch_text(sip->switch_config, VX_SW_SIP_LISTEN);
     char url[320];
 
+    if (!vx_leg_index_open(&sip->index)) {
+        snprintf(error, size, "sip: out of memory");
+        return false;
+    }
     sip->audit = su_timer_create(su_root_task(sip->root), 0);
     sip->deadline = su_timer_create(su_root_task(sip->root), 0);
     if (!sip->audit || !sip->deadline) {
@@ -330,8 +344,19 @@ void vx_sip_configure(struct vx_sip *sip, struct vx_config *config,
     vx_switch_config_release(&sip->switch_config);
     sip->config = vx_config_ref(config);
     sip->switch_config = vx_switch_config_ref(switch_config);
+    if (sip->commands)
+        vx_command_queue_limit(sip->commands, vx_switch_int(switch_config, VX_SW_MAX_COMMANDS));
     if (!sip->stopping)
         vx_audit_schedule(sip);
+}
+
+bool vx_sip_serve(struct vx_sip *sip, struct vx_command_queue *commands) {
+    if (!vx_command_queue_open(commands, sip->root,
+                               vx_switch_int(sip->switch_config, VX_SW_MAX_COMMANDS),
+                               vx_command_perform, sip))
+        return false;
+    sip->commands = commands;
+    return true;
 }
 
 /* --- stop ------------------------------------------------------------------------------------- */
@@ -349,6 +374,8 @@ void vx_sip_stop(struct vx_sip *sip, void (*done)(void *ctx), void *ctx) {
     sip->done = done;
     sip->done_ctx = ctx;
     su_timer_reset(sip->audit);
+    if (sip->commands)
+        vx_command_queue_close(sip->commands);
     for (struct vx_leg *leg = sip->legs; leg; leg = leg->next)
         vx_leg_hangup(leg, 503, NULL, "SYSTEM_SHUTDOWN");
     if (su_timer_set_interval(sip->deadline, on_deadline, sip, STOP_DEADLINE_MS) < 0)
@@ -363,6 +390,8 @@ bool vx_sip_release(struct vx_sip **where) {
     bool clean = !sip->nua || sip->nua_stopped;
 
     *where = NULL;
+    if (sip->commands)
+        vx_command_queue_close(sip->commands);
     sip->nua_stopping = true; /* freeing legs starts nothing anew */
     while (sip->legs) {
         if (!clean)
@@ -379,6 +408,7 @@ bool vx_sip_release(struct vx_sip **where) {
         su_timer_destroy(sip->audit);
     if (sip->deadline)
         su_timer_destroy(sip->deadline);
+    vx_leg_index_close(&sip->index);
     vx_config_release(&sip->config);
     vx_switch_config_release(&sip->switch_config);
     vx_free(sip);

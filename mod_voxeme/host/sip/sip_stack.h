@@ -12,6 +12,7 @@
 #define VX_HOST_SIP_SIP_STACK_H
 
 #include "core/registry.h"
+#include "host/sip/command_queue.h"
 #include "host/sip/sip_metrics.h"
 #include "host/sip/sofia.h"
 #include "host/sip/switch_config.h"
@@ -28,6 +29,10 @@ unsigned vx_sip_port(const struct vx_sip *sip);
 /* New routes and limits for the calls to come; calls in progress keep theirs. */
 void vx_sip_configure(struct vx_sip *sip, struct vx_config *config,
                       struct vx_switch_config *switch_config);
+
+/* Does what the API commands from now on until it stops. Borrows `commands`. False: there is no
+ * room for it in the root. */
+bool vx_sip_serve(struct vx_sip *sip, struct vx_command_queue *commands);
 
 /* Ends every call; calls `done` from the root's loop when all peers have agreed, at the latest
  * after a second. Calling it again does nothing. */

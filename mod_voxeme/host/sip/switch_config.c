@@ -8,7 +8,11 @@ const struct vx_setting vx_switch_settings[VX_SW_COUNT] = {
     [VX_SW_SIP_LISTEN] = {"sip-listen", VX_HOST_PORT, 0, 0, "127.0.0.1:5060", false, "",
                           "Address and port of SIP, UDP and TCP; port 0 picks a free one."},
     [VX_SW_MAX_CALLS] = {"sip-max-calls", VX_INT, 1, 1000000, "10000", true, "calls",
-                         "Inbound calls at the same time; further ones get 503."},
+                         "Calls at the same time, inbound ones and those made through the API, not "
+                         "counting what they dial; further ones get 503."},
+    [VX_SW_MAX_COMMANDS] = {"sip-max-commands", VX_INT, 1, 1000000, "4096", true, "commands",
+                            "Requests of the API to make or change a call that wait for SIP at the "
+                            "same time; further ones get 503."},
     [VX_SW_MAX_MESSAGE_BYTES] = {"sip-max-message-bytes", VX_INT, 4096, 1048576, "65536", false,
                                  "bytes",
                                  "Largest SIP message taken; larger ones get 413 or are "

@@ -14,6 +14,7 @@
 enum vx_switch_setting_id {
     VX_SW_SIP_LISTEN,
     VX_SW_MAX_CALLS,
+    VX_SW_MAX_COMMANDS,
     VX_SW_MAX_MESSAGE_BYTES,
     VX_SW_MAX_CONNECTIONS,
     VX_SW_TCP_IDLE_SECONDS,

@@ -1,0 +1,183 @@
+/*
+ * A call that the API makes: one leg of ours, from its INVITE to its answer; what follows is as
+ * with any leg that the switch has answered itself.
+ */
+#include "core/alloc.h"
+#include "core/log.h"
+#include "host/sip/command.h"
+#include "host/sip/command_text.h"
+#include "host/sip/leg.h"
+
+#include <stdio.h>
+
+/* What the INVITE is made of. */
+struct plan {
+    su_home_t home[1];
+    const url_t *target;
+    struct vx_buf url, from, headers;
+};
+
+static void plan_clear(struct plan *plan) {
+    vx_buf_free(&plan->url);
+    vx_buf_free(&plan->from);
+    vx_buf_free(&plan->headers);
+    su_home_deinit(plan->home);
+}
+
+static bool terminate(struct vx_buf *text) {
+    vx_buf_add(text, "", 1);
+    return vx_buf_ok(text);
+}
+
+/* NULL, or why there can be no such call. plan->target is NULL when memory was short. */
+static const char *plan_call(struct plan *plan, const struct vx_sip *sip,
+                             const struct vx_command_args *args) {
+    char host[sizeof sip->host + 8];
+    const char *fault;
+
+    snprintf(host, sizeof host, sip->port == 5060 ? "%s" : "%s:%u", sip->host, sip->port);
+    fault = vx_command_target(&plan->url, args);
+    if (!fault)
+        fault = vx_command_from(&plan->from, args, host);
+    if (!fault)
+        fault = vx_command_headers(&plan->headers, args);
+    if (!fault && terminate(&plan->url) && terminate(&plan->from) && terminate(&plan->headers))
+        plan->target = url_make(plan->home, plan->url.at);
+    return fault;
+}
+
+static void send_invite(struct vx_leg *leg, const struct plan *plan, const char *call_id) {
+    sip_to_t to[1];
+
+    sip_to_init(to);
+    *to->a_url = *plan->target;
+    to->a_url->url_params = NULL;
+    nua_invite(leg->nh, NUTAG_URL(plan->target), SIPTAG_FROM_STR(plan->from.at), SIPTAG_TO(to),
+               SIPTAG_CALL_ID_STR(call_id),
+               TAG_IF(plan->headers.at[0], SIPTAG_HEADER_STR(plan->headers.at)),
+               SIPTAG_CONTENT_TYPE_STR("application/sdp"), SIPTAG_PAYLOAD_STR(vx_leg_sdp_text(leg)),
+               TAG_END());
+}
+
+static void rang_out(struct vx_leg *leg) {
+    vx_sip_count(&leg->sip->metrics->ring_timeouts);
+    vx_leg_hangup(leg, 480, NULL, "NO_ANSWER");
+}
+
+static int64_t seconds_or(unsigned given, const struct vx_leg *leg, enum vx_switch_setting_id id) {
+    return (given ? (int64_t)given : vx_switch_int(leg->config, id)) * 1000;
+}
+
+/* A leg that has everything but a place in the registry. NULL: out of memory. */
+static struct vx_leg *make_leg(struct vx_sip *sip, const struct vx_command_args *args,
+                               char call_id[VX_UUID_TEXT + 1]) {
+    struct vx_leg *leg = vx_leg_new(sip, NULL, sip->switch_config);
+    struct vx_uuid id;
+    bool ok = leg && vx_uuid_random(&id);
+
+    if (ok) {
+        vx_uuid_format(call_id, &id);
+        ok = vx_leg_event_originated(&leg->facts, call_id, args);
+    }
+    if (ok) {
+        leg->originated = true;
+        leg->limit_ms = seconds_or(args->time_limit_s, leg, VX_SW_ANSWER_TIME_LIMIT_SECONDS);
+        vx_leg_origin(leg);
+        leg->origin.version++;
+        vx_sdp_offer(&leg->sdp, &leg->origin);
+        leg->nh = vx_leg_sdp_text(leg) ? nua_handle(sip->nua, leg, TAG_END()) : NULL;
+    }
+    if (leg && !leg->nh) {
+        vx_leg_free(leg);
+        leg = NULL;
+    }
+    return leg;
+}
+
+static const char *call(struct vx_sip *sip, const struct plan *plan,
+                        const struct vx_command_args *args) {
+    char call_id[VX_UUID_TEXT + 1];
+    struct vx_leg *leg = plan->target ? make_leg(sip, args, call_id) : NULL;
+
+    if (!leg) {
+        vx_sip_count(&sip->metrics->commands_memory);
+        return "the switch is out of memory";
+    }
+    vx_leg_tell(leg, VX_EVENT_CREATE, 100, NULL);
+    /* A call that nobody could see or end by the API is not made by it. */
+    if (!leg->known) {
+        vx_leg_free(leg);
+        return "the registry is full";
+    }
+    vx_leg_count(leg);
+    send_invite(leg, plan, call_id);
+    vx_leg_timer(leg, seconds_or(args->timeout_s, leg, VX_SW_RING_TIMEOUT_SECONDS), rang_out);
+    return NULL;
+}
+
+static bool is_full(const struct vx_sip *sip) {
+    return (int64_t)sip->calls >= vx_switch_int(sip->switch_config, VX_SW_MAX_CALLS);
+}
+
+void vx_originate(struct vx_sip *sip, struct vx_command *command) {
+    const struct vx_command_args *args = vx_command_args(command);
+    struct plan plan = {.home = {SU_HOME_INIT(plan.home)}};
+    enum vx_outcome outcome = VX_OUTCOME_UNABLE;
+    const char *why;
+
+    su_home_init(plan.home);
+    if (vx_uuid_is_nil(&args->call_sid) || vx_leg_index_find(&sip->index, &args->call_sid)) {
+        why = "the sid is in use";
+        outcome = VX_OUTCOME_FAILED;
+    } else if (is_full(sip)) {
+        vx_sip_count(&sip->metrics->originate_full);
+        why = "too many calls";
+        outcome = VX_OUTCOME_REFUSED;
+    } else {
+        why = plan_call(&plan, sip, args);
+        if (!why) {
+            why = call(sip, &plan, args);
+            outcome = why ? VX_OUTCOME_REFUSED : VX_OUTCOME_DONE;
+        }
+    }
+    plan_clear(&plan);
+    vx_command_end(command, outcome, why);
+}
+
+static void over_time(struct vx_leg *leg) {
+    vx_sip_count(&leg->sip->metrics->time_limits);
+    vx_leg_hangup(leg, 200, NULL, "ALLOTTED_TIMEOUT");
+}
+
+static void on_answer(struct vx_leg *leg, unsigned status, const char *phrase, const sip_t *sip) {
+    if (leg->over) {
+        vx_leg_refuse_answer(leg);
+        return;
+    }
+    leg->answered = true;
+    leg->peer_updates = sip_is_allowed(sip->sip_allow, SIP_METHOD_UPDATE);
+    vx_leg_tell(leg, VX_EVENT_ANSWER, status, phrase);
+    nua_ack(leg->nh, NUTAG_UPDATE_REFRESH(leg->peer_updates), TAG_END());
+    vx_leg_timer(leg, leg->limit_ms, leg->limit_ms > 0 ? over_time : NULL);
+}
+
+static void on_progress(struct vx_leg *leg, unsigned status, const char *phrase, const sip_t *sip) {
+    bool media = vx_sip_has_body(sip);
+
+    if (media || status == 180)
+        vx_leg_tell(leg, media ? VX_EVENT_MEDIA : VX_EVENT_PROGRESS, status, phrase);
+}
+
+void vx_originate_response(struct vx_leg *leg, int status, const char *phrase, const sip_t *sip) {
+    if (status <= 100)
+        return;
+    /* What nua itself failed at has a status beyond SIP's. */
+    if (status >= 700)
+        status = 500, phrase = NULL;
+    if (status >= 300)
+        vx_leg_over(leg, (unsigned)status, phrase, vx_sip_cause_of_status((unsigned)status));
+    else if (sip && status >= 200)
+        on_answer(leg, (unsigned)status, phrase, sip);
+    else if (sip && !leg->over)
+        on_progress(leg, (unsigned)status, phrase, sip);
+}

@@ -1,0 +1,35 @@
+/*
+ * From the texts of a command, which a stranger may have written, to what may stand in a SIP
+ * message: no line end, no quote and no header of the dialog's own gets through. Needs no SIP
+ * stack.
+ */
+#ifndef VX_HOST_SIP_COMMAND_TEXT_H
+#define VX_HOST_SIP_COMMAND_TEXT_H
+
+#include "core/buf.h"
+#include "core/command.h"
+
+/* Each of these returns NULL, or what is wrong, static. Whether memory was short is for
+ * vx_buf_ok() to tell. */
+
+/* Appends "Name: value\r\n" for each header. */
+const char *vx_command_headers(struct vx_buf *out, const struct vx_command_args *args);
+
+/* Appends "Display name" <sip:from@host>; `own_host` stands in where the command has no from_host.
+ */
+const char *vx_command_from(struct vx_buf *out, const struct vx_command_args *args,
+                            const char *own_host);
+
+/* Appends the target, which voxeme-switch can call. */
+const char *vx_command_target(struct vx_buf *out, const struct vx_command_args *args);
+
+/* Of a REQUEST: appends the Content-Type; it may not be given. */
+const char *vx_command_content_type(struct vx_buf *out, const struct vx_command_args *args);
+
+/* Of a DTMF. */
+const char *vx_command_digits_fault(const struct vx_command_args *args);
+
+/* Appends the body of the INFO for one digit (application/dtmf-relay). */
+void vx_command_dtmf(struct vx_buf *out, char digit, unsigned duration_ms);
+
+#endif
