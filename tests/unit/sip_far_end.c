@@ -39,19 +39,19 @@ static void open_socket(void) {
     w.fd_port = ntohs(at.sin_port);
 }
 
-void vx_test_far_end_open(const char *settings) {
+void vx_test_far_end_open(const char *settings, const char *switch_settings) {
     char error[512], config[4096];
 
     memset(&w, 0, sizeof w);
     vx_test_ahead_seconds = 0;
     open_socket();
     snprintf(config, sizeof config,
-             "<configuration name=\"voxeme.conf\"><accounts><account sid=\"" ALPHA_SID
-             "\" name=\"alpha\"/></accounts><switch><param name=\"sip-listen\" "
+             "<configuration name=\"voxeme.conf\"><settings>%s</settings><accounts><account "
+             "sid=\"" ALPHA_SID "\" name=\"alpha\"/></accounts><switch><param name=\"sip-listen\" "
              "value=\"127.0.0.1:0\"/>%s<routes><route to=\"1000\" action=\"answer\"/>"
              "<route to=\"180\" action=\"ring\"/><route to=\"2000\" action=\"bridge\" "
              "target=\"sip:bridged@127.0.0.1:%u\"/></routes></switch></configuration>",
-             settings, w.fd_port);
+             settings, switch_settings, w.fd_port);
     su_init();
     w.root = su_root_create(NULL);
     su_root_threading(w.root, 0);
@@ -66,26 +66,6 @@ void vx_test_far_end_open(const char *settings) {
     if (!w.sip)
         fail_msg("%s", error);
     assert_true(vx_sip_serve(w.sip, w.commands));
-}
-
-static void stopped(void *ctx) {
-    *(bool *)ctx = true;
-}
-
-void vx_test_far_end_close(void) {
-    bool done = false;
-
-    vx_sip_stop(w.sip, stopped, &done);
-    while (!done)
-        su_root_step(w.root, 10);
-    if (vx_sip_release(&w.sip))
-        su_root_destroy(w.root);
-    vx_command_queue_release(&w.commands);
-    vx_scope_release(&w.all);
-    vx_registry_release(&w.registry);
-    vx_loaded_clear(&w.loaded);
-    close(w.fd);
-    su_deinit();
 }
 
 void say(const char *format, ...) {
@@ -142,9 +122,9 @@ void reply(unsigned status, const char *more, const char *body) {
     header("CSeq", cseq, sizeof cseq);
     snprintf(tagged, sizeof tagged, "%s%s", to, strstr(to, ";tag=") ? "" : ";tag=far");
     if (strncmp(w.got, "INVITE ", 7) == 0) {
-        snprintf(w.call_id, sizeof w.call_id, "%s", call_id);
-        snprintf(w.ours, sizeof w.ours, "%s", tagged);
-        snprintf(w.theirs, sizeof w.theirs, "%s", from);
+        snprintf(w.dialog.call_id, sizeof w.dialog.call_id, "%s", call_id);
+        snprintf(w.dialog.ours, sizeof w.dialog.ours, "%s", tagged);
+        snprintf(w.dialog.theirs, sizeof w.dialog.theirs, "%s", from);
     }
     say("SIP/2.0 %u Whatever\r\nVia: %s\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %s\r\n"
         "Contact: <sip:far@127.0.0.1:%u>\r\nAllow: INVITE, ACK, BYE, CANCEL, INFO, UPDATE\r\n"
@@ -160,9 +140,9 @@ static void send_request(const char *method, const char *user, unsigned cseq, co
     say("%s sip:%s@127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKf%u\r\n"
         "From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %u %s\r\nContact: <sip:far@127.0.0.1:%u>\r\n"
         "Max-Forwards: 70\r\n%s%sContent-Length: %zu\r\n\r\n%s",
-        method, user, vx_sip_port(w.sip), w.fd_port, ++branch, w.ours, w.theirs, w.call_id, cseq,
-        method, w.fd_port, more ? more : "", body ? "Content-Type: application/sdp\r\n" : "",
-        body ? strlen(body) : 0, body ? body : "");
+        method, user, vx_sip_port(w.sip), w.fd_port, ++branch, w.dialog.ours, w.dialog.theirs,
+        w.dialog.call_id, cseq, method, w.fd_port, more ? more : "",
+        body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
 }
 
 void request(const char *method, const char *more, const char *body) {
@@ -170,17 +150,138 @@ void request(const char *method, const char *more, const char *body) {
     send_request(method, "voxeme", w.cseq, more, body);
 }
 
-void dial(const char *user, const char *body) {
+void dial(const char *user, const char *more, const char *body) {
     static unsigned number;
 
-    snprintf(w.call_id, sizeof w.call_id, "far-%u", ++number);
-    snprintf(w.ours, sizeof w.ours, "<sip:far@127.0.0.1>;tag=far");
-    snprintf(w.theirs, sizeof w.theirs, "<sip:%s@127.0.0.1>", user);
+    snprintf(w.dialog.call_id, sizeof w.dialog.call_id, "far-%u", ++number);
+    snprintf(w.dialog.ours, sizeof w.dialog.ours, "<sip:far@127.0.0.1>;tag=far");
+    snprintf(w.dialog.theirs, sizeof w.dialog.theirs, "<sip:%s@127.0.0.1>", user);
     w.cseq++;
-    send_request("INVITE", user, w.cseq, "", body);
+    send_request("INVITE", user, w.cseq, more, body);
 }
 
 void acknowledge(void) {
-    header("To", w.theirs, sizeof w.theirs);
+    header("To", w.dialog.theirs, sizeof w.dialog.theirs);
     send_request("ACK", "voxeme", w.cseq, "", NULL);
+}
+
+/* --- commands --- */
+
+struct vx_command *submit(enum vx_verb verb, const struct vx_command_args *args) {
+    struct vx_command *c = vx_command_new(verb, args, NULL, NULL);
+
+    assert_non_null(c);
+    assert_true(w.port->submit(w.port->ctx, c));
+    return c;
+}
+
+static const char *const outcomes[] = {"done", "no call", "not now", "unable", "refused", "failed"};
+
+/* Waits for its end, without hearing what the far end is sent. */
+struct vx_command_result result_of(struct vx_command **c) {
+    struct vx_command_result result;
+
+    for (int i = 0; i < PATIENT && !vx_command_result(*c, &result); i++)
+        su_root_step(w.root, 1);
+    assert_true(vx_command_result(*c, &result));
+    vx_command_release(c);
+    return result;
+}
+
+void ends(struct vx_command *c, enum vx_outcome outcome) {
+    struct vx_command_result result = result_of(&c);
+
+    assert_string_equal(outcomes[result.outcome], outcomes[outcome]);
+}
+
+struct vx_uuid sid_of_only_inbound(void) {
+    for (struct vx_leg *leg = w.sip->legs; leg; leg = leg->next)
+        if (leg->facts.event.direction == VX_INBOUND)
+            return leg->facts.event.call_sid;
+    fail_msg("no inbound leg");
+    return (struct vx_uuid){0};
+}
+
+static char target[64];
+char invite[sizeof w.got];
+
+/* Answers that INVITE, whatever has been heard since. */
+void reply_to_invite(unsigned status, const char *body) {
+    memcpy(w.got, invite, sizeof invite);
+    reply(status, "", body);
+}
+
+struct vx_command_args originate_args(unsigned n) {
+    snprintf(target, sizeof target, "sip:bob@127.0.0.1:%u", w.fd_port);
+    return (struct vx_command_args){.call_sid = vx_test_sid(n),
+                                    .account_sid = vx_test_uuid(ALPHA_SID),
+                                    .application_sid = vx_test_uuid(APP_SID),
+                                    .target = vx_str(target),
+                                    .from = VX_STR("15083728299"),
+                                    .to = VX_STR("+15083084809"),
+                                    .tag = VX_STR("{\"a\":1}")};
+}
+
+void originate(unsigned n) {
+    struct vx_command_args args = originate_args(n);
+
+    ends(submit(VX_VERB_ORIGINATE, &args), VX_OUTCOME_DONE);
+    vx_test_expect(w.all, n, VX_CALL_TRYING, 100);
+    assert_true(hears("INVITE sip:bob@127.0.0.1", PATIENT));
+    memcpy(invite, w.got, sizeof invite);
+}
+
+/* Waits until the registry has it so. */
+void becomes(unsigned n, enum vx_call_status status, unsigned sip_status) {
+    struct vx_uuid sid = vx_test_sid(n);
+
+    for (int i = 0; i < PATIENT; i++) {
+        struct vx_snapshot *call = vx_scope_find(w.all, &sid);
+        bool reached = call && vx_snapshot_status(call) == status;
+        vx_snapshot_release(&call);
+        if (reached)
+            break;
+        su_root_step(w.root, 1);
+    }
+    vx_test_expect(w.all, n, status, sip_status);
+}
+
+void all_gone(void) {
+    for (int i = 0; i < PATIENT && w.sip->legs; i++)
+        listens();
+    assert_null(w.sip->legs);
+    assert_int_equal(w.sip->index.count, 0);
+    assert_int_equal(atomic_load(&w.metrics.calls), 0);
+}
+
+/* A test may have begun to stop it. */
+static void stopped(void *ctx) {
+    (void)ctx;
+}
+
+void vx_test_far_end_close(void) {
+    vx_sip_stop(w.sip, stopped, NULL);
+    while (w.sip->done)
+        if (listens() && strncmp(w.got, "SIP/2.0 ", 8) != 0 && strncmp(w.got, "ACK ", 4) != 0)
+            reply(strncmp(w.got, "INVITE ", 7) == 0 ? 486 : 200, "", NULL);
+    if (vx_sip_release(&w.sip))
+        su_root_destroy(w.root);
+    vx_command_queue_release(&w.commands);
+    vx_scope_release(&w.all);
+    vx_registry_release(&w.registry);
+    vx_loaded_clear(&w.loaded);
+    close(w.fd);
+    su_deinit();
+}
+
+int vx_test_far_end_setup(void **state) {
+    (void)state;
+    vx_test_far_end_open("", "");
+    return 0;
+}
+
+int vx_test_far_end_teardown(void **state) {
+    (void)state;
+    vx_test_far_end_close();
+    return 0;
 }

@@ -11,6 +11,10 @@
 #include "host/sip/leg.h"
 #include "host/sip/sip_stack.h"
 
+struct vx_test_dialog {
+    char call_id[128], ours[256], theirs[256];
+};
+
 struct vx_test_far_end {
     su_root_t *root;
     struct vx_loaded loaded;
@@ -22,9 +26,8 @@ struct vx_test_far_end {
     struct vx_sip *sip;
     int fd;
     unsigned fd_port;
-    char got[65536]; /* the message that was heard last */
-    /* The dialog of the last INVITE that was answered or sent. */
-    char call_id[128], ours[256], theirs[256];
+    char got[65536];              /* the message that was heard last */
+    struct vx_test_dialog dialog; /* of the last INVITE that was answered or sent */
     unsigned cseq;
 };
 extern struct vx_test_far_end w;
@@ -35,8 +38,8 @@ extern su_duration_t vx_test_ahead_seconds;
 #define PATIENT 5000
 #define BRIEF   30
 
-/* `settings` are <param>s of <switch>. */
-void vx_test_far_end_open(const char *settings);
+/* <param>s of <settings> and of <switch>. */
+void vx_test_far_end_open(const char *settings, const char *switch_settings);
 void vx_test_far_end_close(void);
 
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -51,9 +54,36 @@ void reply(unsigned status, const char *more, const char *body);
 /* A request of the far end's within the dialog. */
 void request(const char *method, const char *more, const char *body);
 /* The far end calls this user, and its INVITE has been sent. */
-void dial(const char *user, const char *body);
+void dial(const char *user, const char *more, const char *body);
 void acknowledge(void);
 
 extern const char vx_test_sdp[];
+
+/* --- commands --- */
+
+struct vx_command *submit(enum vx_verb verb, const struct vx_command_args *args);
+/* Waits for its end, without hearing what the far end is sent, and releases it. */
+struct vx_command_result result_of(struct vx_command **command);
+/* The same, and fails unless it ends so. */
+void ends(struct vx_command *command, enum vx_outcome outcome);
+
+/* The INVITE of the call that was originated last. */
+extern char invite[sizeof w.got];
+void reply_to_invite(unsigned status, const char *body);
+
+/* A call of account alpha, with the sid n, to the far end. Borrowed until the next one. */
+struct vx_command_args originate_args(unsigned n);
+/* Does it, and hears the INVITE. */
+void originate(unsigned n);
+
+struct vx_uuid sid_of_only_inbound(void);
+/* Waits until the registry has call n so. */
+void becomes(unsigned n, enum vx_call_status status, unsigned sip_status);
+/* Waits until no leg is left. */
+void all_gone(void);
+
+/* For cmocka, with no settings. */
+int vx_test_far_end_setup(void **state);
+int vx_test_far_end_teardown(void **state);
 
 #endif

@@ -4,48 +4,7 @@
  */
 #include "sip_far_end.h"
 
-#include <malloc.h>
-
-static int setup(void **state) {
-    (void)state;
-    vx_test_far_end_open("");
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    vx_test_far_end_close();
-    return 0;
-}
-
 /* --- commands --- */
-
-static struct vx_command *submit(enum vx_verb verb, const struct vx_command_args *args) {
-    struct vx_command *c = vx_command_new(verb, args, NULL, NULL);
-
-    assert_non_null(c);
-    assert_true(w.port->submit(w.port->ctx, c));
-    return c;
-}
-
-static const char *const outcomes[] = {"done", "no call", "not now", "unable", "refused", "failed"};
-
-/* Waits for its end, without hearing what the far end is sent. */
-static struct vx_command_result result_of(struct vx_command **c) {
-    struct vx_command_result result;
-
-    for (int i = 0; i < PATIENT && !vx_command_result(*c, &result); i++)
-        su_root_step(w.root, 1);
-    assert_true(vx_command_result(*c, &result));
-    vx_command_release(c);
-    return result;
-}
-
-static void ends(struct vx_command *c, enum vx_outcome outcome) {
-    struct vx_command_result result = result_of(&c);
-
-    assert_string_equal(outcomes[result.outcome], outcomes[outcome]);
-}
 
 static bool is_open(struct vx_command *c) {
     struct vx_command_result result;
@@ -53,67 +12,7 @@ static bool is_open(struct vx_command *c) {
     return !vx_command_result(c, &result);
 }
 
-static struct vx_uuid sid_of_only_inbound(void) {
-    for (struct vx_leg *leg = w.sip->legs; leg; leg = leg->next)
-        if (leg->facts.event.direction == VX_INBOUND)
-            return leg->facts.event.call_sid;
-    fail_msg("no inbound leg");
-    return (struct vx_uuid){0};
-}
-
 /* --- calls --- */
-
-static char target[64];
-static char invite[sizeof w.got]; /* of the last call that we were sent */
-
-/* Answers that INVITE, whatever has been heard since. */
-static void reply_to_invite(unsigned status, const char *body) {
-    memcpy(w.got, invite, sizeof invite);
-    reply(status, "", body);
-}
-
-static struct vx_command_args originate_args(unsigned n) {
-    snprintf(target, sizeof target, "sip:bob@127.0.0.1:%u", w.fd_port);
-    return (struct vx_command_args){.call_sid = vx_test_sid(n),
-                                    .account_sid = vx_test_uuid(ALPHA_SID),
-                                    .application_sid = vx_test_uuid(APP_SID),
-                                    .target = vx_str(target),
-                                    .from = VX_STR("15083728299"),
-                                    .to = VX_STR("+15083084809"),
-                                    .tag = VX_STR("{\"a\":1}")};
-}
-
-static void originate(unsigned n) {
-    struct vx_command_args args = originate_args(n);
-
-    ends(submit(VX_VERB_ORIGINATE, &args), VX_OUTCOME_DONE);
-    vx_test_expect(w.all, n, VX_CALL_TRYING, 100);
-    assert_true(hears("INVITE sip:bob@127.0.0.1", PATIENT));
-    memcpy(invite, w.got, sizeof invite);
-}
-
-/* Waits until the registry has it so. */
-static void becomes(unsigned n, enum vx_call_status status, unsigned sip_status) {
-    struct vx_uuid sid = vx_test_sid(n);
-
-    for (int i = 0; i < PATIENT; i++) {
-        struct vx_snapshot *call = vx_scope_find(w.all, &sid);
-        bool reached = call && vx_snapshot_status(call) == status;
-        vx_snapshot_release(&call);
-        if (reached)
-            break;
-        su_root_step(w.root, 1);
-    }
-    vx_test_expect(w.all, n, status, sip_status);
-}
-
-static void all_gone(void) {
-    for (int i = 0; i < PATIENT && w.sip->legs; i++)
-        listens();
-    assert_null(w.sip->legs);
-    assert_int_equal(w.sip->index.count, 0);
-    assert_int_equal(atomic_load(&w.metrics.calls), 0);
-}
 
 static void answer(unsigned n) {
     reply(200, "", vx_test_sdp);
@@ -138,7 +37,7 @@ static const char *const state_names[] = {"trying", "ringing",         "in-progr
 
 static struct vx_uuid enter(enum call_state state, unsigned n) {
     if (state == INBOUND_RINGING || state == INBOUND_UP) {
-        dial(state == INBOUND_UP ? "1000" : "180", vx_test_sdp);
+        dial(state == INBOUND_UP ? "1000" : "180", "", vx_test_sdp);
         assert_true(hears(state == INBOUND_UP ? "SIP/2.0 200 " : "SIP/2.0 180 ", PATIENT));
         if (state == INBOUND_UP)
             acknowledge();
@@ -625,89 +524,6 @@ static void test_requests(void **state) {
     leave(IN_PROGRESS, &sid);
 }
 
-/* --- a bridge --- */
-
-static struct vx_uuid sid_of_peer(const struct vx_uuid *sid) {
-    struct vx_leg *leg = vx_leg_index_find(&w.sip->index, sid);
-
-    assert_non_null(leg);
-    assert_non_null(leg->peer);
-    return leg->peer->facts.event.call_sid;
-}
-
-static void answer_all_until(const char *beginning, int times) {
-    for (int i = 0; i < PATIENT && times > 0; i++) {
-        if (!listens())
-            continue;
-        times -= strncmp(w.got, beginning, strlen(beginning)) == 0;
-        if (strncmp(w.got, "SIP/2.0 ", 8) != 0 && strncmp(w.got, "ACK ", 4) != 0)
-            reply(200, "", NULL);
-    }
-    assert_int_equal(times, 0);
-}
-
-/* The other leg follows, whichever is hung up. */
-static void test_a_bridge_is_hung_up(void **state) {
-    (void)state;
-    for (int which = 0; which < 2; which++) {
-        dial("2000", vx_test_sdp);
-        assert_true(hears("INVITE sip:bridged@", PATIENT));
-        char theirs[sizeof w.theirs], ours[sizeof w.ours], call_id[sizeof w.call_id];
-        memcpy(theirs, w.theirs, sizeof theirs);
-        memcpy(ours, w.ours, sizeof ours);
-        memcpy(call_id, w.call_id, sizeof call_id);
-        reply(200, "", vx_test_sdp);
-        memcpy(w.theirs, theirs, sizeof theirs);
-        memcpy(w.ours, ours, sizeof ours);
-        memcpy(w.call_id, call_id, sizeof call_id);
-        assert_true(hears("SIP/2.0 200 ", PATIENT));
-        acknowledge();
-        hears("nothing", BRIEF);
-        struct vx_uuid parent = sid_of_only_inbound(), child = sid_of_peer(&parent);
-        struct vx_command_args args = {.call_sid = which ? child : parent};
-        ends(submit(VX_VERB_HOLD, &args), VX_OUTCOME_UNABLE);
-        ends(submit(VX_VERB_HANGUP, &args), VX_OUTCOME_DONE);
-        answer_all_until("BYE ", 2);
-        all_gone();
-    }
-}
-
-static void test_a_ringing_bridge_is_hung_up(void **state) {
-    (void)state;
-    for (int which = 0; which < 2; which++) {
-        dial("2000", vx_test_sdp);
-        assert_true(hears("INVITE sip:bridged@", PATIENT));
-        memcpy(invite, w.got, sizeof invite);
-        char theirs[sizeof w.theirs], ours[sizeof w.ours], call_id[sizeof w.call_id];
-        memcpy(theirs, w.theirs, sizeof theirs);
-        memcpy(ours, w.ours, sizeof ours);
-        memcpy(call_id, w.call_id, sizeof call_id);
-        reply(180, "", NULL);
-        assert_true(hears("SIP/2.0 180 ", PATIENT));
-        struct vx_uuid parent = sid_of_only_inbound(), child = sid_of_peer(&parent);
-        struct vx_command_args args = {.call_sid = which ? child : parent};
-        ends(submit(VX_VERB_HANGUP, &args), VX_OUTCOME_DONE);
-        bool cancelled = false, told = false;
-        for (int i = 0; i < PATIENT && !(cancelled && told); i++) {
-            if (!listens())
-                continue;
-            if (strncmp(w.got, "CANCEL ", 7) == 0) {
-                cancelled = true;
-                reply(200, "", NULL);
-                reply_to_invite(487, NULL);
-            } else if (strncmp(w.got, which ? "SIP/2.0 480 " : "SIP/2.0 603 ", 12) == 0) {
-                told = true;
-                memcpy(w.theirs, theirs, sizeof theirs);
-                memcpy(w.ours, ours, sizeof ours);
-                memcpy(w.call_id, call_id, sizeof call_id);
-                acknowledge();
-            }
-        }
-        assert_true(cancelled && told);
-        all_gone();
-    }
-}
-
 /* --- the end --- */
 
 /* Whoever waits for the far end of a call is told when it ends. */
@@ -725,7 +541,8 @@ static void test_the_call_ends_meanwhile(void **state) {
     becomes(1, VX_CALL_COMPLETED, 200);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, vx_test_far_end_setup, vx_test_far_end_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -741,8 +558,6 @@ int main(void) {
         TEST(test_hold_and_unhold),
         TEST(test_digits),
         TEST(test_requests),
-        TEST(test_a_bridge_is_hung_up),
-        TEST(test_a_ringing_bridge_is_hung_up),
         TEST(test_the_call_ends_meanwhile),
     };
     return cmocka_run_group_tests_name("sip_command", tests, NULL, NULL);
