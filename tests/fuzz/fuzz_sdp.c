@@ -1,6 +1,10 @@
-/* An SDP offer -> our answer: refused, or one m= line for each of the offer's, in whole lines. */
+/*
+ * An SDP offer -> our answer: refused, or one m= line for each of the offer's, in whole lines; and
+ * texts on their way into a message.
+ */
 #include "fuzz.h"
 
+#include "host/sip/command_text.h"
 #include "host/sip/sdp.h"
 #include "host/sip/uri.h"
 
@@ -13,8 +17,20 @@ static size_t media_lines(struct vx_str s) {
     return n;
 }
 
+/* Every line of it is whole, and none has been lost or made. */
+static void turn(struct vx_str last) {
+    const struct vx_sdp_origin origin = {1, 2, "127.0.0.1", VX_SDP_SENDONLY};
+    struct vx_buf out = {0};
+    vx_sdp_turn(&out, &origin, last);
+    FUZZ_CHECK(vx_buf_ok(&out));
+    for (size_t i = 0; i < out.len; i++)
+        FUZZ_CHECK(out.at[i] != '\n' || out.at[i - 1] == '\r');
+    FUZZ_CHECK(media_lines((struct vx_str){out.at, out.len}) == media_lines(last));
+    vx_buf_free(&out);
+}
+
 static void answer(struct vx_str offer) {
-    const struct vx_sdp_origin origin = {1, 1, "127.0.0.1"};
+    const struct vx_sdp_origin origin = {1, 1, "127.0.0.1", VX_SDP_SENDRECV};
     struct vx_buf out = {0};
     if (vx_sdp_answer(&out, &origin, offer)) {
         FUZZ_CHECK(vx_buf_ok(&out) && out.len > 2);
@@ -23,6 +39,7 @@ static void answer(struct vx_str offer) {
         for (size_t i = 0; i < out.len; i++)
             FUZZ_CHECK(out.at[i] != '\0' && (out.at[i] != '\n' || out.at[i - 1] == '\r'));
         FUZZ_CHECK(media_lines((struct vx_str){out.at, out.len}) >= 1);
+        turn((struct vx_str){out.at, out.len});
     } else {
         FUZZ_CHECK(out.len == 0);
     }
@@ -47,9 +64,41 @@ static void texts(struct vx_str in) {
     free(back);
 }
 
+/* What a command brings gets into a message as one line, or not at all. */
+static void command_texts(struct vx_str in) {
+    const struct vx_command_header headers[] = {{VX_STR("X-A"), in}, {in, VX_STR("b")}};
+    const struct vx_command_args args = {.from = in,
+                                         .from_host = in,
+                                         .caller_name = in,
+                                         .headers = headers,
+                                         .target = in,
+                                         .content_type = in,
+                                         .digits = in};
+    struct vx_command_args one = args, host = args;
+    struct vx_buf out = {0};
+    one.header_count = 1;
+    if (!vx_command_headers(&out, &one))
+        FUZZ_CHECK(memchr(out.at, '\r', out.len) == out.at + out.len - 2);
+    out.len = 0;
+    one.headers = headers + 1;
+    if (!vx_command_headers(&out, &one))
+        FUZZ_CHECK(memchr(out.at, '\r', out.len) == out.at + out.len - 2);
+    out.len = 0;
+    host.from_host = VX_NONE;
+    FUZZ_CHECK(!vx_command_from(&out, &host, "own"));
+    vx_command_from(&out, &args, "own");
+    vx_command_target(&out, &args);
+    vx_command_content_type(&out, &args);
+    vx_command_digits_fault(&args);
+    for (size_t i = 0; i < out.len; i++)
+        FUZZ_CHECK(out.at[i] != '\r' && out.at[i] != '\n' && out.at[i] != '\0');
+    vx_buf_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct vx_str in = {(const char *)data, size};
     answer(in);
     texts(in);
+    command_texts(in);
     return 0;
 }

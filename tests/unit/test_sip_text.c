@@ -162,7 +162,7 @@ static void test_bad_routes(void **state) {
 
 static void test_sdp_answer(void **state) {
     (void)state;
-    const struct vx_sdp_origin origin = {7, 1, "127.0.0.1"};
+    struct vx_sdp_origin origin = {7, 1, "127.0.0.1", VX_SDP_INACTIVE};
     struct vx_buf out = {0};
     assert_true(vx_sdp_answer(
         &out, &origin,
@@ -175,11 +175,50 @@ static void test_sdp_answer(void **state) {
     assert_non_null(audio);
     assert_true(video < audio); /* RFC 3264: in the offer's order */
     assert_non_null(strstr(audio, "a=inactive"));
+    /* A new offer of ours: the same streams, and those refused stay so (RFC 3264, section 8). */
+    struct vx_buf turned = {0};
+    origin = (struct vx_sdp_origin){7, 2, "127.0.0.1", VX_SDP_SENDONLY};
+    vx_sdp_turn(&turned, &origin, (struct vx_str){out.at, out.len - 1});
+    vx_buf_add(&turned, "", 1);
+    assert_string_equal(turned.at,
+                        "v=0\r\no=voxeme 7 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n"
+                        "t=0 0\r\nm=video 0 RTP/AVP 96\r\nm=audio 9 RTP/AVP 8\r\n"
+                        "a=rtpmap:8 PCMA/8000\r\na=sendonly\r\n");
+    vx_buf_free(&turned);
     vx_buf_free(&out);
     assert_false(vx_sdp_answer(&out, &origin, VX_STR("")));
     assert_false(vx_sdp_answer(&out, &origin, VX_STR("nonsense")));
     assert_int_equal(out.len, 0);
     vx_buf_free(&out);
+}
+
+/* What is offered, what we would do, what is agreed on (RFC 3264, section 6.1). */
+static void test_sdp_directions(void **state) {
+    (void)state;
+    static const struct {
+        const char *offer;
+        enum vx_sdp_media ours;
+        const char *answer;
+    } rows[] = {
+        {"sendrecv", VX_SDP_INACTIVE, "inactive"}, {"sendrecv", VX_SDP_SENDONLY, "sendonly"},
+        {"sendonly", VX_SDP_SENDONLY, "inactive"}, {"recvonly", VX_SDP_SENDONLY, "sendonly"},
+        {"inactive", VX_SDP_SENDONLY, "inactive"}, {"sendrecv", VX_SDP_SENDRECV, "sendrecv"},
+        {"sendonly", VX_SDP_SENDRECV, "recvonly"}, {"recvonly", VX_SDP_SENDRECV, "sendonly"},
+        {"inactive", VX_SDP_SENDRECV, "inactive"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct vx_sdp_origin origin = {7, 1, "127.0.0.1", rows[i].ours};
+        struct vx_buf out = {0};
+        char offer[256], want[32];
+        snprintf(offer, sizeof offer,
+                 "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+                 "m=audio 6000 RTP/AVP 8\r\na=%s\r\n",
+                 rows[i].offer);
+        snprintf(want, sizeof want, "\r\na=%s\r\n", rows[i].answer);
+        assert_true(vx_sdp_answer(&out, &origin, vx_str(offer)));
+        assert_true(vx_test_contains((struct vx_str){out.at, out.len}, want));
+        vx_buf_free(&out);
+    }
 }
 
 /* sofia-sip's table is another's reading of the same RFCs. In two places it is not theirs. */
@@ -212,6 +251,7 @@ int main(void) {
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_bad_routes),
         cmocka_unit_test(test_sdp_answer),
+        cmocka_unit_test(test_sdp_directions),
         cmocka_unit_test(test_reasons_are_those_of_the_library),
     };
     return cmocka_run_group_tests_name("sip_text", tests, NULL, NULL);
