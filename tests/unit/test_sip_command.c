@@ -541,6 +541,40 @@ static void test_the_call_ends_meanwhile(void **state) {
     becomes(1, VX_CALL_COMPLETED, 200);
 }
 
+/* nua sends the requests of a dialog one after the other, so the BYE follows the answer; whoever
+ * asked, and the registry, need not wait for that. */
+static void test_hung_up_while_a_request_waits(void **state) {
+    (void)state;
+    const struct vx_command_args args = {.call_sid = vx_test_sid(1)};
+    originate(1);
+    answer(1);
+    struct vx_command *waits = message("INFO", VX_STR("x"));
+    assert_true(hears("INFO ", PATIENT));
+    ends(submit(VX_VERB_HANGUP, &args), VX_OUTCOME_DONE);
+    ends(waits, VX_OUTCOME_NO_CALL);
+    becomes(1, VX_CALL_COMPLETED, 200);
+    reply(200, "", NULL);
+    assert_true(hears("BYE ", PATIENT));
+    reply(200, "", NULL);
+    all_gone();
+}
+
+static void test_hung_up_while_a_hold_waits(void **state) {
+    (void)state;
+    const struct vx_command_args args = {.call_sid = vx_test_sid(1)};
+    originate(1);
+    answer(1);
+    struct vx_command *waits = submit(VX_VERB_HOLD, &args);
+    assert_true(hears("INVITE ", PATIENT));
+    memcpy(invite, w.got, sizeof invite);
+    ends(submit(VX_VERB_HANGUP, &args), VX_OUTCOME_DONE);
+    ends(waits, VX_OUTCOME_NO_CALL);
+    assert_true(hears("BYE ", PATIENT));
+    reply(200, "", NULL);
+    reply_to_invite(487, NULL);
+    all_gone();
+}
+
 #define TEST(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, vx_test_far_end_setup, vx_test_far_end_teardown)
 
@@ -559,6 +593,8 @@ int main(void) {
         TEST(test_digits),
         TEST(test_requests),
         TEST(test_the_call_ends_meanwhile),
+        TEST(test_hung_up_while_a_request_waits),
+        TEST(test_hung_up_while_a_hold_waits),
     };
     return cmocka_run_group_tests_name("sip_command", tests, NULL, NULL);
 }

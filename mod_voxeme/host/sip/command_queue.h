@@ -30,6 +30,7 @@ const struct vx_host_port *vx_command_queue_port(const struct vx_command_queue *
 bool vx_command_queue_open(struct vx_command_queue *queue, su_root_t *root, int64_t limit,
                            void (*perform)(void *ctx, struct vx_command *command), void *ctx);
 
+/* A lower one leaves those that wait already. */
 void vx_command_queue_limit(struct vx_command_queue *queue, int64_t limit);
 
 /* For good; what waits is refused. Calling it again does nothing. */
