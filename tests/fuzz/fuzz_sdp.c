@@ -77,19 +77,19 @@ static void command_texts(struct vx_str in) {
     struct vx_command_args one = args, host = args;
     struct vx_buf out = {0};
     one.header_count = 1;
-    if (!vx_command_headers(&out, &one))
+    if (!vx_sip_command_headers(&out, &one))
         FUZZ_CHECK(memchr(out.at, '\r', out.len) == out.at + out.len - 2);
     out.len = 0;
     one.headers = headers + 1;
-    if (!vx_command_headers(&out, &one))
+    if (!vx_sip_command_headers(&out, &one))
         FUZZ_CHECK(memchr(out.at, '\r', out.len) == out.at + out.len - 2);
     out.len = 0;
     host.from_host = VX_NONE;
-    FUZZ_CHECK(!vx_command_from(&out, &host, "own"));
-    vx_command_from(&out, &args, "own");
-    vx_command_target(&out, &args);
-    vx_command_content_type(&out, &args);
-    vx_command_digits_fault(&args);
+    FUZZ_CHECK(!vx_sip_command_from(&out, &host, "own"));
+    vx_sip_command_from(&out, &args, "own");
+    vx_sip_command_target(&out, &args);
+    vx_sip_command_content_type(&out, &args);
+    vx_sip_command_digits_fault(&args);
     for (size_t i = 0; i < out.len; i++)
         FUZZ_CHECK(out.at[i] != '\r' && out.at[i] != '\n' && out.at[i] != '\0');
     vx_buf_free(&out);

@@ -436,7 +436,7 @@ static void test_hold_and_unhold(void **state) {
 static void test_digits(void **state) {
     (void)state;
     const struct vx_command_args args = {
-        .call_sid = vx_test_sid(1), .digits = VX_STR("1#"), .duration_ms = 120};
+        .call_sid = vx_test_sid(1), .digits = VX_STR("1d"), .duration_ms = 120};
     struct vx_command_args wrong = args;
     originate(1);
     answer(1);
@@ -447,7 +447,7 @@ static void test_digits(void **state) {
     assert_false(hears("INFO ", 3));
     reply(200, "", NULL);
     assert_true(hears("INFO ", PATIENT));
-    has("\r\n\r\nSignal=#\r\n");
+    has("\r\n\r\nSignal=D\r\n");
     assert_true(is_open(c));
     reply(200, "", NULL);
     ends(c, VX_OUTCOME_DONE);
@@ -499,6 +499,11 @@ static void test_requests(void **state) {
         assert_string_equal(result.reason, "Whatever");
     }
     ends(message("BYE", VX_NONE), VX_OUTCOME_UNABLE);
+    const struct vx_command_args unreadable = {.call_sid = vx_test_sid(1),
+                                               .method = VX_STR("INFO"),
+                                               .content_type = VX_STR(";;=\"/,"),
+                                               .content = VX_STR("x")};
+    ends(submit(VX_VERB_REQUEST, &unreadable), VX_OUTCOME_FAILED);
     ends(message("INFO\r\nX", VX_NONE), VX_OUTCOME_UNABLE);
     /* Several at once come one after the other; too many are turned away. */
     struct vx_command *c[8];

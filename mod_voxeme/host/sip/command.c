@@ -7,12 +7,12 @@
 
 #include <stdio.h>
 
-void vx_command_end(struct vx_command *command, enum vx_outcome outcome, const char *reason) {
+void vx_sip_command_end(struct vx_command *command, enum vx_outcome outcome, const char *reason) {
     vx_command_finish(command, outcome, 0, reason);
     vx_command_release(&command);
 }
 
-void vx_command_fail(struct vx_command *command, unsigned status, const char *phrase) {
+void vx_sip_command_fail(struct vx_command *command, unsigned status, const char *phrase) {
     char reason[96];
 
     if (status >= 700)
@@ -20,7 +20,7 @@ void vx_command_fail(struct vx_command *command, unsigned status, const char *ph
     else
         snprintf(reason, sizeof reason, "the far end answered %u %.48s", status,
                  phrase ? phrase : vx_sip_reason(status));
-    vx_command_end(command, VX_OUTCOME_FAILED, reason);
+    vx_sip_command_end(command, VX_OUTCOME_FAILED, reason);
 }
 
 /* NULL: it can be hung up. */
@@ -37,7 +37,7 @@ static void hangup(struct vx_leg *leg, struct vx_command *command) {
     const char *why = obstacle(leg, kind);
 
     if (why) {
-        vx_command_end(command, VX_OUTCOME_NOT_NOW, why);
+        vx_sip_command_end(command, VX_OUTCOME_NOT_NOW, why);
         return;
     }
     if (leg->answered) {
@@ -51,7 +51,7 @@ static void hangup(struct vx_leg *leg, struct vx_command *command) {
         vx_leg_part(leg, 480, NULL, "NO_ANSWER");
         vx_leg_hangup(leg, 487, NULL, "ORIGINATOR_CANCEL");
     }
-    vx_command_end(command, VX_OUTCOME_DONE, NULL);
+    vx_sip_command_end(command, VX_OUTCOME_DONE, NULL);
 }
 
 static void perform_on(struct vx_leg *leg, struct vx_command *command) {
@@ -73,12 +73,12 @@ static void perform_on(struct vx_leg *leg, struct vx_command *command) {
     case VX_VERB_REDIRECT:
     case VX_VERB_TAG:
     case VX_VERB_COUNT:
-        vx_command_end(command, VX_OUTCOME_UNABLE, "voxeme-switch cannot do this");
+        vx_sip_command_end(command, VX_OUTCOME_UNABLE, "voxeme-switch cannot do this");
         break;
     }
 }
 
-void vx_command_perform(void *ctx, struct vx_command *command) {
+void vx_sip_command_perform(void *ctx, struct vx_command *command) {
     struct vx_sip *sip = ctx;
 
     if (vx_command_verb(command) == VX_VERB_ORIGINATE) {
@@ -87,7 +87,7 @@ void vx_command_perform(void *ctx, struct vx_command *command) {
     }
     struct vx_leg *leg = vx_leg_index_find(&sip->index, &vx_command_args(command)->call_sid);
     if (!leg || leg->over)
-        vx_command_end(command, VX_OUTCOME_NO_CALL, leg ? "the call has ended" : NULL);
+        vx_sip_command_end(command, VX_OUTCOME_NO_CALL, leg ? "the call has ended" : NULL);
     else
         perform_on(leg, command);
 }

@@ -15,14 +15,14 @@
      1U << VX_VERB_DTMF | 1U << VX_VERB_REQUEST)
 
 /* For vx_command_queue_open(); `ctx` is the struct vx_sip. */
-void vx_command_perform(void *ctx, struct vx_command *command);
+void vx_sip_command_perform(void *ctx, struct vx_command *command);
 
 /* vx_command_finish() and the end of the reference. `reason` may be NULL. */
-void vx_command_end(struct vx_command *command, enum vx_outcome outcome, const char *reason);
+void vx_sip_command_end(struct vx_command *command, enum vx_outcome outcome, const char *reason);
 
 /* FAILED, for a request that ended with this status (nua's own, from 700 on, stand for one that
  * could not be sent). */
-void vx_command_fail(struct vx_command *command, unsigned status, const char *phrase);
+void vx_sip_command_fail(struct vx_command *command, unsigned status, const char *phrase);
 
 /* command_originate.c: a new leg, and the responses to its INVITE until it is answered or over. */
 void vx_originate(struct vx_sip *sip, struct vx_command *command);

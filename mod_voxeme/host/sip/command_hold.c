@@ -21,7 +21,7 @@ static void drop(struct vx_leg *leg) {
 void vx_leg_hold_drop(struct vx_leg *leg) {
     if (!leg->holding)
         return;
-    vx_command_end(leg->holding->command, VX_OUTCOME_NO_CALL, "the call has ended");
+    vx_sip_command_end(leg->holding->command, VX_OUTCOME_NO_CALL, "the call has ended");
     drop(leg);
 }
 
@@ -79,7 +79,7 @@ void vx_leg_hold(struct vx_leg *leg, struct vx_command *command) {
         outcome = VX_OUTCOME_REFUSED;
         why = "the switch is out of memory";
     }
-    vx_command_end(command, outcome, why);
+    vx_sip_command_end(command, outcome, why);
 }
 
 bool vx_leg_hold_response(struct vx_leg *leg, int status, const char *phrase) {
@@ -93,9 +93,9 @@ bool vx_leg_hold_response(struct vx_leg *leg, int status, const char *phrase) {
         leg->sdp = h->sdp;
         h->sdp = (struct vx_buf){0};
         leg->origin.media = h->media;
-        vx_command_end(h->command, VX_OUTCOME_DONE, NULL);
+        vx_sip_command_end(h->command, VX_OUTCOME_DONE, NULL);
     } else {
-        vx_command_fail(h->command, (unsigned)status, phrase);
+        vx_sip_command_fail(h->command, (unsigned)status, phrase);
     }
     drop(leg);
     return true;

@@ -36,11 +36,11 @@ static const char *plan_call(struct plan *plan, const struct vx_sip *sip,
     const char *fault;
 
     snprintf(host, sizeof host, sip->port == 5060 ? "%s" : "%s:%u", sip->host, sip->port);
-    fault = vx_command_target(&plan->url, args);
+    fault = vx_sip_command_target(&plan->url, args);
     if (!fault)
-        fault = vx_command_from(&plan->from, args, host);
+        fault = vx_sip_command_from(&plan->from, args, host);
     if (!fault)
-        fault = vx_command_headers(&plan->headers, args);
+        fault = vx_sip_command_headers(&plan->headers, args);
     if (!fault && terminate(&plan->url) && terminate(&plan->from) && terminate(&plan->headers))
         plan->target = url_make(plan->home, plan->url.at);
     return fault;
@@ -141,7 +141,7 @@ void vx_originate(struct vx_sip *sip, struct vx_command *command) {
         }
     }
     plan_clear(&plan);
-    vx_command_end(command, outcome, why);
+    vx_sip_command_end(command, outcome, why);
 }
 
 static void over_time(struct vx_leg *leg) {

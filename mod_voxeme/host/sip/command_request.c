@@ -38,7 +38,7 @@ static struct vx_requesting *pop(struct vx_leg *leg) {
 
 void vx_leg_request_drop_all(struct vx_leg *leg) {
     for (struct vx_requesting *r = pop(leg); r; r = pop(leg)) {
-        vx_command_end(r->command, VX_OUTCOME_NO_CALL, "the call has ended");
+        vx_sip_command_end(r->command, VX_OUTCOME_NO_CALL, "the call has ended");
         vx_free(r);
     }
 }
@@ -61,7 +61,7 @@ static bool send_digit(struct vx_leg *leg, const struct vx_requesting *r) {
     const struct vx_command_args *args = vx_command_args(r->command);
     struct vx_buf body = {0};
 
-    vx_command_dtmf(&body, args->digits.at[r->digit], args->duration_ms);
+    vx_sip_command_dtmf(&body, args->digits.at[r->digit], args->duration_ms);
     vx_buf_add(&body, "", 1);
     bool ok = vx_buf_ok(&body);
     if (ok)
@@ -98,9 +98,9 @@ static const char *send_request(struct vx_leg *leg, const struct vx_command_args
 
     *outcome = VX_OUTCOME_UNABLE;
     if (!fault)
-        fault = vx_command_content_type(&type, args);
+        fault = vx_sip_command_content_type(&type, args);
     if (!fault)
-        fault = vx_command_headers(&headers, args);
+        fault = vx_sip_command_headers(&headers, args);
     if (!fault) {
         vx_buf_add(&type, "", 1);
         vx_buf_add(&headers, "", 1);
@@ -126,7 +126,7 @@ static const char *begin(struct vx_leg *leg, struct vx_command *command, enum vx
     if (!is_dtmf(command)) {
         fault = send_request(leg, args, outcome);
     } else {
-        fault = vx_command_digits_fault(args);
+        fault = vx_sip_command_digits_fault(args);
         if (fault)
             *outcome = VX_OUTCOME_UNABLE;
         else if (!send_digit(leg, r))
@@ -153,12 +153,12 @@ void vx_leg_request(struct vx_leg *leg, struct vx_command *command) {
         fault = begin(leg, command, &outcome);
     }
     if (fault)
-        vx_command_end(command, outcome, fault);
+        vx_sip_command_end(command, outcome, fault);
 }
 
 static void answered(struct vx_requesting *r, unsigned status, const char *phrase) {
     if (is_dtmf(r->command) ? status >= 300 : status >= 700) {
-        vx_command_fail(r->command, status, phrase);
+        vx_sip_command_fail(r->command, status, phrase);
     } else {
         vx_command_finish(r->command, VX_OUTCOME_DONE, is_dtmf(r->command) ? 0 : status,
                           is_dtmf(r->command) ? NULL : phrase);
@@ -179,7 +179,7 @@ void vx_leg_request_response(struct vx_leg *leg, int status, const char *phrase)
             return;
         }
         vx_sip_count(&leg->sip->metrics->commands_memory);
-        vx_command_end(r->command, VX_OUTCOME_FAILED, "the switch is out of memory");
+        vx_sip_command_end(r->command, VX_OUTCOME_FAILED, "the switch is out of memory");
         vx_free(r);
         return;
     }

@@ -121,7 +121,7 @@ static const char *header_fault(const struct vx_command_header *h) {
     return NULL;
 }
 
-const char *vx_command_headers(struct vx_buf *out, const struct vx_command_args *args) {
+const char *vx_sip_command_headers(struct vx_buf *out, const struct vx_command_args *args) {
     size_t bytes = 0;
 
     if (args->header_count > MAX_HEADERS)
@@ -159,8 +159,8 @@ static bool is_host(struct vx_str host) {
     return host.len > 0 && host.len <= 255 && is_all(host, is_host_char);
 }
 
-const char *vx_command_from(struct vx_buf *out, const struct vx_command_args *args,
-                            const char *own_host) {
+const char *vx_sip_command_from(struct vx_buf *out, const struct vx_command_args *args,
+                                const char *own_host) {
     bool given = args->from_host.len > 0;
 
     if (given && !is_host(args->from_host))
@@ -176,7 +176,7 @@ const char *vx_command_from(struct vx_buf *out, const struct vx_command_args *ar
     return NULL;
 }
 
-const char *vx_command_target(struct vx_buf *out, const struct vx_command_args *args) {
+const char *vx_sip_command_target(struct vx_buf *out, const struct vx_command_args *args) {
     size_t before = out->len;
 
     if (!is_all(args->target, is_uri_char))
@@ -190,7 +190,7 @@ const char *vx_command_target(struct vx_buf *out, const struct vx_command_args *
                                           : NULL;
 }
 
-const char *vx_command_content_type(struct vx_buf *out, const struct vx_command_args *args) {
+const char *vx_sip_command_content_type(struct vx_buf *out, const struct vx_command_args *args) {
     if (args->content_type.len > MAX_CONTENT_TYPE || !is_all(args->content_type, is_text_char))
         return "content_type: not a media type";
     vx_buf_str(out, args->content_type);
@@ -198,18 +198,20 @@ const char *vx_command_content_type(struct vx_buf *out, const struct vx_command_
 }
 
 static bool is_digit(unsigned char c) {
-    return c != '\0' && strchr("0123456789ABCD*#", c);
+    return c != '\0' && strchr("0123456789ABCDabcd*#", c);
 }
 
-const char *vx_command_digits_fault(const struct vx_command_args *args) {
+const char *vx_sip_command_digits_fault(const struct vx_command_args *args) {
     if (args->digits.len == 0 || args->digits.len > MAX_DIGITS || !is_all(args->digits, is_digit))
         return "dtmf: not digits";
     return NULL;
 }
 
-void vx_command_dtmf(struct vx_buf *out, char digit, unsigned duration_ms) {
+void vx_sip_command_dtmf(struct vx_buf *out, char digit, unsigned duration_ms) {
     unsigned ms = duration_ms ? duration_ms : DTMF_MS;
 
+    if (digit >= 'a' && digit <= 'd')
+        digit = (char)(digit - 'a' + 'A');
     vx_buf_printf(out, "Signal=%c\r\nDuration=%u\r\n", digit,
                   ms < LONGEST_DTMF_MS ? ms : LONGEST_DTMF_MS);
 }

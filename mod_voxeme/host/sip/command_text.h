@@ -13,23 +13,23 @@
  * vx_buf_ok() to tell. */
 
 /* Appends "Name: value\r\n" for each header. */
-const char *vx_command_headers(struct vx_buf *out, const struct vx_command_args *args);
+const char *vx_sip_command_headers(struct vx_buf *out, const struct vx_command_args *args);
 
 /* Appends "Display name" <sip:from@host>; `own_host` stands in where the command has no from_host.
  */
-const char *vx_command_from(struct vx_buf *out, const struct vx_command_args *args,
-                            const char *own_host);
+const char *vx_sip_command_from(struct vx_buf *out, const struct vx_command_args *args,
+                                const char *own_host);
 
 /* Appends the target, which voxeme-switch can call. */
-const char *vx_command_target(struct vx_buf *out, const struct vx_command_args *args);
+const char *vx_sip_command_target(struct vx_buf *out, const struct vx_command_args *args);
 
 /* Of a REQUEST: appends the Content-Type; it may not be given. */
-const char *vx_command_content_type(struct vx_buf *out, const struct vx_command_args *args);
+const char *vx_sip_command_content_type(struct vx_buf *out, const struct vx_command_args *args);
 
 /* Of a DTMF. */
-const char *vx_command_digits_fault(const struct vx_command_args *args);
+const char *vx_sip_command_digits_fault(const struct vx_command_args *args);
 
 /* Appends the body of the INFO for one digit (application/dtmf-relay). */
-void vx_command_dtmf(struct vx_buf *out, char digit, unsigned duration_ms);
+void vx_sip_command_dtmf(struct vx_buf *out, char digit, unsigned duration_ms);
 
 #endif

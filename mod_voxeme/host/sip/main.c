@@ -43,12 +43,6 @@ static bool set_service_url(struct vx_running *r) {
     return vx_registry_set_service_url(r->registry, given && given[0] ? given : url);
 }
 
-/* The API takes commands only where it has been told of a host that does them. */
-static void set_host(struct vx_api *api, const struct vx_host_port *port) {
-    (void)api;
-    (void)port;
-}
-
 static bool start(struct vx_running *r, su_root_t *root, char *error, size_t size) {
     snprintf(error, size, "out of memory");
     r->started = vx_values_copy(vx_config_values(r->loaded.config));
@@ -65,7 +59,7 @@ static bool start(struct vx_running *r, su_root_t *root, char *error, size_t siz
     r->commands = vx_command_queue_new(&r->sip_metrics);
     if (!r->commands)
         return false;
-    set_host(r->api, vx_command_queue_port(r->commands));
+    vx_api_set_host(r->api, vx_command_queue_port(r->commands));
     r->server = vx_server_start(r->api, r->registry, r->loaded.config, error, size);
     if (!r->server || !set_service_url(r))
         return false;

@@ -353,7 +353,7 @@ void vx_sip_configure(struct vx_sip *sip, struct vx_config *config,
 bool vx_sip_serve(struct vx_sip *sip, struct vx_command_queue *commands) {
     if (!vx_command_queue_open(commands, sip->root,
                                vx_switch_int(sip->switch_config, VX_SW_MAX_COMMANDS),
-                               vx_command_perform, sip))
+                               vx_sip_command_perform, sip))
         return false;
     sip->commands = commands;
     return true;
