@@ -1,0 +1,106 @@
+// Calls that the API makes and controls, with SIPp as the far end.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { RING } from './lib/calls.mjs';
+import { demo } from './lib/config.mjs';
+import * as s from './lib/scenario.mjs';
+import { body, header, Sipp } from './lib/sipp.mjs';
+import { Switch } from './lib/switch.mjs';
+import { callsOf, Watch } from './lib/watch.mjs';
+
+const speech = {
+  speech_synthesis_vendor: 'google', speech_synthesis_language: 'en-US', speech_synthesis_voice: 'en-US-Standard-C',
+  speech_recognizer_vendor: 'google', speech_recognizer_language: 'en-US',
+};
+
+async function setup(t, ...steps) {
+  const owner = demo();
+  const sw = await Switch.start(t, { accounts: [owner], routes: [RING] });
+  const client = sw.client(owner.token);
+  const sipp = steps.length ? await Sipp.start(t, { scenario: s.callee(...steps) }) : null;
+  const send = (method, path, content) =>
+    client.request(method, callsOf(owner) + path, { headers: { 'Content-Type': 'application/json' }, body: content && JSON.stringify(content) });
+  const watch = new Watch(client, callsOf(owner));
+  const create = async (fields) => {
+    const answer = await send('POST', '', {
+      from: '15083728299', to: { type: 'sip', sipUri: `sip:bob@${sipp.address}` }, call_hook: 'https://example.com/hook', ...speech, ...fields,
+    });
+    assert.equal(answer.status, 201, answer.text);
+    return answer.json.sid;
+  };
+  const update = async (sid, change, status = 204) => {
+    const answer = await send('PUT', `/${sid}`, change);
+    assert.equal(answer.status, status, answer.text);
+    return answer;
+  };
+  const becomes = (sid, status) => watch.until((calls) => calls.find((c) => c.call_sid === sid && c.call_status === status), `${sid} to be ${status}`);
+  return { sw, sipp, send, create, update, becomes, watch };
+}
+
+const informed = (label) => [s.recv('INFO'), s.report(label), s.okay()];
+
+test('a call is made, held, spoken to and hung up', async (t) => {
+  const { sipp, create, update, becomes } = await setup(t,
+    s.gate('trying'), s.provisional('180 Ringing'), s.gate('ringing'), s.accept(),
+    s.reinvited(), informed('first digit'), informed('second digit'), informed('request'), s.reinvited(), s.hungUp());
+  const sid = await create({ headers: { 'X-Custom': 'Hello' }, fromHost: 'blf.example.com', tag: { accountCode: '288' }, timeout: 30 });
+  const call = await becomes(sid, 'trying');
+  assert.deepEqual([call.direction, call.from, call.to, call.sip_status], ['outbound', '15083728299', 'bob', 100]);
+  assert.deepEqual(call.tag, { accountCode: '288' });
+  const invite = (await sipp.at('invite')).message;
+  assert.equal(header(invite, 'Call-ID'), call.call_id);
+  assert.equal(header(invite, 'X-Custom'), 'Hello');
+  assert.match(header(invite, 'From'), /<sip:15083728299@blf\.example\.com>/);
+  await update(sid, { dtmf: { digit: '1' } }, 422);
+  sipp.go(call.call_id);
+  await becomes(sid, 'ringing');
+  await update(sid, { call_status: 'completed' }, 422);
+  sipp.go(call.call_id);
+  await becomes(sid, 'in-progress');
+  await update(sid, { conf_hold_status: 'hold' });
+  assert.match(body((await sipp.at('reinvite')).message), /^a=sendonly\r?$/m);
+  await update(sid, { dtmf: { digit: '1#', duration: 120 } });
+  assert.match((await sipp.at('first digit')).message, /Signal=1\r?\nDuration=120/);
+  assert.match((await sipp.at('second digit')).message, /Signal=#/);
+  const answer = await update(sid, { sip_request: { method: 'INFO', content_type: 'text/plain', content: 'hello' } }, 200);
+  assert.deepEqual(answer.json, { status: 200, reason: 'OK' });
+  assert.equal(header((await sipp.at('request')).message, 'Content-Type'), 'text/plain');
+  await update(sid, { mute_status: 'mute' }, 501);
+  await update(sid, { call_status: 'no-answer' }, 422);
+  await update(sid, { conf_hold_status: 'unhold' });
+  assert.match(body((await sipp.at('reinvite')).message), /^a=sendrecv\r?$/m);
+  await update(sid, { call_status: 'completed' });
+  await sipp.finished();
+  await becomes(sid, 'completed');
+  await update(sid, { call_status: 'completed' }, 422);
+});
+
+test('a ringing call is given up', async (t) => {
+  const { sipp, create, update, becomes } = await setup(t, s.provisional('180 Ringing'), s.cancelled());
+  const sid = await create({});
+  await becomes(sid, 'ringing');
+  await update(sid, { call_status: 'no-answer' });
+  await sipp.finished();
+  assert.equal((await becomes(sid, 'no-answer')).sip_status, 487);
+});
+
+test('a call that is refused, and one that nobody takes', async (t) => {
+  const { sipp, create, becomes } = await setup(t, s.decline('486 Busy Here'));
+  const sid = await create({});
+  await sipp.finished();
+  assert.equal((await becomes(sid, 'busy')).sip_status, 486);
+  await becomes(await create({ to: { type: 'sip', sipUri: 'sip:bob@127.0.0.1:1' } }), 'failed');
+});
+
+test('an inbound call that rings is declined', async (t) => {
+  const { sw, send, becomes, watch } = await setup(t);
+  const sipp = await Sipp.start(t, {
+    scenario: s.caller({ from: '1', to: '180' }, s.invite(), s.trying(), s.recv(180), s.report('rings'), s.refused(603)), remote: sw.sip,
+  });
+  const { callId } = await sipp.at('start');
+  const { call_sid: sid } = await watch.call(callId, 'ringing');
+  assert.equal((await send('DELETE', `/${sid}`)).status, 204);
+  await sipp.finished();
+  assert.equal((await becomes(sid, 'busy')).sip_status, 603);
+});
