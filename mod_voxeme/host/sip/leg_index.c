@@ -17,13 +17,15 @@ void vx_leg_index_close(struct vx_leg_index *index) {
     *index = (struct vx_leg_index){0};
 }
 
-/* Sids are random, but not all of their bits: a multiplication spreads them over the upper ones. */
+/* Sids are random, but not all of their bits. The multiplication carries upwards only, so the upper
+ * half has to come down first. */
 static struct vx_leg **bucket(const struct vx_leg_index *index, const struct vx_uuid *sid) {
-    uint64_t half[2];
+    uint64_t half[2], mixed;
 
     memcpy(half, sid->b, sizeof half);
-    return &index
-                ->buckets[((half[0] ^ half[1]) * UINT64_C(0x9e3779b97f4a7c15) >> 32) % index->size];
+    mixed = half[0] ^ half[1];
+    mixed = (mixed ^ mixed >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+    return &index->buckets[(mixed >> 32) % index->size];
 }
 
 static void link_in(struct vx_leg_index *index, struct vx_leg *leg) {
