@@ -316,8 +316,8 @@ static void test_a_header_that_cannot_be_read(void **state) {
 static void test_the_life_of_a_call(void **state) {
     (void)state;
     originate(1);
-    reply(180, "", NULL);
-    becomes(1, VX_CALL_RINGING, 180);
+    reply(183, "", NULL);
+    becomes(1, VX_CALL_RINGING, 183);
     reply(183, "", vx_test_sdp);
     becomes(1, VX_CALL_EARLY_MEDIA, 183);
     answer(1);
@@ -377,6 +377,24 @@ static void test_an_answer_that_comes_too_late(void **state) {
     assert_true(hears("BYE ", PATIENT));
     reply(200, "", NULL);
     becomes(1, VX_CALL_NO_ANSWER, 487);
+    all_gone();
+}
+
+/* The INVITE is on its way when the call is given up: the CANCEL waits for a first response. */
+static void test_hung_up_at_once(void **state) {
+    (void)state;
+    struct vx_command_args args = originate_args(1);
+    struct vx_command *c = submit(VX_VERB_ORIGINATE, &args);
+    ends(submit(VX_VERB_HANGUP, &args), VX_OUTCOME_DONE);
+    ends(c, VX_OUTCOME_DONE);
+    becomes(1, VX_CALL_NO_ANSWER, 487);
+    assert_true(hears("INVITE ", PATIENT));
+    memcpy(invite, w.got, sizeof invite);
+    assert_false(hears("CANCEL ", BRIEF));
+    reply_to_invite(180, NULL);
+    assert_true(hears("CANCEL ", PATIENT));
+    reply(200, "", NULL);
+    reply_to_invite(487, NULL);
     all_gone();
 }
 
@@ -593,6 +611,7 @@ int main(void) {
         TEST(test_the_life_of_a_call),
         TEST(test_time_limits),
         TEST(test_an_answer_that_comes_too_late),
+        TEST(test_hung_up_at_once),
         TEST(test_nobody_there),
         TEST(test_hold_and_unhold),
         TEST(test_digits),

@@ -34,6 +34,14 @@ static void test_full(void **state) {
     ends(c[1], VX_OUTCOME_NO_CALL);
     assert_true(try(c[2]));
     ends(c[2], VX_OUTCOME_NO_CALL);
+    /* As a reload does. */
+    vx_command_queue_limit(w.commands, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        c[i] = make(VX_VERB_HANGUP, i);
+        assert_true(try(c[i]));
+    }
+    for (unsigned i = 0; i < 3; i++)
+        ends(c[i], VX_OUTCOME_NO_CALL);
     vx_test_far_end_close();
 }
 

@@ -164,7 +164,7 @@ static void on_answer(struct vx_leg *leg, unsigned status, const char *phrase, c
 static void on_progress(struct vx_leg *leg, unsigned status, const char *phrase, const sip_t *sip) {
     bool media = vx_sip_has_body(sip);
 
-    if (media || status == 180)
+    if (media || status == 180 || status == 183)
         vx_leg_tell(leg, media ? VX_EVENT_MEDIA : VX_EVENT_PROGRESS, status, phrase);
 }
 
