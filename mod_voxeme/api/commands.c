@@ -97,47 +97,15 @@ static bool is_value(const struct vx_json *value) {
 
 /* What belongs to the dialog, its transaction or its body is the server's to write. */
 static bool is_reserved(struct vx_str name) {
-    static const char *const names[] = {"via",
-                                        "v",
-                                        "from",
-                                        "f",
-                                        "to",
-                                        "t",
-                                        "call-id",
-                                        "i",
-                                        "cseq",
-                                        "contact",
-                                        "m",
-                                        "route",
-                                        "record-route",
-                                        "max-forwards",
-                                        "content-length",
-                                        "l",
-                                        "content-type",
-                                        "c",
-                                        "content-encoding",
-                                        "e",
-                                        "allow",
-                                        "supported",
-                                        "k",
-                                        "require",
-                                        "proxy-require",
-                                        "session-expires",
-                                        "x",
-                                        "min-se",
-                                        "authorization",
-                                        "proxy-authorization",
-                                        "expires",
-                                        "rseq",
-                                        "rack",
-                                        "replaces",
-                                        "refer-to",
-                                        "r",
-                                        "referred-by",
-                                        "b",
-                                        "event",
-                                        "o",
-                                        "subscription-state"};
+    static const char *const names[] = {
+        "via", "v", "from", "f", "to", "t", "call-id", "i", "cseq", "contact", "m", "route",
+        "record-route", "max-forwards", "content-length", "l", "content-type", "c",
+        "content-encoding", "e", "allow", "supported", "k", "require", "proxy-require",
+        "session-expires", "x", "min-se", "authorization", "proxy-authorization", "expires", "rseq",
+        "rack", "replaces", "refer-to", "r", "referred-by", "b", "event", "o", "subscription-state",
+        /* Who may choose an account is told by the source of an INVITE: not by whoever has us send
+           one. */
+        "x-account-sid", "x-application-sid"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (vx_str_ieq(name, vx_str(names[i])))

@@ -217,6 +217,8 @@ static void test_bad_creations(void **state) {
         {"{" FROM "," TO "," HOOK "," SPEECH ",\"fromHost\":\"a b\"}", "fromHost", 400},
         {"{" FROM "," TO "," HOOK "," SPEECH ",\"headers\":[]}", "headers", 400},
         {"{" FROM "," TO "," HOOK "," SPEECH ",\"headers\":{\"Via\":\"x\"}}", "Via", 400},
+        {"{" FROM "," TO "," HOOK "," SPEECH ",\"headers\":{\"X-Account-Sid\":\"x\"}}",
+         "X-Account-Sid", 400},
         {"{" FROM "," TO "," HOOK "," SPEECH ",\"headers\":{\"X Y\":\"x\"}}", "headers", 400},
         {"{" FROM "," TO "," HOOK "," SPEECH ",\"headers\":{\"X-A\":\"a\\r\\nb\"}}", "control",
          400},
