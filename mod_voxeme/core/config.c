@@ -44,9 +44,9 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
     [VX_SET_RATE_LIMIT_PER_HOUR] =
         {"rate-limit-per-hour", VX_INT, 0, 1000000000, "0", true, "requests",
          "Requests that one account may make in an hour; 0 is no limit."},
-    [VX_SET_MAX_CONNECTIONS] = {"max-connections", VX_INT, 1, 1000000, "10000", false,
-                                "connections", "Client connections at the same time."},
-    [VX_SET_MAX_HEADER_BYTES] = {"max-header-bytes", VX_INT, 512, 65536, "8192", false, "bytes",
+    [VX_SET_MAX_CONNECTIONS] = {"max-connections", VX_INT, 1, 1000000, "10000", true, "connections",
+                                "Client connections at the same time."},
+    [VX_SET_MAX_HEADER_BYTES] = {"max-header-bytes", VX_INT, 512, 65536, "8192", true, "bytes",
                                  "Largest request line and headers; larger ones get 431."},
     [VX_SET_MAX_BODY_BYTES] = {"max-body-bytes", VX_INT, 0, 16777216, "65536", true, "bytes",
                                "Largest request body; larger ones get 413."},

@@ -93,9 +93,22 @@ static int64_t seconds_of(const struct vx_config *config, enum vx_setting_id id)
     return vx_config_int(config, id) * VX_SECOND_US;
 }
 
+static void limit_connections(struct vx_server *server, size_t wanted) {
+    size_t most = server->descriptors > 2 * SPARE_DESCRIPTORS
+                      ? (size_t)(server->descriptors - SPARE_DESCRIPTORS)
+                      : SPARE_DESCRIPTORS;
+
+    if (most < wanted)
+        vx_log(VX_LOG_NOTICE, "http: %zu connections at most, not %zu: file descriptors end at %d",
+               most, wanted, server->descriptors);
+    server->max_connections = most < wanted ? most : wanted;
+}
+
 static bool take_limits(struct vx_server *server, const struct vx_config *config) {
     if (!vx_http_set_cors(server, vx_config_text(config, VX_SET_CORS_ORIGIN)))
         return false;
+    limit_connections(server, (size_t)vx_config_int(config, VX_SET_MAX_CONNECTIONS));
+    server->max_header = (size_t)vx_config_int(config, VX_SET_MAX_HEADER_BYTES);
     server->max_body = (size_t)vx_config_int(config, VX_SET_MAX_BODY_BYTES);
     server->max_body_memory = (size_t)vx_config_int(config, VX_SET_MAX_REQUEST_MEMORY);
     server->min_write_rate = (uint64_t)vx_config_int(config, VX_SET_MIN_WRITE_BYTES_PER_SECOND);
@@ -278,21 +291,12 @@ static struct lws_vhost *create_vhost(struct vx_server *server) {
 
 static bool check_descriptors(struct vx_server *server, char *error, size_t size) {
     struct rlimit limit;
-    size_t most;
 
     if (getrlimit(RLIMIT_NOFILE, &limit)) {
         snprintf(error, size, "cannot read the limit of file descriptors: %s", strerror(errno));
         return false;
     }
     server->descriptors = limit.rlim_cur > TABLE_SIZE ? TABLE_SIZE : (int)limit.rlim_cur;
-    most = server->descriptors > 2 * SPARE_DESCRIPTORS
-               ? (size_t)(server->descriptors - SPARE_DESCRIPTORS)
-               : SPARE_DESCRIPTORS;
-    if (most < server->max_connections) {
-        vx_log(VX_LOG_NOTICE, "http: %zu connections at most, not %zu: file descriptors end at %d",
-               most, server->max_connections, server->descriptors);
-        server->max_connections = most;
-    }
     return true;
 }
 
@@ -324,15 +328,15 @@ static void free_server(struct vx_server *server) {
 }
 
 static bool prepare(struct vx_server *server, char *error, size_t size) {
-    server->max_connections = (size_t)vx_config_int(server->config, VX_SET_MAX_CONNECTIONS);
-    server->max_header = (size_t)vx_config_int(server->config, VX_SET_MAX_HEADER_BYTES);
     server->with_tls = wants_tls(server->config);
+    if (!check_descriptors(server, error, size))
+        return false;
     if (!take_limits(server, server->config)) {
         snprintf(error, size, "out of memory");
         return false;
     }
     vx_wheel_start(&server->wheel, vx_net_now());
-    return check_descriptors(server, error, size) && vx_listen_open(server, error, size) &&
+    return vx_listen_open(server, error, size) &&
            (!server->with_tls || load_certificate(server, server->config, error, size)) &&
            open_context(server, error, size);
 }

@@ -13,6 +13,7 @@ import test from 'node:test';
 import { abidingCall, ANSWER, BUSY, busyCall, liveCall, RING } from './lib/calls.mjs';
 import { account, demo } from './lib/config.mjs';
 import * as s from './lib/scenario.mjs';
+import { Raw } from './lib/http.mjs';
 import { isFree } from './lib/ports.mjs';
 import { Sipp } from './lib/sipp.mjs';
 import { Switch } from './lib/switch.mjs';
@@ -158,6 +159,27 @@ test('SIGHUP: a bad file is refused with file, line and setting, and the old one
   assert.equal((await client.get(path)).status, 200);
 });
 
+test('SIGHUP: fewer connections and smaller heads from then on, and those that are there stay', async (t) => {
+  const { sw } = await setup(t);
+  const open = async () => Raw.open(sw.httpPort);
+  const first = [await open(), await open(), await open()];
+  t.after(() => { for (const raw of first) raw.destroy(); });
+  const ask = async (raw, more = '') => {
+    const had = raw.text.length;
+    raw.write(`GET /healthz HTTP/1.1\r\nHost: x\r\n${more}\r\n`);
+    await raw.until((text) => /\r\n\r\n[[{]/.test(text.slice(had)), 'an answer');
+    return raw.text.slice(had);
+  };
+  const long = `X-Long: ${'x'.repeat(900)}\r\n`;
+  for (const raw of first) assert.match(await ask(raw, long), /^HTTP\/1\.1 200 /);
+  await sw.reload({ ...sw.spec, settings: { ...sw.spec.settings, 'max-connections': 3, 'max-header-bytes': 512 } }, /reloaded/);
+  const late = await open();
+  await late.end();
+  assert.match(late.text, /^HTTP\/1\.1 503 /);
+  assert.match(await ask(first[0]), /^HTTP\/1\.1 200 /);
+  assert.match(await ask(first[1], long), /^HTTP\/1\.1 431 /);
+});
+
 test('SIGHUP: what needs a restart is named as long as it differs from what runs', async (t) => {
   const { sw } = await setup(t);
   const reload = async (settings, sip) => {
@@ -166,9 +188,9 @@ test('SIGHUP: what needs a restart is named as long as it differs from what runs
     return [...sw.stderr.slice(from).matchAll(/: (\S+) has changed and needs a restart/g)].map((m) => m[1]);
   };
   assert.deepEqual(await reload({}, {}), []);
-  assert.deepEqual(await reload({ 'max-connections': 77 }, {}), ['max-connections']);
-  assert.deepEqual(await reload({ 'max-connections': 77 }, {}), ['max-connections'], 'still not what runs');
-  assert.deepEqual(await reload({ 'max-connections': 77 }, { 'min-se-seconds': 91 }), ['max-connections', 'min-se-seconds']);
+  assert.deepEqual(await reload({ 'service-url': 'http://x.example' }, {}), ['service-url']);
+  assert.deepEqual(await reload({ 'service-url': 'http://x.example' }, {}), ['service-url'], 'still not what runs');
+  assert.deepEqual(await reload({ 'service-url': 'http://x.example' }, { 'min-se-seconds': 91 }), ['service-url', 'min-se-seconds']);
   assert.deepEqual(await reload({}, {}), [], 'changed back');
 });
 
