@@ -303,8 +303,16 @@ static bool begin_application(struct vx_config_reader *r, const char *const *att
     return true;
 }
 
+/* Somebody else's file would be one without accounts. */
+static bool begin_configuration(struct vx_config_reader *r, const char *const *attributes) {
+    const char *name = required(attributes, "name");
+
+    return strcmp(name, "voxeme.conf") == 0 ||
+           fail(r, "configuration: name '%.64s' is not voxeme.conf", name);
+}
+
 static const struct element elements[] = {
-    {"configuration", NULL, {"name"}, {"description"}, NULL, true},
+    {"configuration", NULL, {"name"}, {"description"}, begin_configuration, true},
     {"settings", "configuration", {0}, {0}, NULL, true},
     {"param", "settings", {"name", "value"}, {0}, begin_param, false},
     {"accounts", "configuration", {0}, {0}, NULL, true},

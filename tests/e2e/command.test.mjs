@@ -77,6 +77,7 @@ const SID = '5f8e8f60-4771-44cb-92a6-94ea66df0450';
 const BAD = [
   ['an unknown setting', wrong(param('retention', '1')), 3, /'?retention'?/],
   ['a number out of range', wrong(param('retention-seconds', '0')), 3, /retention-seconds.*1/],
+  ['somebody else\'s file', '<configuration name="sofia.conf"/>\n', 1, /name.*sofia\.conf.*voxeme\.conf/],
   ['text for a number', wrong(param('max-connections', 'many')), 3, /max-connections.*many/],
   ['a listen address without port', wrong(param('listen', 'localhost')), 3, /listen.*localhost/],
   ['a bad network', wrong(param('trusted-sources', '10.0.0.0/8, 1.2.3.4/99')), 3, /trusted-sources.*1\.2\.3\.4\/99/],
