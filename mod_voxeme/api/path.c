@@ -55,5 +55,6 @@ bool vx_path_matches(struct exchange *x, const char *pattern) {
             return false;
         }
     }
-    return !wanted.at && !path.at;
+    /* Clients of the family end the path of a list with a slash. */
+    return !wanted.at && !path.len;
 }

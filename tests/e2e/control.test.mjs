@@ -1,6 +1,7 @@
 // Calls that the API makes and controls, with SIPp as the far end.
 
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import test from 'node:test';
 import { RING } from './lib/calls.mjs';
 import { demo } from './lib/config.mjs';
@@ -8,6 +9,8 @@ import * as s from './lib/scenario.mjs';
 import { body, header, Sipp } from './lib/sipp.mjs';
 import { Switch } from './lib/switch.mjs';
 import { callsOf, Watch } from './lib/watch.mjs';
+
+const jambonz = createRequire(import.meta.url)('@jambonz/node-client');
 
 const speech = {
   speech_synthesis_vendor: 'google', speech_synthesis_language: 'en-US', speech_synthesis_voice: 'en-US-Standard-C',
@@ -103,4 +106,21 @@ test('an inbound call that rings is declined', async (t) => {
   assert.equal((await send('DELETE', `/${sid}`)).status, 204);
   await sipp.finished();
   assert.equal((await becomes(sid, 'busy')).sip_status, 603);
+});
+
+test('a client of the family, unchanged: creates, retrieves, lists, updates, deletes', async (t) => {
+  const { sw, sipp, becomes } = await setup(t, s.provisional('180 Ringing'), s.accept(), s.hungUp());
+  const [owner] = sw.spec.accounts;
+  const { calls } = jambonz(owner.sid, owner.token, { baseUrl: sw.url });
+  const sid = await calls.create({ from: '15083728299', to: { type: 'sip', sipUri: `sip:bob@${sipp.address}` },
+    call_hook: 'https://example.com/hook', call_status_hook: 'https://example.com/status', ...speech });
+  await becomes(sid, 'in-progress');
+  assert.equal((await calls.retrieve(sid)).call_sid, sid);
+  assert.deepEqual((await calls.list()).map((call) => call.call_sid), [sid]);
+  await calls.update(sid, { call_status: 'completed' });
+  assert.equal((await becomes(sid, 'completed')).sip_status, 200);
+  await assert.rejects(calls.update(sid, { call_status: 'completed' }), { statusCode: 422 });
+  await calls.delete(sid);
+  assert.deepEqual(await calls.list(), []);
+  await assert.rejects(calls.retrieve(sid), /not found/);
 });

@@ -119,6 +119,15 @@ static void test_malformed_sid(void **state) {
     forget();
 }
 
+static void test_a_slash_at_the_end(void **state) {
+    (void)state;
+    assert_int_equal(ask(VX_GET, ALPHA_CALLS "/", "alpha-token"), 200);
+    assert_int_equal(ask(VX_GET, "/v1/Calls/", "admin-token"), 200);
+    assert_int_equal(ask(VX_GET, ALPHA_CALLS "//", "alpha-token"), 404);
+    assert_int_equal(ask(VX_GET, "/v1/Calls//", "admin-token"), 404);
+    forget();
+}
+
 static void test_unknown_paths(void **state) {
     (void)state;
     static const char *const paths[] = {"/v1",
@@ -431,6 +440,7 @@ int main(void) {
         TEST(test_admin_scope),
         TEST(test_malformed_sid),
         TEST(test_unknown_paths),
+        TEST(test_a_slash_at_the_end),
         TEST(test_unknown_call),
         TEST(test_wrong_method),
         TEST(test_options_needs_no_token),
