@@ -230,7 +230,7 @@ test('Expect: 100-continue', async (t) => {
 // [what, method, target, token, status]
 const REFUSED = [
   ['no token', 'GET', 'calls', 'none', 401], ['an unknown token', 'GET', 'calls', 'unknown', 401], ['another account', 'GET', 'others', 'own', 403],
-  ['no such path', 'POST', '/nowhere', 'none', 404], ['another method', 'POST', 'calls', 'none', 405], ['a sid that is none', 'GET', '/v1/Accounts/1/Calls', 'own', 400],
+  ['no such path', 'POST', '/nowhere', 'none', 404], ['another method', 'PATCH', 'calls', 'none', 405], ['a call by nobody', 'POST', 'calls', 'none', 401], ['no JSON', 'POST', 'calls', 'own', 415], ['a sid that is none', 'GET', '/v1/Accounts/1/Calls', 'own', 400],
   ['a bad escape', 'GET', '/%zz', 'own', 400], ['HEAD, no token', 'HEAD', 'calls', 'none', 401],
 ];
 
@@ -298,7 +298,7 @@ test('OPTIONS *, and an encoded slash', async (t) => {
   const { ask, get, path } = await setup(t);
   const [server, split, whole] = await ask(`OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n${get(path.replace('/Calls', '%2FCalls'))}${get(path.replace('Calls', '%43alls'), CLOSE)}`);
   assert.equal(server.status, 204);
-  assert.equal(server.headers.allow, 'GET, HEAD, OPTIONS');
+  assert.equal(server.headers.allow, 'GET, HEAD, POST, PUT, DELETE, OPTIONS');
   assert.deepEqual([split.status, whole.status], [404, 200]);
 });
 

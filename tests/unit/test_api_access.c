@@ -226,7 +226,7 @@ static void test_encoded_paths(void **state) {
         {"/v1/Accounts/" ALPHA_SID "/Calls%00", 404},
         {"/v1/Accounts/%zz/Calls", 404},
         {"/v1/Accounts//Calls", 404},
-        {"/v1/Accounts/" ALPHA_SID "/Calls/", 404},
+        {"/v1/Accounts/" ALPHA_SID "/Calls%2F", 404},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         unsigned status = ask(VX_GET, rows[i].path, "alpha-token");
