@@ -212,7 +212,7 @@ static struct vx_str last_resort(unsigned status) {
 }
 
 size_t vx_http_busy(struct vx_server *server, char *out, size_t size) {
-    struct vx_response r = {.status = 503, .content_type = "application/json", .retry_after = 1};
+    struct vx_response r = {.status = 503, .content_type = "application/json; charset=utf-8", .retry_after = 1};
     struct vx_str msg = VX_STR("{\"msg\":\"too many connections\"}");
     size_t n = render_head(server, out, size - msg.len, &r, msg.len, true);
 
@@ -431,7 +431,7 @@ bool vx_http_answer(struct vx_conn *conn, struct vx_response *r, bool head_only)
 
     if (!r->body && r->status >= 400) {
         spare = last_resort(r->status);
-        r->content_type = "application/json";
+        r->content_type = "application/json; charset=utf-8";
     }
     head_len = render_head(server, head, sizeof head, r, r->body ? vx_body_len(r->body) : spare.len,
                            conn->closing);
