@@ -3,6 +3,7 @@
 #include "core/alloc.h"
 #include "core/call.h"
 #include "core/json_text.h"
+#include "core/percent.h"
 
 #define BLOCK 4000
 
@@ -60,20 +61,10 @@ static bool take_char(struct reader *r, char c) {
 
 /* --- strings --- */
 
-static int hex_of(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static bool read_hex(struct reader *r, unsigned *code) {
     *code = 0;
     for (int i = 0; i < 4; i++) {
-        int digit = r->at < r->end ? hex_of(*r->at) : -1;
+        int digit = r->at < r->end ? vx_hex_value(*r->at) : -1;
 
         if (digit < 0)
             return false;

@@ -1,17 +1,9 @@
 #include "core/uuid.h"
 
+#include "core/percent.h"
+
 #include <errno.h>
 #include <sys/random.h>
-
-static int hex(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 static bool is_dash(size_t i) {
     return i == 8 || i == 13 || i == 18 || i == 23;
@@ -29,7 +21,7 @@ bool vx_uuid_parse(struct vx_uuid *out, struct vx_str text) {
                 return false;
             continue;
         }
-        int value = hex(text.at[i]);
+        int value = vx_hex_value(text.at[i]);
         if (value < 0)
             return false;
         u.b[digit / 2] = (uint8_t)(u.b[digit / 2] << 4 | value);
