@@ -212,7 +212,8 @@ static struct vx_str last_resort(unsigned status) {
 }
 
 size_t vx_http_busy(struct vx_server *server, char *out, size_t size) {
-    struct vx_response r = {.status = 503, .content_type = "application/json; charset=utf-8", .retry_after = 1};
+    struct vx_response r = {
+        .status = 503, .content_type = "application/json; charset=utf-8", .retry_after = 1};
     struct vx_str msg = VX_STR("{\"msg\":\"too many connections\"}");
     size_t n = render_head(server, out, size - msg.len, &r, msg.len, true);
 
