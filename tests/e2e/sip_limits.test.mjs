@@ -76,6 +76,25 @@ test('sip-max-message-bytes: larger ones are counted, over UDP and TCP', async (
   await watch.call(await busyCall(t, sw), 'busy');
 });
 
+test('sip-max-message-bytes: what a connection brings at once may be more, in many messages', async (t) => {
+  const { sw, tcp, counted } = await setup(t, { 'sip-max-message-bytes': 4096 });
+  const sizes = Array.from({ length: 60 }, (_, i) => (i * 617) % 3500);
+  const body = (bytes) => options().replace('Content-Length: 0\r\n\r\n', `Content-Type: text/plain\r\nContent-Length: ${bytes}\r\n\r\n${'b'.repeat(bytes)}`);
+  const all = sizes.map((bytes, i) => (i % 2 ? options('TCP', `X-Pad: ${'x'.repeat(bytes)}\r\n`) : body(bytes))).join('');
+  const answers = (text) => text.match(/^SIP\/2\.0 200 /gm)?.length ?? 0;
+  // Read while the switch stands still, all of it waits; cut at odd places, some of it does.
+  const whole = await tcp(), pieces = await tcp();
+  process.kill(sw.pid, 'SIGSTOP');
+  whole.write(all);
+  process.kill(sw.pid, 'SIGCONT');
+  for (let at = 0; at < all.length; at += 5003) pieces.write(all.slice(at, at + 5003));
+  for (const connection of [whole, pieces]) {
+    await connection.until((text) => answers(text) === sizes.length && text.endsWith('\r\n\r\n'), 'every one to be answered');
+    assert.ok(await answered(connection), 'the connection stands');
+  }
+  assert.equal(await counted('too_large_total'), 0);
+});
+
 test('sip-max-connections: one too many is closed, and counted', async (t) => {
   const { sw, watch, tcp, counted, reaches } = await setup(t, { 'sip-max-connections': 3 });
   const three = [await tcp(), await tcp(), await tcp()];

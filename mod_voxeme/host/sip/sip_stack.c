@@ -289,6 +289,7 @@ static bool start(struct vx_sip *sip, char *error, size_t size) {
     if (!listen_url(url, sizeof url, listen, error, size))
         return false;
     if (!vx_transport_watch((unsigned)vx_switch_int(sip->switch_config, VX_SW_MAX_CONNECTIONS),
+                            (unsigned)vx_switch_int(sip->switch_config, VX_SW_MAX_MESSAGE_BYTES),
                             sip->metrics)) {
         snprintf(error, size, "sip: this libsofia-sip-ua is not one that is known");
         return false;

@@ -30,6 +30,7 @@ static struct {
 static struct vx_sip_metrics unwatched;
 static struct vx_sip_metrics *metrics = &unwatched;
 static unsigned most = UINT_MAX, open_now;
+static usize_t longest = UINT16_MAX; /* of a message, bytes */
 /* Between tport_alloc_secondary() and tport_register_secondary(). */
 static tport_t *accepting;
 static int accepting_fd;
@@ -49,9 +50,11 @@ static bool find_all(void) {
            find(&library.recv_iovec, "msg_recv_iovec");
 }
 
-bool vx_transport_watch(unsigned connections, struct vx_sip_metrics *counted) {
+bool vx_transport_watch(unsigned connections, unsigned message_bytes,
+                        struct vx_sip_metrics *counted) {
     metrics = counted;
     most = connections;
+    longest = message_bytes;
     return find_all();
 }
 
@@ -126,10 +129,32 @@ REPLACES int msg_extract(msg_t *msg) {
     return result;
 }
 
+/* Asked to take all that has arrived on a connection, the library takes it for one message, and
+ * closes the connection where it is more than one may have: a peer that sends quicker than we read,
+ * for a moment, would lose all that it has sent. So no more is taken at a time than fits in, and
+ * the message is too large when not even one byte more of it does. Half, as the rest of a body and
+ * the beginning of the next message are taken together, and the latter is rounded up. */
+static issize_t receive_what_fits(msg_t *msg, msg_iovec_t vec[], isize_t veclen, usize_t n) {
+    int error = msg_errno(msg);
+    issize_t result;
+
+    if (n > longest / 2)
+        n = longest / 2;
+    result = library.recv_iovec(msg, vec, veclen, n, 0);
+    while (result == -1 && too_large(msg) && n > 1) {
+        msg_zap_flags(msg, MSG_FLG_TOOLARGE);
+        msg_set_errno(msg, error);
+        n /= 2;
+        result = library.recv_iovec(msg, vec, veclen, n, 0);
+    }
+    return result;
+}
+
 REPLACES issize_t msg_recv_iovec(msg_t *msg, msg_iovec_t vec[], isize_t veclen, usize_t n,
                                  int exact) {
     bool before = too_large(msg);
-    issize_t result = library.recv_iovec(msg, vec, veclen, n, exact);
+    issize_t result = exact || before ? library.recv_iovec(msg, vec, veclen, n, exact)
+                                      : receive_what_fits(msg, vec, veclen, n);
 
     if (!before && too_large(msg))
         vx_sip_count(&metrics->too_large);
