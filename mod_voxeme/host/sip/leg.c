@@ -54,7 +54,8 @@ void vx_leg_tell(struct vx_leg *leg, enum vx_event_type step, unsigned status, c
                          .direction = leg->facts.event.direction,
                          .call_sid = leg->facts.event.call_sid,
                          .sip_status = (uint16_t)status,
-                         .sip_reason = vx_str(reason)};
+                         .sip_reason = vx_str(reason),
+                         .answered_us = step == VX_EVENT_ANSWER ? leg->accepted_us : 0};
 
     if (leg->over)
         return;
@@ -112,7 +113,12 @@ const char *vx_leg_sdp_text(struct vx_leg *leg) {
 void vx_leg_respond(struct vx_leg *leg, unsigned status, const char *reason, bool with_sdp) {
     const char *sdp = with_sdp ? vx_leg_sdp_text(leg) : NULL;
 
-    leg->answered = leg->answered || (status >= 200 && status < 300);
+    if (status >= 200 && status < 300) {
+        /* The far end may have it before nua tells us that it has gone. */
+        if (!leg->answered)
+            leg->accepted_us = vx_wall_us(&vx_clock_system);
+        leg->answered = true;
+    }
     nua_respond(leg->nh, (int)status, vx_leg_phrase(leg, status, reason),
                 TAG_IF(status < 300, NUTAG_UPDATE_REFRESH(leg->peer_updates)),
                 TAG_IF(status == 415, SIPTAG_ACCEPT_STR("application/sdp")),

@@ -68,7 +68,8 @@ struct vx_leg {
     struct vx_holding *holding;     /* a hold or its end, until the far end has answered */
     struct vx_requesting *requests; /* of commands, oldest first, until they are answered */
     unsigned request_count;
-    int64_t over_since; /* monotonic */
+    int64_t over_since;  /* monotonic */
+    int64_t accepted_us; /* wall clock: our first 2xx was about to go out; 0: none */
     su_timer_t *timer;
     void (*on_timer)(struct vx_leg *leg);
     struct vx_sdp_origin origin;
