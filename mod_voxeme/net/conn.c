@@ -5,6 +5,7 @@
 #include "net/net_private.h"
 
 #include "core/alloc.h"
+#include "net/arrivals.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -419,6 +420,7 @@ static void on_open(struct vx_conn *conn, struct vx_server *server, struct lws *
         conn->next->link = &conn->next;
     server->conns = conn;
     vx_count(&server->metrics.connections, 1);
+    vx_arrivals_watch(server->arrivals, lws_get_socket_fd(wsi));
     if (!server->wheel.count)
         vx_net_schedule(server);
     vx_conn_set_timeout(conn, VX_TIMEOUT_HEADER);

@@ -3,18 +3,21 @@
  * turn to make. They are copied and parked; those that wait for the same scope form a group, so
  * that a wake-up looks once at each scope that is watched, however many watch it. Those that may be
  * asked again stand in a line, of which every turn of the loop takes as many as fit into its time:
- * others never wait for all of them.
+ * others never wait for all of them. While there are no others its time is longer.
  */
 #include "net/net_private.h"
 
 #include "core/alloc.h"
 #include "core/registry.h"
+#include "net/arrivals.h"
 
 #include <stddef.h>
 
 /* How long one turn may go on asking. Each turn of lws's loop looks at every connection, which
- * costs about a quarter of a microsecond for each: a turn is longer than that. */
-#define TURN_US(connections) (500 + (int64_t)(connections) / 2)
+ * costs about a quarter of a microsecond for each: a turn is longer than that. While nothing comes
+ * in it may be longer by far; not without end, for who waits to be sent more, and the timers. */
+#define TURN_US(connections)         (500 + (int64_t)(connections) / 2)
+#define LONGEST_TURN_US(connections) (5000 + (int64_t)(connections) / 2)
 
 struct vx_parked {
     struct vx_request request; /* all it points to lies behind it */
@@ -156,7 +159,9 @@ void vx_hold_leave_line(struct vx_conn *conn) {
 }
 
 void vx_holds_run(struct vx_server *server) {
-    int64_t end = vx_net_now() + TURN_US(atomic_load(&server->metrics.connections));
+    int64_t connections = (int64_t)atomic_load(&server->metrics.connections);
+    int64_t now = vx_net_now(), last = now + LONGEST_TURN_US(connections);
+    int64_t end = now + TURN_US(connections);
 
     server->turn_due = false;
     while (server->line) {
@@ -164,8 +169,12 @@ void vx_holds_run(struct vx_server *server) {
 
         vx_hold_leave_line(conn);
         vx_conn_resume(conn);
-        if (vx_net_now() >= end)
+        now = vx_net_now();
+        if (now < end)
+            continue;
+        if (now >= last || vx_arrivals_any(server->arrivals))
             break;
+        end = now + TURN_US(0);
     }
     if (!server->line)
         vx_frames_drop(server);

@@ -8,6 +8,7 @@
 #include "net/net_private.h"
 
 #include "core/log.h"
+#include "net/arrivals.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -127,6 +128,7 @@ bool vx_listen_adopt(struct vx_server *server) {
                                                           fd, vx_net_protocols[1].name, NULL);
         if (!server->accepting[i])
             return false;
+        vx_arrivals_watch(server->arrivals, server->listeners[i]);
     }
     return true;
 }

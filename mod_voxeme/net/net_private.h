@@ -167,7 +167,8 @@ struct vx_server {
     size_t listener_count;
     bool accept_paused;
     struct vx_doorstep doorstep;
-    int hangups; /* epoll's */
+    int hangups;  /* epoll's */
+    int arrivals; /* likewise; -1: none */
     struct lws *hanging_up;
     int64_t shortage_logged_us;
     int descriptors; /* lws has tables for file descriptors below this */

@@ -4,6 +4,7 @@
 #include "core/alloc.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "net/arrivals.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #define EXPIRE_AT_ONCE    256
 #define EXPIRE_GAP_US     (VX_SECOND_US / 20)
@@ -305,7 +307,8 @@ static bool open_context(struct vx_server *server, char *error, size_t size) {
     server->context = create_context_of_size(server);
     if (server->context)
         server->vhost = create_vhost(server);
-    if (server->vhost && vx_hangup_open(server) && vx_listen_adopt(server))
+    server->arrivals = vx_arrivals_open();
+    if (server->vhost && server->arrivals >= 0 && vx_hangup_open(server) && vx_listen_adopt(server))
         return true;
     snprintf(error, size, "libwebsockets cannot be set up (out of memory or file descriptors?)");
     return false;
@@ -318,6 +321,8 @@ static void free_server(struct vx_server *server) {
         lws_context_destroy(server->context);
     vx_listen_sweep(server, true);
     vx_listen_close(server);
+    if (server->arrivals >= 0)
+        close(server->arrivals);
     vx_frames_end(server);
     SSL_CTX_free(server->tls);
     vx_config_release(&server->config);
@@ -372,6 +377,7 @@ struct vx_server *vx_server_start(struct vx_api *api, struct vx_registry *regist
     }
     pthread_mutex_init(&server->lock, NULL);
     server->line_end = &server->line;
+    server->arrivals = -1;
     server->api = api;
     server->registry = registry;
     server->config = vx_config_ref(config);
