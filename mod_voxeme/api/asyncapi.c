@@ -53,6 +53,10 @@ static const char schemas_text[] =
     "\"Revision\":{\"type\":\"string\",\"description\":\"<epoch>.<number>, the same as in the ETag "
     "of the list.\"},"
     "\"Changed\":{\"type\":\"object\",\"required\":[\"event\",\"call\"],\"properties\":{\"event\":{"
+    "\"description\":\"What has become of the call since the revision before: it has come, has "
+    "been "
+    "answered or has ended since, else it has changed. One that was answered very long ago may be "
+    "told as updated.\","
     "\"enum\":[\"created\",\"updated\",\"answered\",\"ended\"]},\"call\":" REF(
         "components/schemas",
         "Call") "}},"

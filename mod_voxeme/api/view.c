@@ -131,19 +131,13 @@ void vx_view_release(struct vx_view **view) {
     vx_free(v);
 }
 
-static int phase_of(const struct vx_snapshot *call) {
-    enum vx_call_status status = vx_snapshot_status(call);
-
-    return vx_call_status_ended(status) ? 2 : status == VX_CALL_IN_PROGRESS;
-}
-
 /* Takes over the change's reference. */
-static void fill(struct vx_view *v, uint32_t n, const struct vx_change *c, uint64_t entered) {
+static void fill(struct vx_view *v, uint32_t n, const struct vx_change *c) {
     v->nodes[n] = (struct vx_entry){
         .order = c->order,
         .revision = c->revision,
         .created = c->created,
-        .entered = entered,
+        .entered = c->entered,
         .call = c->call,
         .status = (uint8_t)vx_snapshot_status(c->call),
         .direction = (uint8_t)vx_snapshot_direction(c->call),
@@ -153,10 +147,9 @@ static void fill(struct vx_view *v, uint32_t n, const struct vx_change *c, uint6
 
 static void change(struct vx_view *v, uint32_t n, const struct vx_change *c) {
     struct vx_snapshot *old = v->nodes[n].call;
-    bool entered = phase_of(old) != phase_of(c->call);
 
     unlink_node(v, n);
-    fill(v, n, c, entered ? c->revision : v->nodes[n].entered);
+    fill(v, n, c);
     vx_index_touch(&v->index, c->order);
     vx_snapshot_release(&old);
 }
@@ -167,7 +160,7 @@ static bool add(struct vx_view *v, const struct vx_change *c) {
     if (!reserve_node(v) || !vx_index_reserve(&v->index))
         return false;
     n = take_node(v);
-    fill(v, n, c, c->created);
+    fill(v, n, c);
     vx_index_put(&v->index, c->order, n);
     return true;
 }

@@ -24,7 +24,7 @@ struct vx_entry {
     uint64_t order;           /* larger is newer */
     uint64_t revision;        /* of its last change */
     uint64_t created;         /* at which it came into the scope */
-    uint64_t entered;         /* at which it was answered, or ended; else that of its coming */
+    uint64_t entered;         /* at which it was answered, or ended: vx_change's */
     struct vx_snapshot *call; /* borrowed */
     uint32_t older, newer;    /* the view's own */
     uint8_t status, direction;

@@ -72,6 +72,7 @@ static void hand_out(const struct vx_scope *s, struct link *l, struct vx_change 
     change->revision = l->revision;
     change->order = c->order;
     change->created = vx_call_created(s, c);
+    change->entered = vx_call_entered(l, change->created);
     change->call_sid = c->sid;
     change->call = here ? vx_snapshot_ref(c->snapshot) : NULL;
 }

@@ -15,6 +15,8 @@ struct vx_change {
     uint64_t revision; /* of the scope, when this happened */
     uint64_t order;    /* larger is newer; the same for all changes of one call */
     uint64_t created;  /* the scope's revision at which this call came into it */
+    uint64_t entered;  /* at which it was answered, or ended; else, or when that was too many
+                          revisions ago to be known, `created` */
     struct vx_uuid call_sid;
     struct vx_snapshot
         *call; /* the reader owns this reference; NULL: the call has left the scope */

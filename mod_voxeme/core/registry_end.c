@@ -31,18 +31,25 @@ void vx_call_end(struct vx_registry *r, struct call *c, int64_t ended_us) {
     r->stats.ended[vx_snapshot_status(c->snapshot)]++;
 }
 
+static int phase_of(const struct vx_snapshot *call) {
+    enum vx_call_status status = vx_snapshot_status(call);
+
+    return vx_call_status_ended(status) ? 2 : status == VX_CALL_IN_PROGRESS;
+}
+
 struct vx_snapshot *vx_call_replace(struct vx_registry *r, struct call *c,
                                     struct vx_snapshot *fresh, struct vx_scope *account) {
     struct vx_snapshot *old = c->snapshot;
     int64_t was_us = vx_snapshot_ended_us(old), ended_us = vx_snapshot_ended_us(fresh);
+    bool entered = phase_of(old) != phase_of(fresh);
 
     vx_call_count(c, r, -1);
     c->snapshot = fresh;
     if (account != c->account) {
-        vx_call_move(r, c, account);
+        vx_call_move(r, c, account, entered);
         r->stats.moved++;
     } else {
-        vx_call_touch(c, r);
+        vx_call_touch(c, r, entered);
     }
     if (c->stage == LIVE && vx_call_status_ended(vx_snapshot_status(fresh)))
         vx_call_end(r, c, ended_us);
@@ -59,7 +66,7 @@ struct vx_snapshot *vx_call_remove(struct vx_registry *r, struct call *c) {
     vx_call_leave_family(r, c);
     vx_call_table_remove(&r->table, c);
     vx_queue_take(&r->queue[c->stage], c);
-    vx_call_touch(c, r);
+    vx_call_touch(c, r, true);
     c->snapshot = NULL;
     vx_call_await(r, c, GONE, vx_mono_us(r->clock));
     return old;

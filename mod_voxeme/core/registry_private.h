@@ -11,12 +11,16 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* A place in the changes of a scope, oldest first. Revisions only grow along the list. */
+/* A place in the changes of a scope, oldest first. Revisions only grow along the list; at 100,000
+ * changes a second 45 bits last for eleven years. */
 struct link {
     struct link *prev, *next;
-    uint64_t revision : 62;
+    uint64_t revision : 45;
+    uint64_t lag : 18;   /* since the call came, was answered or ended; VX_LONGEST_LAG: or longer */
     uint64_t cursor : 1; /* a feed's place, not a call */
 };
+
+#define VX_LONGEST_LAG ((1U << 18) - 1)
 
 struct vx_scope {
     atomic_uint refs;          /* any thread; the registry itself holds one until it is released */
@@ -165,10 +169,13 @@ uint64_t vx_call_created(const struct vx_scope *s, const struct call *c);
 /* Comes into an account (NULL: none), into the scope of all calls. */
 void vx_call_enter(struct call *c, struct vx_scope *account);
 void vx_call_show(struct call *c, struct vx_scope *all);
-/* Has changed in every scope that it is in. */
-void vx_call_touch(struct call *c, const struct vx_registry *r);
+/* Has changed in every scope that it is in. `entered`: it has been answered, or has ended. */
+void vx_call_touch(struct call *c, const struct vx_registry *r, bool entered);
 /* Leaves its account for another, which is a change in the scope of all calls. */
-void vx_call_move(struct vx_registry *r, struct call *c, struct vx_scope *account);
+void vx_call_move(struct vx_registry *r, struct call *c, struct vx_scope *account, bool entered);
+/* The revision at which the call of this link was answered, or ended; else, or where that is no
+ * longer known, the one at which it came. */
+uint64_t vx_call_entered(const struct link *l, uint64_t created);
 /* Leaves both scopes under the sid it still has; vx_call_enter() and vx_call_show() follow. */
 void vx_call_renamed(struct vx_registry *r, struct call *c);
 /* Its removal is no longer remembered. */

@@ -20,12 +20,15 @@ static uint64_t revision_of(const struct vx_scope *s) {
     return atomic_load_explicit(&s->revision, memory_order_relaxed);
 }
 
-/* The newest change of this scope is now this link's. */
-static uint64_t append(struct vx_scope *s, struct link *l) {
+/* The newest change of this scope is now this link's; `entered`: one that its clients know by a
+ * name of its own, as the call has come, been answered or ended with it. */
+static uint64_t append(struct vx_scope *s, struct link *l, bool entered) {
     uint64_t revision = revision_of(s) + 1;
+    uint64_t lag = entered ? 0 : l->lag + (revision - l->revision);
 
     if (linked(l))
         unlink_from(l);
+    l->lag = (lag < VX_LONGEST_LAG ? lag : VX_LONGEST_LAG) & VX_LONGEST_LAG;
     l->revision = revision;
     l->next = &s->changes;
     l->prev = s->changes.prev;
@@ -87,6 +90,10 @@ uint64_t vx_call_created(const struct vx_scope *s, const struct call *c) {
     return s->all ? c->created_in_all : c->created_in_account;
 }
 
+uint64_t vx_call_entered(const struct link *l, uint64_t created) {
+    return l->lag < VX_LONGEST_LAG ? l->revision - l->lag : created;
+}
+
 static void count_in(struct vx_scope *s, enum vx_direction d, enum stage stage, int by) {
     uint64_t *live = d == VX_INBOUND ? &s->counts.live_inbound : &s->counts.live_outbound;
     uint64_t *ended = d == VX_INBOUND ? &s->counts.ended_inbound : &s->counts.ended_outbound;
@@ -109,17 +116,17 @@ void vx_call_count(struct call *c, struct vx_registry *r, int by) {
 void vx_call_enter(struct call *c, struct vx_scope *account) {
     c->account = account ? vx_scope_ref(account) : NULL;
     if (account)
-        c->created_in_account = append(account, &c->in_account);
+        c->created_in_account = append(account, &c->in_account, true);
 }
 
 void vx_call_show(struct call *c, struct vx_scope *all) {
-    c->created_in_all = append(all, &c->in_all);
+    c->created_in_all = append(all, &c->in_all, true);
 }
 
-void vx_call_touch(struct call *c, const struct vx_registry *r) {
-    append(r->all, &c->in_all);
+void vx_call_touch(struct call *c, const struct vx_registry *r, bool entered) {
+    append(r->all, &c->in_all, entered);
     if (c->account)
-        append(c->account, &c->in_account);
+        append(c->account, &c->in_account, entered);
 }
 
 static void forget_in(struct vx_scope *s, struct link *l) {
@@ -143,7 +150,7 @@ static void leave(struct vx_registry *r, struct call *c, struct vx_scope *s, str
 
     if (!gone) {
         r->stats.no_memory++;
-        append(s, at);
+        append(s, at, true);
         forget_in(s, at);
         return;
     }
@@ -152,22 +159,22 @@ static void leave(struct vx_registry *r, struct call *c, struct vx_scope *s, str
     gone->order = c->order;
     if (s->all) {
         gone->created_in_all = c->created_in_all;
-        append(s, &gone->in_all);
+        append(s, &gone->in_all, true);
     } else {
         gone->created_in_account = c->created_in_account;
         gone->account = vx_scope_ref(s);
-        append(s, &gone->in_account);
+        append(s, &gone->in_account, true);
     }
     vx_call_await(r, gone, GONE, vx_mono_us(r->clock));
 }
 
-void vx_call_move(struct vx_registry *r, struct call *c, struct vx_scope *account) {
+void vx_call_move(struct vx_registry *r, struct call *c, struct vx_scope *account, bool entered) {
     if (c->account) {
         leave(r, c, c->account, &c->in_account);
         vx_scope_release(&c->account);
     }
     vx_call_enter(c, account);
-    append(r->all, &c->in_all);
+    append(r->all, &c->in_all, entered);
 }
 
 void vx_call_renamed(struct vx_registry *r, struct call *c) {

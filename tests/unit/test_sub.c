@@ -1,6 +1,8 @@
 /* The live feed without sockets: what a subscription hands out, message by message. */
 #include "api_support.h"
 
+#include "api/api_private.h"
+
 static struct vx_test_service s;
 
 static int open_service(void **state) {
@@ -298,6 +300,68 @@ static void test_what_cannot_be_resumed_begins_anew(void **state) {
     assert_null(subscribe(ALPHA_CALLS "?since=nonsense", "alpha-token", NULL, 400));
 }
 
+/* A client that comes back after its account's view has been let go of is told by what is kept with
+ * the calls. */
+static struct client come_back(const char *filter, const char *mark) {
+    char target[200];
+    for (int i = 0; i < 10; i++) {
+        vx_test_advance(&s.world.time, 10 * VX_SECOND_US);
+        vx_api_tick(s.api);
+    }
+    assert_null(s.api->state->tenants[0]->view);
+    snprintf(target, sizeof target, ALPHA_CALLS "?%ssince=%s", filter, mark);
+    return join(target, "alpha-token");
+}
+
+static void update(unsigned n, const char *tag) {
+    struct vx_event e = vx_test_event(VX_EVENT_UPDATE, n);
+    e.tag = vx_str(tag);
+    assert_int_equal(vx_registry_apply(s.world.registry, &e), VX_APPLIED);
+}
+
+static void test_events_have_their_names_whatever_became_of_the_view(void **state) {
+    (void)state;
+    char before[VX_ETAG_SIZE], after[VX_ETAG_SIZE];
+    for (unsigned n = 1; n <= 4; n++)
+        vx_test_apply(&s.world, VX_EVENT_CREATE, n);
+    struct client c = join(ALPHA_CALLS, "alpha-token");
+    next(&c);
+    strcpy(before, c.revision);
+    quit(&c);
+    vx_test_apply(&s.world, VX_EVENT_ANSWER, 1);
+    vx_test_apply(&s.world, VX_EVENT_ANSWER, 2);
+    strcpy(after, revision_of(s.world.alpha));
+    update(1, "{\"held\":1}");
+    vx_test_apply(&s.world, VX_EVENT_PROGRESS, 3);
+    vx_test_apply(&s.world, VX_EVENT_HANGUP, 4);
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 5);
+    c = come_back("", before);
+    assert_string_equal(next(&c), "answered 2 answered 1 updated 3 ended 4 created 5");
+    quit(&c);
+    c = come_back("", after);
+    assert_string_equal(next(&c), "updated 1 updated 3 ended 4 created 5");
+    quit(&c);
+    c = come_back("callStatus=in-progress,completed&", before);
+    assert_string_equal(next(&c), "removed 4 removed 3 answered 2 answered 1");
+    quit(&c);
+}
+
+/* How long ago is not known without end: what is told then is less, but not wrong. */
+static void test_a_name_that_is_forgotten_is_updated(void **state) {
+    (void)state;
+    char mark[VX_ETAG_SIZE];
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 1);
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 2);
+    strcpy(mark, revision_of(s.world.alpha));
+    vx_test_apply(&s.world, VX_EVENT_ANSWER, 1);
+    for (unsigned i = 0; i < (1U << 18) + 2; i++)
+        update(2, i % 2 ? "{\"a\":1}" : "{}");
+    update(1, "{}");
+    struct client c = come_back("", mark);
+    assert_string_equal(next(&c), "updated 2 updated 1");
+    quit(&c);
+}
+
 /* Removals are forgotten after the retention: who has been away for longer begins anew. */
 static void test_too_slow_to_be_caught_up(void **state) {
     (void)state;
@@ -568,6 +632,8 @@ int main(void) {
         TEST(test_a_call_that_came_and_went_is_not_told),
         TEST(test_a_call_that_moves_away_and_back),
         TEST(test_resume),
+        TEST(test_events_have_their_names_whatever_became_of_the_view),
+        TEST(test_a_name_that_is_forgotten_is_updated),
         TEST(test_what_cannot_be_resumed_begins_anew),
         TEST(test_too_slow_to_be_caught_up),
         TEST(test_restart),
