@@ -42,7 +42,7 @@ static struct tenant *tenant_for(struct vx_api *api, const struct vx_uuid *sid,
     scope = vx_registry_account(api->registry, sid);
     if (!scope)
         return NULL;
-    t = vx_tenant_new(scope);
+    t = vx_tenant_new(scope, &api->leavers);
     vx_scope_release(&scope);
     return t;
 }
@@ -72,12 +72,14 @@ static struct state *state_new(struct vx_api *api, struct vx_config *config,
 bool vx_api_configure(struct vx_api *api, struct vx_config *config) {
     struct state *fresh, *old;
 
-    pthread_mutex_lock(&api->lock);
-    old = api->state;
+    pthread_mutex_lock(&api->configure_lock);
+    old = api->state; /* nobody else replaces it meanwhile */
     fresh = state_new(api, config, old);
+    pthread_mutex_lock(&api->lock);
     if (fresh)
         api->state = fresh;
     pthread_mutex_unlock(&api->lock);
+    pthread_mutex_unlock(&api->configure_lock);
     if (!fresh)
         return false;
     vx_state_release(&old);
@@ -103,13 +105,15 @@ struct vx_api *vx_api_new(struct vx_registry *registry, struct vx_config *config
 
     if (!api)
         return NULL;
+    pthread_mutex_init(&api->configure_lock, NULL);
     pthread_mutex_init(&api->lock, NULL);
+    pthread_mutex_init(&api->leavers.lock, NULL);
     api->registry = registry;
     api->clock = clock;
     api->routes = vx_routes;
     api->route_count = vx_route_count;
     all = vx_registry_all(registry);
-    api->all = vx_tenant_new(all);
+    api->all = vx_tenant_new(all, &api->leavers);
     vx_scope_release(&all);
     api->openapi = make_document(vx_openapi_render, config);
     api->asyncapi = make_document(vx_asyncapi_render, config);
@@ -135,9 +139,13 @@ void vx_api_release(struct vx_api **api) {
         return;
     vx_state_release(&a->state);
     vx_tenant_release(&a->all);
+    while (vx_leavers_tick(&a->leavers))
+        ;
     vx_body_release(&a->openapi);
     vx_body_release(&a->asyncapi);
+    pthread_mutex_destroy(&a->leavers.lock);
     pthread_mutex_destroy(&a->lock);
+    pthread_mutex_destroy(&a->configure_lock);
     vx_free(a);
 }
 
@@ -150,7 +158,7 @@ void vx_api_add_metrics(struct vx_api *api, void (*render)(void *ctx, struct vx_
 bool vx_api_tick(struct vx_api *api) {
     struct state *s = vx_state_of(api);
     int64_t now = vx_mono_us(api->clock);
-    bool more = vx_tenant_tick(api->all, now);
+    bool more = vx_leavers_tick(&api->leavers) || vx_tenant_tick(api->all, now);
 
     for (size_t i = 0; i < s->tenant_count && !more; i++)
         more = vx_tenant_tick(s->tenants[i], now);

@@ -30,10 +30,19 @@ struct made {
 
 #define MADE 8
 
+/* Tenants that nobody uses any more. What they hold is let go of by vx_api_tick(), bit by bit, and
+ * not by whoever was the last to use them: that may be the network's thread, or a host's. */
+struct leavers {
+    pthread_mutex_t lock;
+    struct tenant *first; /* guarded by lock */
+};
+
 /* What the API keeps of one account over all configurations: its calls as a view, its rate limit.
  */
 struct tenant {
     atomic_uint refs;
+    struct leavers *leavers;
+    struct tenant *next_leaver;
     struct vx_scope *scope;
     struct vx_pot *pot; /* what its answers hold */
     pthread_mutex_t lock;
@@ -65,9 +74,11 @@ struct metrics_hook {
 struct vx_api {
     struct vx_registry *registry;
     const struct vx_clock *clock;
-    pthread_mutex_t lock; /* guards state */
+    pthread_mutex_t configure_lock; /* makes configurations follow each other; before `lock` */
+    pthread_mutex_t lock;           /* guards state; every request takes it */
     struct state *state;
     struct tenant *all;
+    struct leavers leavers;
     const struct route *routes;
     size_t route_count;
     struct vx_body *openapi, *asyncapi;
@@ -159,9 +170,12 @@ bool vx_token_may(const struct vx_api *api, const struct state *s,
                   const uint8_t token[VX_TOKEN_HASH], const struct tenant *t);
 
 /* tenant.c */
-struct tenant *vx_tenant_new(struct vx_scope *scope);
+/* The leavers outlive it. */
+struct tenant *vx_tenant_new(struct vx_scope *scope, struct leavers *leavers);
 struct tenant *vx_tenant_ref(struct tenant *t);
 void vx_tenant_release(struct tenant **t);
+/* Lets go of some of what leavers hold. True: there is more. */
+bool vx_leavers_tick(struct leavers *leavers);
 /* Counts one request. 0: within the limits; else seconds until the next may come. */
 unsigned vx_tenant_count_request(struct tenant *t, const struct state *s, int64_t now_us);
 /* *view, up to date, with the tenant locked; it is not locked when this is not done. */

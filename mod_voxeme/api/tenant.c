@@ -10,7 +10,7 @@ static void drop_made(struct tenant *t) {
         vx_body_release(&t->made[i].body);
 }
 
-struct tenant *vx_tenant_new(struct vx_scope *scope) {
+struct tenant *vx_tenant_new(struct vx_scope *scope, struct leavers *leavers) {
     struct tenant *t = vx_calloc(1, sizeof *t);
 
     if (!t)
@@ -18,6 +18,7 @@ struct tenant *vx_tenant_new(struct vx_scope *scope) {
     atomic_init(&t->refs, 1);
     pthread_mutex_init(&t->lock, NULL);
     t->scope = vx_scope_ref(scope);
+    t->leavers = leavers;
     t->pot = vx_pot_new();
     if (!t->pot)
         vx_tenant_release(&t);
@@ -29,19 +30,62 @@ struct tenant *vx_tenant_ref(struct tenant *t) {
     return t;
 }
 
+static void destroy(struct tenant *t) {
+    vx_pot_release(&t->pot);
+    vx_scope_release(&t->scope);
+    pthread_mutex_destroy(&t->lock);
+    vx_free(t);
+}
+
+static void push_leaver(struct leavers *leavers, struct tenant *t) {
+    pthread_mutex_lock(&leavers->lock);
+    t->next_leaver = leavers->first;
+    leavers->first = t;
+    pthread_mutex_unlock(&leavers->lock);
+}
+
+static struct tenant *pop_leaver(struct leavers *leavers) {
+    struct tenant *t;
+
+    pthread_mutex_lock(&leavers->lock);
+    t = leavers->first;
+    if (t)
+        leavers->first = t->next_leaver;
+    pthread_mutex_unlock(&leavers->lock);
+    return t;
+}
+
 void vx_tenant_release(struct tenant **tenant) {
     struct tenant *t = *tenant;
 
     *tenant = NULL;
     if (!t || atomic_fetch_sub(&t->refs, 1) != 1)
         return;
+    if (t->view || t->dying)
+        push_leaver(t->leavers, t);
+    else
+        destroy(t);
+}
+
+/* True: nothing is left. */
+static bool let_go(struct vx_view **view) {
+    if (*view && !vx_view_drain(*view))
+        return false;
+    vx_view_release(view);
+    return true;
+}
+
+bool vx_leavers_tick(struct leavers *leavers) {
+    struct tenant *t = pop_leaver(leavers);
+
+    if (!t)
+        return false;
     drop_made(t);
-    vx_view_release(&t->view);
-    vx_view_release(&t->dying);
-    vx_pot_release(&t->pot);
-    vx_scope_release(&t->scope);
-    pthread_mutex_destroy(&t->lock);
-    vx_free(t);
+    if (let_go(&t->dying) && let_go(&t->view))
+        destroy(t);
+    else
+        push_leaver(leavers, t);
+    return true;
 }
 
 static unsigned seconds_left(struct window *w, int64_t limit, int64_t length_us, int64_t now_us) {
@@ -156,9 +200,7 @@ bool vx_tenant_tick(struct tenant *t, int64_t now_us) {
         t->view = NULL;
         t->settled = false;
     }
-    if (t->dying && vx_view_drain(t->dying))
-        vx_view_release(&t->dying);
-    more = t->dying != NULL;
+    more = !let_go(&t->dying);
     pthread_mutex_unlock(&t->lock);
     return more;
 }

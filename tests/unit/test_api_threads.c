@@ -16,6 +16,7 @@ enum { ALL_CALLS = WRITERS * CALLS_EACH };
 
 static struct vx_test_service s;
 static atomic_bool writing;
+static atomic_uint_fast64_t streamed; /* messages */
 
 struct worker {
     pthread_t thread;
@@ -199,9 +200,109 @@ static void test_all_at_once(void **state) {
     vx_test_service_close(&s);
 }
 
+/* --- an account that comes and goes --- */
+
+static void *write_of_beta(void *arg) {
+    (void)arg;
+    for (unsigned n = 0; atomic_load(&writing); n++) {
+        struct vx_event e = vx_test_event_of(BETA_SID, n % 2 ? VX_EVENT_HANGUP : VX_EVENT_CREATE,
+                                             n / 2 % CALLS_EACH);
+        vx_registry_apply(s.world.registry, &e);
+        if (n % 100 == 0) {
+            vx_test_advance(&s.world.time, 60 * VX_SECOND_US);
+            vx_registry_expire(s.world.registry, 0);
+        }
+        sched_yield();
+    }
+    return NULL;
+}
+
+/* What the network's thread does with a stream, as long as it may, and with what it was sent last
+ * when the account is gone. */
+static void stream_once(struct worker *me) {
+    struct vx_request request = {.method = VX_GET,
+                                 .path = VX_STR(BETA_CALLS),
+                                 .authorization = VX_STR("Bearer beta-token"),
+                                 .stream = true};
+    struct vx_response r;
+    struct vx_body *body = NULL, *kept = NULL;
+    vx_api_invoke(s.api, &request, &r);
+    struct vx_sub *sub = r.sub;
+    r.sub = NULL;
+    me->wrong += sub ? r.status != 200 : r.status != 401; /* no such token at the moment */
+    vx_response_clear(&r);
+    while (sub && atomic_load(&writing) && vx_sub_allowed(s.api, sub))
+        if (vx_sub_next(s.api, sub, &body) == VX_SUB_MESSAGE) {
+            vx_body_release(&kept);
+            kept = body;
+            atomic_fetch_add(&streamed, 1);
+        }
+    if (kept) {
+        size_t len;
+        char *text = vx_test_body(kept, &len);
+        me->wrong += text[0] != '{' || text[len - 1] != '}';
+        free(text);
+    }
+    vx_sub_release(&sub);
+    vx_body_release(&kept);
+    vx_api_tick(s.api);
+}
+
+static void *stream(void *arg) {
+    struct worker *me = arg;
+    while (atomic_load(&writing))
+        stream_once(me);
+    return NULL;
+}
+
+static void *come_and_go(void *arg) {
+    struct worker *me = arg;
+    char error[256];
+    struct vx_config *fewer =
+        vx_test_read("<configuration name=\"voxeme.conf\"><accounts><account sid=\"" ALPHA_SID
+                     "\"><token sha256=\"" ALPHA_SHA "\"/></account></accounts></configuration>",
+                     NULL, error, sizeof error);
+    for (bool there = true; atomic_load(&writing); there = !there) {
+        struct vx_config *config = there ? fewer : s.world.config;
+        uint64_t before = atomic_load(&streamed);
+        me->wrong += !vx_registry_configure(s.world.registry, config);
+        me->wrong += !vx_api_configure(s.api, config);
+        me->answers++;
+        while (!there && atomic_load(&writing) && atomic_load(&streamed) < before + 20)
+            sched_yield();
+    }
+    vx_config_release(&fewer);
+    return NULL;
+}
+
+static void test_an_account_comes_and_goes_under_its_streams(void **state) {
+    (void)state;
+    static struct worker writer, streams[2], reloader;
+    vx_test_service_open(&s, "rate-limit-per-minute=0");
+    atomic_store(&writing, true);
+    writer = reloader = streams[0] = streams[1] = (struct worker){.first = 0};
+    assert_int_equal(pthread_create(&writer.thread, NULL, write_of_beta, &writer), 0);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&streams[i].thread, NULL, stream, &streams[i]), 0);
+    assert_int_equal(pthread_create(&reloader.thread, NULL, come_and_go, &reloader), 0);
+    while (atomic_load(&streamed) < 200)
+        sched_yield();
+    atomic_store(&writing, false);
+    pthread_join(writer.thread, NULL);
+    pthread_join(reloader.thread, NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        pthread_join(streams[i].thread, NULL);
+        assert_int_equal(streams[i].wrong, 0);
+    }
+    assert_int_equal(reloader.wrong, 0);
+    assert_true(reloader.answers > 4);
+    vx_test_service_close(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_at_once),
+        cmocka_unit_test(test_an_account_comes_and_goes_under_its_streams),
     };
     return cmocka_run_group_tests_name("api_threads", tests, NULL, NULL);
 }

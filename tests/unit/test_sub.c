@@ -2,6 +2,7 @@
 #include "api_support.h"
 
 #include "api/api_private.h"
+#include "core/call.h"
 
 static struct vx_test_service s;
 
@@ -438,6 +439,19 @@ static void test_access(void **state) {
     assert_null(subscribe("/healthz", NULL, NULL, 200)); /* nothing to stream: answered as it is */
 }
 
+static void take_beta_out(void) {
+    char error[256];
+    struct vx_config *fewer = vx_test_read(
+        "<configuration name=\"voxeme.conf\"><accounts><account sid=\"" ALPHA_SID
+        "\"><token sha256=\"" ALPHA_SHA "\"/></account></accounts><admin><token sha256=\"" ADMIN_SHA
+        "\"/></admin></configuration>",
+        NULL, error, sizeof error);
+    assert_non_null(fewer);
+    assert_true(vx_registry_configure(s.world.registry, fewer));
+    assert_true(vx_api_configure(s.api, fewer));
+    vx_config_release(&fewer);
+}
+
 static void test_a_revoked_token(void **state) {
     (void)state;
     struct vx_sub *alpha = subscribe(ALPHA_CALLS, "alpha-token", NULL, 200),
@@ -448,24 +462,53 @@ static void test_a_revoked_token(void **state) {
     assert_true(vx_sub_allowed(s.api, beta));
     assert_true(vx_sub_allowed(s.api, admin));
     assert_true(vx_sub_allowed(s.api, all));
-    char error[256];
-    struct vx_config *fewer = vx_test_read(
-        "<configuration name=\"voxeme.conf\"><accounts><account sid=\"" ALPHA_SID
-        "\"><token sha256=\"" ALPHA_SHA "\"/></account></accounts><admin><token sha256=\"" ADMIN_SHA
-        "\"/></admin></configuration>",
-        NULL, error, sizeof error);
-    assert_non_null(fewer);
-    assert_true(vx_registry_configure(s.world.registry, fewer));
-    assert_true(vx_api_configure(s.api, fewer));
+    take_beta_out();
     assert_true(vx_sub_allowed(s.api, alpha));
     assert_false(vx_sub_allowed(s.api, beta));
     assert_false(vx_sub_allowed(s.api, admin)); /* the account is gone */
     assert_true(vx_sub_allowed(s.api, all));
-    vx_config_release(&fewer);
     vx_sub_release(&alpha);
     vx_sub_release(&beta);
     vx_sub_release(&admin);
     vx_sub_release(&all);
+}
+
+/* Neither the thread of the reload nor that of the network, which may be the last to use it, has to
+ * let go of all calls of an account at once. */
+static void test_an_account_that_is_taken_out_is_let_go_of_in_turns(void **state) {
+    (void)state;
+    enum { CALLS = 40000 };
+    for (int followed = 0; followed < 2; followed++) {
+        struct vx_sub *sub = NULL;
+        for (unsigned n = 1; n <= CALLS; n++) {
+            struct vx_event e = vx_test_event_of(BETA_SID, VX_EVENT_CREATE, n);
+            assert_int_equal(vx_registry_apply(s.world.registry, &e), VX_APPLIED);
+        }
+        assert_int_equal(vx_test_status(&s, BETA_CALLS, "beta-token"), 200);
+        if (followed)
+            sub = subscribe(BETA_CALLS, "beta-token", NULL, 200);
+        for (unsigned n = 1; n <= CALLS; n++) {
+            struct vx_event e = vx_test_event_of(BETA_SID, VX_EVENT_HANGUP, n);
+            assert_int_equal(vx_registry_apply(s.world.registry, &e), VX_APPLIED);
+        }
+        vx_test_advance(&s.world.time, 600 * VX_SECOND_US);
+        vx_registry_expire(s.world.registry, 0);
+        size_t all = vx_snapshots_memory(), before = all, turns = 0;
+        assert_true(all > CALLS * 100UL); /* the view's alone: the registry has none any more */
+        take_beta_out();
+        vx_sub_release(&sub);
+        assert_int_equal(vx_snapshots_memory(), all);
+        while (vx_api_tick(s.api)) {
+            size_t now = vx_snapshots_memory();
+            assert_true(before - now <= all / 2);
+            before = now;
+            turns++;
+        }
+        assert_in_range(turns, 3, 8);
+        assert_int_equal(vx_snapshots_memory(), 0);
+        close_service(NULL);
+        open_service(NULL);
+    }
 }
 
 /* --- many --- */
@@ -641,6 +684,7 @@ int main(void) {
         TEST(test_parameters_that_do_not_go_together),
         TEST(test_access),
         TEST(test_a_revoked_token),
+        TEST(test_an_account_that_is_taken_out_is_let_go_of_in_turns),
         TEST(test_clients_in_step_share_their_messages),
         TEST(test_large_messages_take_turns),
         TEST(test_the_view_of_a_quiet_stream_is_kept),
