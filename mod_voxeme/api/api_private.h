@@ -50,9 +50,9 @@ struct tenant {
     struct vx_view *view;  /* NULL until somebody asks */
     struct vx_view *dying; /* let go of bit by bit, or NULL */
     int64_t view_used_us;
-    bool settled;           /* the view is as of its revision, whole */
-    unsigned subs;          /* streams that follow the view */
-    struct made made[MADE]; /* at made_revision */
+    bool settled;            /* the view is as of its revision, whole */
+    unsigned subs, own_subs; /* streams that follow the view; those of the account's own tokens */
+    struct made made[MADE];  /* at made_revision */
     uint64_t made_revision;
     unsigned next_made;
     struct window minute, hour;
@@ -87,7 +87,7 @@ struct vx_api {
     void *notify_ctx;
     struct metrics_hook hooks[4];
     size_t hook_count;
-    atomic_uint_fast64_t limited, unauthorized, forbidden, held;
+    atomic_uint_fast64_t limited, streams_limited, unauthorized, forbidden, held;
 };
 
 /* A parameter of the path, decoded; of one that is too long to be a sid, the beginning. */
@@ -108,6 +108,7 @@ struct exchange {
     struct vx_str account_sid, call_sid; /* lie in `params`; VX_NONE: not in this path */
     struct tenant *tenant;               /* whose calls; borrowed from state or api */
     uint8_t token[VX_TOKEN_HASH];        /* who asks; all zero where anybody may */
+    bool admin;                          /* by a token of that kind */
 };
 
 /* Who may ask. */
@@ -188,8 +189,11 @@ enum vx_turn vx_tenant_view_beyond(struct tenant *t, const struct vx_clock *cloc
  * vx_tenant_view() gives it. */
 struct vx_body *vx_tenant_made(struct tenant *t, enum made_kind kind, uint64_t since);
 void vx_tenant_keep(struct tenant *t, enum made_kind kind, uint64_t since, struct vx_body *body);
-/* Counts a stream, or counts it off: as long as there is one the view is kept. */
-void vx_tenant_count_sub(struct tenant *t, int by);
+/* Counts a stream: as long as there is one the view is kept. `own`: of a token of the account,
+ * which may have `most` of them. False: it has. */
+bool vx_tenant_join(struct tenant *t, bool own, unsigned most);
+/* Counts it off. */
+void vx_tenant_leave(struct tenant *t, bool own);
 /* Makes changes of the tenant wake the transport. False: out of memory. */
 bool vx_tenant_follow(struct tenant *t, const struct vx_clock *clock);
 void vx_tenant_unlock(struct tenant *t);

@@ -142,6 +142,7 @@ bool vx_authorize(struct exchange *x) {
     token = find_token(x->state->config, x->token);
     if (!token)
         return refuse(x, bad_token);
+    x->admin = token->admin;
     if (!token->admin && !within_rate(x, x->state->tenants[token->account]))
         return false;
     return find_tenant(x, token);

@@ -76,6 +76,8 @@ static void render_api(struct exchange *x, struct vx_buf *out) {
         "Requests for what their token may not see.");
     row(out, "voxeme_requests_limited_total", "counter", atomic_load(&api->limited),
         "Requests over their account's rate limit.");
+    row(out, "voxeme_streams_limited_total", "counter", atomic_load(&api->streams_limited),
+        "Live feeds refused because their account had max-streams-per-account.");
     row(out, "voxeme_requests_held_total", "counter", atomic_load(&api->held),
         "Requests held until something changes.");
     row(out, "voxeme_response_memory_bytes", "gauge", vx_body_memory(),

@@ -6,9 +6,13 @@
 
 #include <inttypes.h>
 
+/* Nobody knows when one of the others goes. */
+#define RETRY_SECONDS 5
+
 struct vx_sub {
     struct tenant *tenant;
     struct query q; /* `from` and `to` lie in `texts` */
+    bool own;       /* counts among those that its account may have */
     bool behind;    /* wants a snapshot */
     uint64_t revision;
     /* Of a message that takes more than one turn. */
@@ -28,13 +32,26 @@ static struct vx_str keep(char **at, struct vx_str s) {
     return kept;
 }
 
+static void answer_too_many(struct exchange *x, unsigned most) {
+    atomic_fetch_add(&x->api->streams_limited, 1);
+    vx_fail(x, 429, "too many live feeds of this account, it may have %u", most);
+    x->response->retry_after = RETRY_SECONDS;
+}
+
 void vx_subscribe(struct exchange *x, const struct query *q) {
     struct vx_sub *sub = vx_calloc(1, sizeof *sub + q->from.len + q->to.len);
+    unsigned most = (unsigned)vx_config_int(x->state->config, VX_SET_MAX_STREAMS_PER_ACCOUNT);
     char *at;
 
     if (!sub || !vx_tenant_follow(x->tenant, x->api->clock)) {
         vx_free(sub);
         vx_answer_no_memory(x);
+        return;
+    }
+    sub->own = !x->admin;
+    if (!vx_tenant_join(x->tenant, sub->own, most)) {
+        vx_free(sub);
+        answer_too_many(x, most);
         return;
     }
     at = sub->texts;
@@ -45,7 +62,6 @@ void vx_subscribe(struct exchange *x, const struct query *q) {
     sub->behind = !q->since_known;
     sub->revision = q->since_known ? q->revision : 0;
     memcpy(sub->token, x->token, sizeof sub->token);
-    vx_tenant_count_sub(sub->tenant, 1);
     x->response->status = 200;
     x->response->sub = sub;
 }
@@ -57,7 +73,7 @@ void vx_sub_release(struct vx_sub **sub) {
     if (!s)
         return;
     vx_selection_release(&s->selection);
-    vx_tenant_count_sub(s->tenant, -1);
+    vx_tenant_leave(s->tenant, s->own);
     vx_tenant_release(&s->tenant);
     vx_free(s);
 }

@@ -171,9 +171,23 @@ void vx_tenant_keep(struct tenant *t, enum made_kind kind, uint64_t since, struc
     *m = (struct made){kind, since, vx_body_ref(body)};
 }
 
-void vx_tenant_count_sub(struct tenant *t, int by) {
+bool vx_tenant_join(struct tenant *t, bool own, unsigned most) {
+    bool fits;
+
     pthread_mutex_lock(&t->lock);
-    t->subs += (unsigned)by;
+    fits = !own || t->own_subs < most;
+    if (fits) {
+        t->subs++;
+        t->own_subs += own;
+    }
+    pthread_mutex_unlock(&t->lock);
+    return fits;
+}
+
+void vx_tenant_leave(struct tenant *t, bool own) {
+    pthread_mutex_lock(&t->lock);
+    t->subs--;
+    t->own_subs -= own;
     pthread_mutex_unlock(&t->lock);
 }
 

@@ -46,6 +46,10 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
          "Requests that one account may make in an hour; 0 is no limit."},
     [VX_SET_MAX_CONNECTIONS] = {"max-connections", VX_INT, 1, 1000000, "10000", true, "connections",
                                 "Client connections at the same time."},
+    [VX_SET_MAX_STREAMS_PER_ACCOUNT] =
+        {"max-streams-per-account", VX_INT, 1, 1000000, "2000", true, "streams",
+         "Live feeds that the clients of one account may have open; further ones get 429. Admin "
+         "tokens are not limited."},
     [VX_SET_MAX_HEADER_BYTES] = {"max-header-bytes", VX_INT, 512, 65536, "8192", true, "bytes",
                                  "Largest request line and headers; larger ones get 431."},
     [VX_SET_MAX_BODY_BYTES] = {"max-body-bytes", VX_INT, 0, 16777216, "65536", true, "bytes",

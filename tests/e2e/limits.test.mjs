@@ -8,6 +8,7 @@ import test from 'node:test';
 import { promisify } from 'node:util';
 import { ANSWER, BUSY, busyCall, liveCall } from './lib/calls.mjs';
 import { account, demo } from './lib/config.mjs';
+import { Events, Feed } from './lib/feed.mjs';
 import { Raw } from './lib/http.mjs';
 import { read } from './lib/metrics.mjs';
 import * as s from './lib/scenario.mjs';
@@ -26,7 +27,7 @@ async function setup(t, settings, accounts = [demo()]) {
     return connection;
   };
   const get = (path = callsOf(owner), extra = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${owner.token}\r\n${extra}\r\n`;
-  return { sw, owner, client: sw.client(owner.token), admin: sw.client(adminToken, { maxSockets: 1 }), path: callsOf(owner), raw, get };
+  return { sw, owner, client: sw.client(owner.token), adminToken, admin: sw.client(adminToken, { maxSockets: 1 }), path: callsOf(owner), raw, get };
 }
 
 const status = (text) => Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]);
@@ -163,6 +164,32 @@ for (const [setting, value] of [['rate-limit-per-minute', 5], ['rate-limit-per-h
     assert.equal(await read(admin, 'voxeme_requests_limited_total'), 1);
   });
 }
+
+test('max-streams-per-account: 429 with Retry-After, for this account only, taken up by a reload', async (t) => {
+  const a = account('a'), b = account('b');
+  const { sw, client, admin, path, adminToken } = await setup(t, { 'max-streams-per-account': 2 }, [a, b]);
+  const open = async (Kind, at, token) => {
+    const feed = await Kind.open(sw.url, at, { token });
+    t.after(() => feed.close());
+    await feed.until((f) => f.messages.length > 0);
+    return feed;
+  };
+  const first = await open(Feed, path, a.token);
+  await open(Events, path, a.token);
+  const refusal = await Feed.open(sw.url, path, { token: a.token }).then(() => assert.fail('a third was let in'), (error) => error.response);
+  assert.equal(refusal.statusCode, 429);
+  assert.ok(Number(refusal.headers['retry-after']) >= 1);
+  await open(Feed, callsOf(b), b.token);
+  await open(Feed, path, adminToken);
+  assert.equal((await client.get(path)).status, 200, 'the list is not touched');
+  assert.equal(await read(admin, 'voxeme_streams_limited_total'), 1);
+  first.close();
+  await deadline((async () => { while (await read(admin, 'voxeme_http_streams', 'kind="websocket"') > 2); })(), 'the first to be gone');
+  await open(Feed, path, a.token);
+  assert.equal(await Feed.refused(sw.url, path, { token: a.token }), 429);
+  await sw.reload({ ...sw.spec, settings: { ...sw.spec.settings, 'max-streams-per-account': 3 } }, /reloaded/);
+  await open(Feed, path, a.token);
+});
 
 test('a held request counts once', async (t) => {
   const { sw, client, path } = await setup(t, { 'rate-limit-per-minute': 3 });

@@ -58,6 +58,7 @@ static void test_names(void **state) {
         [VX_SET_RATE_LIMIT_PER_MINUTE] = "rate-limit-per-minute",
         [VX_SET_RATE_LIMIT_PER_HOUR] = "rate-limit-per-hour",
         [VX_SET_MAX_CONNECTIONS] = "max-connections",
+        [VX_SET_MAX_STREAMS_PER_ACCOUNT] = "max-streams-per-account",
         [VX_SET_MAX_HEADER_BYTES] = "max-header-bytes",
         [VX_SET_MAX_BODY_BYTES] = "max-body-bytes",
         [VX_SET_MAX_REQUEST_MEMORY] = "max-request-memory",

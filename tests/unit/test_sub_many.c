@@ -1,0 +1,272 @@
+/* Live feeds without sockets: who may have them, how many, and many of them at once. */
+#include "sub_client.h"
+
+#include "core/call.h"
+
+static struct vx_test_service s;
+
+static int open_service(void **state) {
+    (void)state;
+    vx_test_service_open(&s, "rate-limit-per-minute=0");
+    return 0;
+}
+
+static int close_service(void **state) {
+    (void)state;
+    vx_test_service_close(&s);
+    return 0;
+}
+
+/* --- who may --- */
+
+static void test_access(void **state) {
+    (void)state;
+    assert_null(vx_test_subscribe(&s, ALPHA_CALLS, NULL, NULL, 401));
+    assert_null(vx_test_subscribe(&s, ALPHA_CALLS, "wrong", NULL, 401));
+    assert_null(vx_test_subscribe(&s, ALPHA_CALLS, "beta-token", NULL, 403));
+    assert_null(vx_test_subscribe(&s, "/v1/Calls", "alpha-token", NULL, 403));
+    struct vx_sub *admin = vx_test_subscribe(&s, ALPHA_CALLS, "admin-token", NULL, 200);
+    assert_non_null(admin);
+    vx_sub_release(&admin);
+    assert_null(vx_test_subscribe(&s, "/healthz", NULL, NULL,
+                                  200)); /* nothing to stream: answered as it is */
+}
+
+static void take_beta_out(void) {
+    char error[256];
+    struct vx_config *fewer = vx_test_read(
+        "<configuration name=\"voxeme.conf\"><accounts><account sid=\"" ALPHA_SID
+        "\"><token sha256=\"" ALPHA_SHA "\"/></account></accounts><admin><token sha256=\"" ADMIN_SHA
+        "\"/></admin></configuration>",
+        NULL, error, sizeof error);
+    assert_non_null(fewer);
+    assert_true(vx_registry_configure(s.world.registry, fewer));
+    assert_true(vx_api_configure(s.api, fewer));
+    vx_config_release(&fewer);
+}
+
+static void test_a_revoked_token(void **state) {
+    (void)state;
+    struct vx_sub *alpha = vx_test_subscribe(&s, ALPHA_CALLS, "alpha-token", NULL, 200),
+                  *beta = vx_test_subscribe(&s, BETA_CALLS, "beta-token", NULL, 200),
+                  *admin = vx_test_subscribe(&s, BETA_CALLS, "admin-token", NULL, 200),
+                  *all = vx_test_subscribe(&s, "/v1/Calls", "admin-token", NULL, 200);
+    assert_true(vx_sub_allowed(s.api, alpha));
+    assert_true(vx_sub_allowed(s.api, beta));
+    assert_true(vx_sub_allowed(s.api, admin));
+    assert_true(vx_sub_allowed(s.api, all));
+    take_beta_out();
+    assert_true(vx_sub_allowed(s.api, alpha));
+    assert_false(vx_sub_allowed(s.api, beta));
+    assert_false(vx_sub_allowed(s.api, admin)); /* the account is gone */
+    assert_true(vx_sub_allowed(s.api, all));
+    vx_sub_release(&alpha);
+    vx_sub_release(&beta);
+    vx_sub_release(&admin);
+    vx_sub_release(&all);
+}
+
+static void test_an_account_has_so_many_streams(void **state) {
+    (void)state;
+    close_service(NULL);
+    vx_test_service_open(&s, "rate-limit-per-minute=0;max-streams-per-account=2");
+    struct vx_sub *one = vx_test_subscribe(&s, ALPHA_CALLS, "alpha-token", NULL, 200),
+                  *two = vx_test_subscribe(&s, ALPHA_CALLS "?state=live", "alpha-token", NULL, 200),
+                  *admin = vx_test_subscribe(&s, ALPHA_CALLS, "admin-token", NULL, 200),
+                  *beta = vx_test_subscribe(&s, BETA_CALLS, "beta-token", NULL, 200);
+    struct vx_test_ask more = {.target = ALPHA_CALLS, .token = "alpha-token", .stream = true};
+    struct vx_test_answer a;
+    vx_test_ask(&s, &more, &a);
+    assert_int_equal(a.response.status, 429);
+    assert_true(a.response.retry_after > 0);
+    vx_test_answer_clear(&a);
+    vx_test_get(&s, "/metrics", "admin-token", 200, &a);
+    assert_non_null(strstr(a.body, "\nvoxeme_streams_limited_total 1\n"));
+    vx_test_answer_clear(&a);
+    vx_sub_release(&admin); /* which is none of them */
+    assert_null(vx_test_subscribe(&s, ALPHA_CALLS, "alpha-token", NULL, 429));
+    vx_sub_release(&one);
+    one = vx_test_subscribe(&s, ALPHA_CALLS, "alpha-token", NULL, 200);
+    assert_int_equal(vx_test_status(&s, ALPHA_CALLS, "alpha-token"), 200);
+    vx_sub_release(&one);
+    vx_sub_release(&two);
+    vx_sub_release(&beta);
+}
+
+/* Neither the thread of the reload nor that of the network, which may be the last to use it, has to
+ * let go of all calls of an account at once. */
+static void test_an_account_that_is_taken_out_is_let_go_of_in_turns(void **state) {
+    (void)state;
+    enum { CALLS = 40000 };
+    for (int followed = 0; followed < 2; followed++) {
+        struct vx_sub *sub = NULL;
+        for (unsigned n = 1; n <= CALLS; n++) {
+            struct vx_event e = vx_test_event_of(BETA_SID, VX_EVENT_CREATE, n);
+            assert_int_equal(vx_registry_apply(s.world.registry, &e), VX_APPLIED);
+        }
+        assert_int_equal(vx_test_status(&s, BETA_CALLS, "beta-token"), 200);
+        if (followed)
+            sub = vx_test_subscribe(&s, BETA_CALLS, "beta-token", NULL, 200);
+        for (unsigned n = 1; n <= CALLS; n++) {
+            struct vx_event e = vx_test_event_of(BETA_SID, VX_EVENT_HANGUP, n);
+            assert_int_equal(vx_registry_apply(s.world.registry, &e), VX_APPLIED);
+        }
+        vx_test_advance(&s.world.time, 600 * VX_SECOND_US);
+        vx_registry_expire(s.world.registry, 0);
+        size_t all = vx_snapshots_memory(), before = all, turns = 0;
+        assert_true(all > CALLS * 100UL); /* the view's alone: the registry has none any more */
+        take_beta_out();
+        vx_sub_release(&sub);
+        assert_int_equal(vx_snapshots_memory(), all);
+        while (vx_api_tick(s.api)) {
+            size_t now = vx_snapshots_memory();
+            assert_true(before - now <= all / 2);
+            before = now;
+            turns++;
+        }
+        assert_in_range(turns, 3, 8);
+        assert_int_equal(vx_snapshots_memory(), 0);
+        close_service(NULL);
+        open_service(NULL);
+    }
+}
+
+/* --- many --- */
+
+static void test_clients_in_step_share_their_messages(void **state) {
+    (void)state;
+    struct vx_test_client a = vx_test_join(&s, ALPHA_CALLS, "alpha-token"),
+                          b = vx_test_join(&s, ALPHA_CALLS, "admin-token");
+    struct vx_body *first = NULL, *second = NULL;
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 1);
+    assert_int_equal(vx_sub_next(s.api, a.sub, &first), VX_SUB_MESSAGE);
+    assert_int_equal(vx_sub_next(s.api, b.sub, &second), VX_SUB_MESSAGE);
+    assert_ptr_equal(first, second);
+    vx_body_release(&first);
+    vx_body_release(&second);
+    vx_test_apply(&s.world, VX_EVENT_PROGRESS, 1);
+    assert_int_equal(vx_sub_next(s.api, a.sub, &first), VX_SUB_MESSAGE);
+    /* What happens while the wave goes out is for the next one. */
+    vx_test_apply(&s.world, VX_EVENT_ANSWER, 1);
+    assert_int_equal(vx_sub_next(s.api, b.sub, &second), VX_SUB_MESSAGE);
+    assert_ptr_equal(first, second);
+    assert_true(vx_sub_is_behind(a.sub) && vx_sub_is_behind(b.sub));
+    vx_body_release(&first);
+    vx_body_release(&second);
+    vx_test_quit(&a);
+    vx_test_quit(&b);
+}
+
+static void test_large_messages_take_turns(void **state) {
+    (void)state;
+    enum { CALLS = 3000 };
+    struct vx_test_client c = vx_test_join(&s, ALPHA_CALLS, "alpha-token");
+    struct vx_body *body = NULL;
+    unsigned turns = 1;
+    for (unsigned n = 1; n <= CALLS; n++)
+        vx_test_apply(&s.world, VX_EVENT_CREATE, n);
+    while (vx_sub_next(s.api, c.sub, &body) == VX_SUB_LATER)
+        turns++;
+    assert_in_range(turns, 5, 12);
+    vx_test_take(&c, body);
+    vx_body_release(&body);
+    assert_int_equal(json_object_object_length(c.calls), CALLS);
+    for (unsigned n = 1; n <= CALLS; n++)
+        vx_test_apply(&s.world, VX_EVENT_PROGRESS, n);
+    for (turns = 1; vx_sub_next(s.api, c.sub, &body) == VX_SUB_LATER; turns++)
+        ;
+    assert_in_range(turns, 5, 12);
+    vx_body_release(&body);
+    vx_test_quit(&c);
+}
+
+static void count_wake(void *ctx) {
+    ++*(unsigned *)ctx;
+}
+
+/* Nobody asks for anything: the feed has to go on all the same. */
+static void test_the_view_of_a_quiet_stream_is_kept(void **state) {
+    (void)state;
+    struct vx_test_client c = vx_test_join(&s, ALPHA_CALLS, "alpha-token");
+    vx_test_next(&c);
+    for (int i = 0; i < 30; i++) {
+        vx_test_advance(&s.world.time, 20 * VX_SECOND_US);
+        vx_api_tick(s.api);
+    }
+    unsigned woken = 0;
+    vx_registry_set_wake(s.world.registry, count_wake, &woken);
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 1);
+    assert_int_equal(woken, 1);
+    vx_registry_set_wake(s.world.registry, NULL, NULL);
+    assert_string_equal(vx_test_next(&c), "created 1");
+    vx_test_quit(&c);
+}
+
+/* Clients that join, read now and then, resume and leave know at the end what the list says. */
+static void test_snapshot_and_changes_add_up_to_the_list(void **state) {
+    (void)state;
+    enum { CLIENTS = 8, CALLS = 60 };
+    static const char *const filters[] = {"", "", "?state=live", "?direction=inbound"};
+    struct vx_test_random random = vx_test_random_start("streams");
+    struct vx_test_client clients[CLIENTS] = {{.sub = NULL}};
+    char target[200];
+    for (unsigned step = 0; step < 4000; step++) {
+        struct vx_test_client *c = &clients[vx_test_random(&random, CLIENTS)];
+        const char *filter = filters[(size_t)(c - clients) % 4];
+        static const enum vx_event_type types[] = {VX_EVENT_CREATE, VX_EVENT_PROGRESS,
+                                                   VX_EVENT_ANSWER, VX_EVENT_HANGUP};
+        vx_test_apply(&s.world, types[vx_test_random(&random, 4)],
+                      1 + vx_test_random(&random, CALLS) + step / 1000 * CALLS);
+        if (vx_test_random(&random, 50) == 0) {
+            vx_test_advance(&s.world.time, 60 * VX_SECOND_US);
+            vx_registry_expire(s.world.registry, 0);
+        }
+        switch (vx_test_random(&random, 4)) {
+        case 0: /* reads on, or comes */
+            if (c->sub) {
+                vx_test_next(c);
+                break;
+            }
+            snprintf(target, sizeof target, ALPHA_CALLS "%s%ssince=%s", filter, *filter ? "&" : "?",
+                     c->calls ? c->revision : "0.0");
+            c->service = &s;
+            c->sub = vx_test_subscribe(&s, target, "alpha-token", NULL, 200);
+            if (!c->calls)
+                c->calls = json_object_new_object();
+            break;
+        case 1: /* goes, to resume */
+            if (c->sub && c->revision[0] && vx_test_random(&random, 8) == 0)
+                vx_sub_release(&c->sub);
+            break;
+        default:
+            break;
+        }
+    }
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        struct vx_test_client *c = &clients[i];
+        if (!c->sub)
+            continue;
+        while (vx_sub_is_behind(c->sub))
+            vx_test_next(c);
+        snprintf(target, sizeof target, ALPHA_CALLS "%s", filters[i % 4]);
+        vx_test_agrees(c, target, "alpha-token");
+    }
+    for (unsigned i = 0; i < CLIENTS; i++)
+        vx_test_quit(&clients[i]);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_service, close_service)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_access),
+        TEST(test_a_revoked_token),
+        TEST(test_an_account_has_so_many_streams),
+        TEST(test_an_account_that_is_taken_out_is_let_go_of_in_turns),
+        TEST(test_clients_in_step_share_their_messages),
+        TEST(test_large_messages_take_turns),
+        TEST(test_the_view_of_a_quiet_stream_is_kept),
+        TEST(test_snapshot_and_changes_add_up_to_the_list),
+    };
+    return cmocka_run_group_tests_name("sub_many", tests, NULL, NULL);
+}
