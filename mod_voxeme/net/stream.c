@@ -18,6 +18,7 @@ struct vx_stream {
     enum vx_frame_form form;
     unsigned generation; /* of the tokens that it was last held against */
     unsigned missed;     /* pings without an answer */
+    int64_t ping_us;     /* while it waits for memory: when it is pinged; else 0 */
     bool ping_due, pong_due, close_due;
     uint16_t close_code;
     uint8_t pong_len;
@@ -158,13 +159,26 @@ static enum vx_sub_result next_frame(struct vx_conn *conn, struct vx_body **fram
     return VX_SUB_NO_MEMORY;
 }
 
+/* The connection's timer says when it is tried again. */
+static void await_memory(struct vx_conn *conn) {
+    struct vx_stream *s = conn->stream;
+
+    if (!s->ping_us)
+        s->ping_us = vx_net_now() + conn->server->timeout_us[VX_TIMEOUT_PING];
+    vx_conn_set_timeout(conn, VX_TIMEOUT_RETRY);
+}
+
 static bool send_next(struct vx_conn *conn) {
     struct vx_stream *s = conn->stream;
     struct vx_body *frame;
+    enum vx_sub_result result;
 
     if (conn->timeout == VX_TIMEOUT_RETRY)
         return true;
-    switch (next_frame(conn, &frame)) {
+    result = next_frame(conn, &frame);
+    if (result != VX_SUB_NO_MEMORY)
+        s->ping_us = 0;
+    switch (result) {
     case VX_SUB_MESSAGE:
         vx_count(&conn->server->metrics.messages_sent, 1);
         if (!vx_http_send_body(conn, frame))
@@ -174,7 +188,7 @@ static bool send_next(struct vx_conn *conn) {
         vx_hold_wake(conn);
         return true;
     case VX_SUB_NO_MEMORY:
-        vx_conn_set_timeout(conn, VX_TIMEOUT_RETRY);
+        await_memory(conn);
         return true;
     case VX_SUB_IDLE:
         break;
@@ -268,9 +282,11 @@ void vx_stream_receive(struct vx_conn *conn, const char *at, size_t len) {
 
 bool vx_stream_expire(struct vx_conn *conn) {
     struct vx_stream *s = conn->stream;
-    bool ping = conn->timeout == VX_TIMEOUT_PING;
+    bool ping = conn->timeout == VX_TIMEOUT_PING || (s->ping_us && vx_net_now() >= s->ping_us);
 
     conn->timeout = VX_TIMEOUT_NONE;
+    if (ping)
+        s->ping_us = 0;
     if (ping && !is_events(s) && s->missed++ >= VX_MISSED_PONGS) {
         vx_count(&conn->server->metrics.timeouts[VX_TIMEOUT_PING], 1);
         return false;

@@ -451,6 +451,53 @@ static void test_a_frame_without_memory(void **state) {
     }
 }
 
+static int ask_websocket(void) {
+    static const char ask[] = "GET " ALPHA_CALLS " HTTP/1.1\r\nHost: h\r\n"
+                              "Authorization: Bearer alpha-token\r\nUpgrade: websocket\r\n"
+                              "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    int fd = dial();
+    say(fd, ask, sizeof ask - 1);
+    assert_int_equal(hear(fd), 101);
+    return fd;
+}
+
+static void answer_ping(int fd) {
+    static const unsigned char ping[] = {0x89, 0}, pong[] = {0x8a, 0x80, 0, 0, 0, 0};
+    unsigned char frame[sizeof ping];
+    assert_int_equal(recv(fd, frame, sizeof frame, MSG_WAITALL), sizeof frame);
+    assert_memory_equal(frame, ping, sizeof ping);
+    say(fd, (const char *)pong, sizeof pong);
+}
+
+/* Also one that nothing can be sent to for the time being is found to be there, or gone. */
+static void test_a_stream_that_waits_for_memory_is_pinged(void **state) {
+    (void)state;
+    start_real("max-field-bytes=10000;ping-seconds=1;metrics-allow=127.0.0.1");
+    apply_large_call(1);
+    vx_body_set_limits(0, 15000);
+    struct pollfd clients[] = {{.fd = ask_websocket(), .events = POLLIN},
+                               {.fd = ask_websocket(), .events = POLLIN}};
+    unsigned pings = 0;
+    char silent[64];
+    for (;;) {
+        assert_true(poll(clients, 2, 20000) > 0);
+        if (clients[0].revents) {
+            answer_ping(clients[0].fd);
+            pings++;
+        }
+        if (clients[1].revents && recv(clients[1].fd, silent, sizeof silent, 0) <= 0)
+            break;
+    }
+    assert_in_range(pings, 2, 4);
+    assert_int_equal(metric("voxeme_http_timeouts_total{kind=\"ping\"}"), 1);
+    vx_body_set_limits(0, 0);
+    assert_true(hear_of(clients[0].fd, "\"type\":\"snapshot\""));
+    close(clients[0].fd);
+    close(clients[1].fd);
+    stop();
+}
+
 /* A client joins, and a call comes: whatever fails, the client is told of it, or refused. */
 static void join_and_be_told(void *ctx) {
     (void)ctx;
@@ -486,6 +533,7 @@ int main(void) {
         cmocka_unit_test(test_a_body_counts_once),
         cmocka_unit_test(test_a_failing_loop_goes_on),
         cmocka_unit_test(test_a_frame_without_memory),
+        cmocka_unit_test(test_a_stream_that_waits_for_memory_is_pinged),
         cmocka_unit_test(test_streams_without_memory),
     };
     vx_test_capture_log();
