@@ -84,7 +84,8 @@ bool vx_api_configure(struct vx_api *api, struct vx_config *config) {
         return false;
     vx_state_release(&old);
     vx_body_set_limits((size_t)vx_config_int(config, VX_SET_MAX_RESPONSE_MEMORY),
-                       (size_t)vx_config_int(config, VX_SET_MAX_ACCOUNT_RESPONSE_MEMORY));
+                       (size_t)vx_config_int(config, VX_SET_MAX_ACCOUNT_RESPONSE_MEMORY),
+                       (size_t)vx_config_int(config, VX_SET_MAX_ACCOUNT_STREAM_MEMORY));
     return true;
 }
 

@@ -4,13 +4,19 @@
 
 #include <stdatomic.h>
 
-/* Small bodies are exempt from the limits: errors must get out when memory is what they are about.
- */
+/* Small bodies are exempt from the limits: errors must get out when memory is what they are about,
+ * and so must news of a single call. */
 #define ALWAYS_ALLOWED 4096
 
 struct vx_pot {
-    atomic_uint refs;
+    atomic_uint refs; /* of both */
     atomic_size_t used;
+    struct vx_pot *whole; /* itself, or what it is the part of */
+};
+
+/* One allocation: the pot, and its part for feeds. */
+struct pots {
+    struct vx_pot whole, feeds;
 };
 
 /* A piece of a joined body; `end` counts from the beginning of the whole. */
@@ -32,15 +38,21 @@ struct vx_body {
     _Alignas(struct part) char room[];
 };
 
-static atomic_size_t memory_used, memory_limit, pot_limit, refused;
+static atomic_size_t memory_used, memory_limit, pot_limit, feeds_limit, refused;
 
 struct vx_pot *vx_pot_new(void) {
-    struct vx_pot *pot = vx_malloc(sizeof *pot);
+    struct pots *pots = vx_calloc(1, sizeof *pots);
 
-    if (!pot)
+    if (!pots)
         return NULL;
-    atomic_init(&pot->refs, 1);
-    atomic_init(&pot->used, 0);
+    atomic_init(&pots->whole.refs, 1);
+    pots->whole.whole = pots->feeds.whole = &pots->whole;
+    return &pots->whole;
+}
+
+static struct vx_pot *pot_ref(struct vx_pot *pot) {
+    if (pot)
+        atomic_fetch_add_explicit(&pot->whole->refs, 1, memory_order_relaxed);
     return pot;
 }
 
@@ -48,48 +60,66 @@ void vx_pot_release(struct vx_pot **pot) {
     struct vx_pot *p = *pot;
 
     *pot = NULL;
-    if (p && atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) == 1)
-        vx_free(p);
+    if (p && atomic_fetch_sub_explicit(&p->whole->refs, 1, memory_order_acq_rel) == 1)
+        vx_free(p->whole); /* at the front of both */
+}
+
+struct vx_pot *vx_pot_of_feeds(struct vx_pot *pot) {
+    return pot ? &((struct pots *)(void *)pot->whole)->feeds : NULL;
+}
+
+static bool is_part(const struct vx_pot *pot) {
+    return pot && pot != pot->whole;
 }
 
 size_t vx_pot_memory(const struct vx_pot *pot) {
     return atomic_load(&((struct vx_pot *)(uintptr_t)pot)->used);
 }
 
-/* Adds to a count unless that would take it over its limit. */
-static bool take(atomic_size_t *used, size_t limit, size_t cap) {
+/* Adds to a count unless that would take it over its limit; `len`: what the body is to hold. */
+static bool take(atomic_size_t *used, size_t limit, size_t cap, size_t len) {
     size_t before = atomic_fetch_add(used, cap);
 
-    if (limit == 0 || cap <= ALWAYS_ALLOWED || (cap <= limit && before <= limit - cap))
+    if (limit == 0 || len <= ALWAYS_ALLOWED || (cap <= limit && before <= limit - cap))
         return true;
     atomic_fetch_sub(used, cap);
     return false;
 }
 
-static bool take_memory(size_t cap, struct vx_pot *pot) {
-    if (pot && !take(&pot->used, atomic_load(&pot_limit), cap)) {
-        atomic_fetch_add(&refused, 1);
-        return false;
-    }
-    if (take(&memory_used, atomic_load(&memory_limit), cap))
-        return true;
-    if (pot)
+static void give_back(size_t cap, struct vx_pot *pot) {
+    if (is_part(pot))
         atomic_fetch_sub(&pot->used, cap);
+    if (pot)
+        atomic_fetch_sub(&pot->whole->used, cap);
+    atomic_fetch_sub(&memory_used, cap);
+}
+
+static bool take_from_pot(size_t cap, size_t len, struct vx_pot *pot) {
+    if (is_part(pot) && !take(&pot->used, atomic_load(&feeds_limit), cap, len))
+        return false;
+    if (!pot || take(&pot->whole->used, atomic_load(&pot_limit), cap, len))
+        return true;
+    if (is_part(pot))
+        atomic_fetch_sub(&pot->used, cap);
+    return false;
+}
+
+static bool take_memory(size_t cap, size_t len, struct vx_pot *pot) {
+    bool ok = take(&memory_used, atomic_load(&memory_limit), cap, len);
+
+    if (ok && take_from_pot(cap, len, pot))
+        return true;
+    if (ok)
+        atomic_fetch_sub(&memory_used, cap);
     atomic_fetch_add(&refused, 1);
     return false;
 }
 
-static void give_back(size_t cap, struct vx_pot *pot) {
-    if (pot)
-        atomic_fetch_sub(&pot->used, cap);
-    atomic_fetch_sub(&memory_used, cap);
-}
-
-/* `size` bytes behind the struct, of which `cap` count. */
-static struct vx_body *make(size_t size, size_t cap, struct vx_pot *pot) {
+/* `size` bytes behind the struct, of which `cap` count, for a body of `len`. */
+static struct vx_body *make(size_t size, size_t cap, size_t len, struct vx_pot *pot) {
     struct vx_body *body;
 
-    if (size > SIZE_MAX / 2 || !take_memory(cap, pot))
+    if (size > SIZE_MAX / 2 || !take_memory(cap, len, pot))
         return NULL;
     body = vx_malloc(sizeof *body + size);
     if (!body) {
@@ -101,14 +131,12 @@ static struct vx_body *make(size_t size, size_t cap, struct vx_pot *pot) {
     body->cap = cap;
     body->count = 0;
     body->fixed = false;
-    body->pot = pot;
-    if (pot)
-        atomic_fetch_add_explicit(&pot->refs, 1, memory_order_relaxed);
+    body->pot = pot_ref(pot);
     return body;
 }
 
 struct vx_body *vx_body_new(size_t cap, struct vx_pot *pot) {
-    struct vx_body *body = cap < SIZE_MAX / 2 ? make(VX_BODY_HEADROOM + cap, cap, pot) : NULL;
+    struct vx_body *body = cap < SIZE_MAX / 2 ? make(VX_BODY_HEADROOM + cap, cap, cap, pot) : NULL;
 
     if (body)
         body->data = body->room + VX_BODY_HEADROOM;
@@ -116,7 +144,7 @@ struct vx_body *vx_body_new(size_t cap, struct vx_pot *pot) {
 }
 
 struct vx_body *vx_body_fixed(const void *bytes, size_t len) {
-    struct vx_body *body = make(0, 0, NULL);
+    struct vx_body *body = make(0, 0, 0, NULL);
 
     if (!body)
         return NULL;
@@ -156,6 +184,18 @@ void vx_body_release(struct vx_body **body) {
     vx_free(b);
 }
 
+/* Whoever releases it last sees the pot as it is then: releasing orders the two. */
+void vx_body_leave(struct vx_body **body) {
+    struct vx_body *b = *body;
+
+    if (b && b->pot && !is_part(b->pot) &&
+        atomic_load_explicit(&b->refs, memory_order_relaxed) > 1) {
+        b->pot = vx_pot_of_feeds(b->pot);
+        atomic_fetch_add(&b->pot->used, b->cap);
+    }
+    vx_body_release(body);
+}
+
 static void add_part(struct vx_body *to, struct vx_body *body, size_t from, size_t len) {
     if (!len)
         return;
@@ -175,12 +215,15 @@ static void add_parts(struct vx_body *to, const struct vx_body *joined) {
 }
 
 struct vx_body *vx_body_join(const struct vx_piece *pieces, size_t count, struct vx_pot *pot) {
-    size_t parts = 0;
+    size_t parts = 0, len = 0, size;
     struct vx_body *body;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         parts += pieces[i].body->count ? pieces[i].body->count : 1;
-    body = make(parts * sizeof(struct part), parts * sizeof(struct part), pot);
+        len += pieces[i].len;
+    }
+    size = parts * sizeof(struct part);
+    body = make(size, size, len, pot); /* what it holds on to is what makes it small or large */
     if (!body)
         return NULL;
     body->parts = (struct part *)(void *)body->room;
@@ -242,9 +285,10 @@ size_t vx_body_runs(const struct vx_body *body, size_t from, struct vx_str *runs
     return count;
 }
 
-void vx_body_set_limits(size_t all, size_t pot) {
+void vx_body_set_limits(size_t all, size_t pot, size_t feeds) {
     atomic_store(&memory_limit, all);
     atomic_store(&pot_limit, pot);
+    atomic_store(&feeds_limit, feeds);
 }
 
 size_t vx_body_memory(void) {

@@ -18,12 +18,16 @@
 
 struct vx_body;
 
-/* What the bodies made for one account hold together. */
+/* What the bodies made for one account hold together. A part of it, with a limit of its own, is for
+ * live feeds: so that clients which take their time leave something to those who ask for a list. */
 struct vx_pot;
 
 /* One reference, owned by the caller; a body keeps one of its own. NULL: out of memory. */
 struct vx_pot *vx_pot_new(void);
 void vx_pot_release(struct vx_pot **pot);
+/* The part for feeds; borrowed, for as long as the caller has its reference to the pot. What counts
+ * on it counts on the pot as well. */
+struct vx_pot *vx_pot_of_feeds(struct vx_pot *pot);
 size_t vx_pot_memory(const struct vx_pot *pot);
 
 /* Room for `cap` bytes, one reference, owned by the caller. `pot` NULL: on nobody's account. NULL:
@@ -34,6 +38,9 @@ struct vx_body *vx_body_copy(const void *bytes, size_t len, struct vx_pot *pot);
 struct vx_body *vx_body_fixed(const void *bytes, size_t len);
 struct vx_body *vx_body_ref(struct vx_body *body);
 void vx_body_release(struct vx_body **body);
+/* The same, by whoever made the body for others to take and has a newer one by now: for as long as
+ * they hold it, it counts on the part of its pot that is for feeds. */
+void vx_body_leave(struct vx_body **body);
 
 /* `len` bytes of `body` from `from` on. A joined body as a piece must be whole. */
 struct vx_piece {
@@ -62,8 +69,9 @@ void vx_body_set_len(struct vx_body *body, size_t len);
  * as the caller holds its reference. */
 size_t vx_body_runs(const struct vx_body *body, size_t from, struct vx_str *runs, size_t max);
 
-/* Bytes that all bodies of the process, and those of one pot, may hold together; 0: no limit. */
-void vx_body_set_limits(size_t all, size_t pot);
+/* Bytes that all bodies of the process, those of one pot, and those of its part for feeds may hold
+ * together; 0: no limit. */
+void vx_body_set_limits(size_t all, size_t pot, size_t feeds);
 size_t vx_body_memory(void);
 /* Bodies that were not made because a limit was reached. */
 size_t vx_body_refused(void);

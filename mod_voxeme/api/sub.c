@@ -112,7 +112,8 @@ static void begin(struct vx_api *api, const struct vx_view *view, const char *ty
 }
 
 static enum vx_sub_result seal(struct vx_sub *sub, struct vx_buf *out, struct vx_body **message) {
-    *message = vx_buf_ok(out) ? vx_body_copy(out->at, out->len, sub->tenant->pot) : NULL;
+    *message =
+        vx_buf_ok(out) ? vx_body_copy(out->at, out->len, vx_pot_of_feeds(sub->tenant->pot)) : NULL;
     vx_buf_free(out);
     return *message ? VX_SUB_MESSAGE : VX_SUB_NO_MEMORY;
 }
@@ -126,7 +127,7 @@ static enum vx_sub_result make_whole(struct vx_api *api, struct vx_sub *sub, str
     if (turn != VX_TURN_DONE)
         return turn == VX_TURN_MORE ? VX_SUB_LATER : VX_SUB_NO_MEMORY;
     begin(api, view, "snapshot", "calls", &head);
-    *message = vx_wrap_list(&head, list, sub->tenant->pot);
+    *message = vx_wrap_list(&head, list, vx_pot_of_feeds(sub->tenant->pot));
     vx_body_release(&list);
     return *message ? VX_SUB_MESSAGE : VX_SUB_NO_MEMORY;
 }
@@ -140,13 +141,14 @@ static enum vx_sub_result make_snapshot(struct vx_api *api, struct vx_sub *sub,
         return make_whole(api, sub, view, message);
     if (!sub->selection)
         sub->selection = vx_selection_new();
-    turn = sub->selection ? vx_selection_go(sub->selection, view, &sub->q, true, sub->tenant->pot)
+    turn = sub->selection ? vx_selection_go(sub->selection, view, &sub->q, true,
+                                            vx_pot_of_feeds(sub->tenant->pot))
                           : VX_TURN_NO_MEMORY;
     if (turn != VX_TURN_DONE)
         return turn == VX_TURN_MORE ? VX_SUB_LATER : VX_SUB_NO_MEMORY;
     begin(api, view, "snapshot", "calls", &head);
     vx_buf_puts(&head, "[");
-    *message = vx_selection_join(sub->selection, &head, "]}", sub->tenant->pot);
+    *message = vx_selection_join(sub->selection, &head, "]}", vx_pot_of_feeds(sub->tenant->pot));
     return *message ? VX_SUB_MESSAGE : VX_SUB_NO_MEMORY;
 }
 

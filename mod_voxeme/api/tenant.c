@@ -126,6 +126,8 @@ static enum vx_turn sync_view(struct tenant *t, struct vx_view **view) {
     enum vx_turn turn = vx_view_sync(t->view);
 
     t->settled = turn == VX_TURN_DONE;
+    if (t->made_revision != vx_view_revision(t->view))
+        drop_made(t); /* else it would hold the segments of a list that has changed */
     if (t->settled)
         *view = t->view;
     else
@@ -155,8 +157,6 @@ enum vx_turn vx_tenant_view_beyond(struct tenant *t, const struct vx_clock *cloc
 }
 
 struct vx_body *vx_tenant_made(struct tenant *t, enum made_kind kind, uint64_t since) {
-    if (t->made_revision != vx_view_revision(t->view))
-        drop_made(t);
     for (size_t i = 0; i < MADE; i++)
         if (t->made[i].body && t->made[i].kind == kind && t->made[i].since == since)
             return vx_body_ref(t->made[i].body);

@@ -104,7 +104,7 @@ static void clear(struct vx_view *v) {
         drop_node(v, v->nodes[0].older);
     vx_index_clear(&v->index);
     v->removed_first = v->removed_count = 0;
-    vx_body_release(&v->list);
+    vx_body_leave(&v->list);
 }
 
 bool vx_view_drain(struct vx_view *v) {
@@ -242,7 +242,7 @@ enum vx_turn vx_view_sync(struct vx_view *v) {
         if (!v->pending_count && !restarted) {
             if (revision != v->revision) {
                 v->revision = revision;
-                vx_body_release(&v->list);
+                vx_body_leave(&v->list);
                 forget_removals(v);
             }
             return VX_TURN_DONE;

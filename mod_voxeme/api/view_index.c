@@ -6,7 +6,7 @@
 #define FEW (VX_CHUNK_PLACES / 2)
 
 static void change(struct vx_index *x, struct vx_chunk *c) {
-    vx_body_release(&c->json);
+    vx_body_leave(&c->json);
     c->stamp = ++x->stamp;
 }
 
@@ -137,7 +137,7 @@ bool vx_index_find(const struct vx_index *x, uint64_t order, uint32_t *node) {
 static void drop_chunk(struct vx_index *x, size_t at) {
     struct vx_chunk *c = x->chunks[at];
 
-    vx_body_release(&c->json);
+    vx_body_leave(&c->json);
     vx_free(x->chunks[x->count]); /* the spare one */
     memmove(x->chunks + at, x->chunks + at + 1, (x->count - at - 1) * sizeof(struct vx_chunk *));
     x->count--;
@@ -193,7 +193,7 @@ void vx_index_touch(struct vx_index *x, uint64_t order) {
 void vx_index_clear(struct vx_index *x) {
     for (size_t i = 0; i < x->room; i++) {
         if (i < x->count)
-            vx_body_release(&x->chunks[i]->json);
+            vx_body_leave(&x->chunks[i]->json);
         vx_free(x->chunks[i]);
     }
     vx_free(x->chunks);

@@ -65,6 +65,11 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
     [VX_SET_MAX_ACCOUNT_RESPONSE_MEMORY] =
         {"max-account-response-memory", VX_INT, 1048576, 1099511627776, "268435456", true, "bytes",
          "The part of max-response-memory that the answers of one account may hold."},
+    [VX_SET_MAX_ACCOUNT_STREAM_MEMORY] =
+        {"max-account-stream-memory", VX_INT, 1048576, 1099511627776, "134217728", true, "bytes",
+         "The part of max-account-response-memory for the live feeds of one account and for who "
+         "still reads a list that has changed; beyond it feeds wait, and those that have been at "
+         "one message for longest are cut off."},
     [VX_SET_HEADER_TIMEOUT_SECONDS] = {"header-timeout-seconds", VX_INT, 1, 3600, "10", true, "s",
                                        "Time for a request to arrive whole."},
     [VX_SET_IDLE_TIMEOUT_SECONDS] = {"idle-timeout-seconds", VX_INT, 1, 86400, "60", true, "s",

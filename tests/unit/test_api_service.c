@@ -345,7 +345,7 @@ static void test_bodies(void **state) {
 static void test_bodies_have_a_limit(void **state) {
     (void)state;
     size_t before = vx_body_memory();
-    vx_body_set_limits(before + 3 * 1048576, 0);
+    vx_body_set_limits(before + 3 * 1048576, 0, 0);
     struct vx_body *big = vx_body_new(2 * 1048576, NULL);
     assert_non_null(big);
     assert_true(vx_body_memory() >= before + 2 * 1048576);
@@ -359,7 +359,7 @@ static void test_bodies_have_a_limit(void **state) {
     assert_non_null(big);
     vx_body_release(&big);
     assert_null(vx_body_new((size_t)-1, NULL));
-    vx_body_set_limits(0, 0);
+    vx_body_set_limits(0, 0, 0);
 }
 
 static void test_answers_over_the_limit_are_503(void **state) {
@@ -374,7 +374,7 @@ static void test_answers_over_the_limit_are_503(void **state) {
                                               .token = "alpha-token"}),
                      200);
     assert_int_equal(ask((struct vx_test_ask){.target = "/healthz"}), 200);
-    vx_body_set_limits(0, 0);
+    vx_body_set_limits(0, 0, 0);
 }
 
 /* Whoever holds on to answers of one account takes nothing from another. */
@@ -409,7 +409,7 @@ static void test_an_account_has_its_share_of_memory(void **state) {
     while (count)
         vx_test_answer_clear(&held[--count]);
     assert_int_equal(ask((struct vx_test_ask){.target = ALPHA_CALLS, .token = "alpha-token"}), 200);
-    vx_body_set_limits(0, 0);
+    vx_body_set_limits(0, 0, 0);
 }
 
 static void test_tokens_stay_out_of_the_log(void **state) {

@@ -433,9 +433,9 @@ static void test_a_frame_without_memory(void **state) {
         start_real("max-field-bytes=10000");
         apply_large_call(1);
         if (round)
-            vx_body_set_limits(0, vx_pot_memory(s.api->state->tenants[0]->pot) + 15000);
+            vx_body_set_limits(0, vx_pot_memory(s.api->state->tenants[0]->pot) + 15000, 0);
         else
-            vx_body_set_limits(vx_body_memory() + 15000, 0);
+            vx_body_set_limits(vx_body_memory() + 15000, 0, 0);
         size_t before = vx_body_refused();
         int fd = ask_events();
         wait_until_refused(before + 1);
@@ -444,7 +444,7 @@ static void test_a_frame_without_memory(void **state) {
         wait_until_refused(before + 3);
         assert_true(vx_mono_us(&vx_clock_system) - began > VX_SECOND_US / 4);
         assert_true(vx_body_refused() < before + 10);
-        vx_body_set_limits(0, 0);
+        vx_body_set_limits(0, 0, 0);
         assert_true(hear_of(fd, "\"type\":\"snapshot\""));
         close(fd);
         stop();
@@ -475,7 +475,7 @@ static void test_a_stream_that_waits_for_memory_is_pinged(void **state) {
     (void)state;
     start_real("max-field-bytes=10000;ping-seconds=1;metrics-allow=127.0.0.1");
     apply_large_call(1);
-    vx_body_set_limits(0, 15000);
+    vx_body_set_limits(0, 15000, 0);
     struct pollfd clients[] = {{.fd = ask_websocket(), .events = POLLIN},
                                {.fd = ask_websocket(), .events = POLLIN}};
     unsigned pings = 0;
@@ -491,7 +491,7 @@ static void test_a_stream_that_waits_for_memory_is_pinged(void **state) {
     }
     assert_in_range(pings, 2, 4);
     assert_int_equal(metric("voxeme_http_timeouts_total{kind=\"ping\"}"), 1);
-    vx_body_set_limits(0, 0);
+    vx_body_set_limits(0, 0, 0);
     assert_true(hear_of(clients[0].fd, "\"type\":\"snapshot\""));
     close(clients[0].fd);
     close(clients[1].fd);

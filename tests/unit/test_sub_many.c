@@ -255,6 +255,76 @@ static void test_snapshot_and_changes_add_up_to_the_list(void **state) {
         vx_test_quit(&clients[i]);
 }
 
+/* --- slow readers --- */
+
+enum { LIST = 1500 };
+
+/* A call of every segment of the list. */
+static void change_all_over(unsigned round) {
+    for (unsigned n = 1; n <= LIST; n += 32) {
+        struct vx_event e = vx_test_event(VX_EVENT_UPDATE, n);
+        e.tag = round % 2 ? VX_STR("{\"odd\":1}") : VX_STR("{\"even\":1}");
+        assert_int_equal(vx_registry_apply(s.world.registry, &e), VX_APPLIED);
+    }
+}
+
+static enum vx_sub_result pull(struct vx_sub *sub, struct vx_body **message) {
+    enum vx_sub_result result;
+    do
+        result = vx_sub_next(s.api, sub, message);
+    while (result == VX_SUB_LATER);
+    return result;
+}
+
+static unsigned list_status(void) {
+    struct vx_test_answer a;
+    vx_test_get(&s, ALPHA_CALLS, "alpha-token", 200, &a);
+    assert_int_equal(json_object_array_length(a.json), LIST);
+    unsigned status = a.response.status;
+    vx_test_answer_clear(&a);
+    return status;
+}
+
+/* Each holds on to a message of another revision: they get no more than their part of what the
+ * account may hold, however many they are. */
+static void test_slow_readers_leave_memory_to_others(void **state) {
+    (void)state;
+    enum { SLOW = 64 };
+    close_service(NULL);
+    vx_test_service_open(&s, "rate-limit-per-minute=0;max-account-response-memory=4194304;"
+                             "max-account-stream-memory=1048576");
+    for (unsigned n = 1; n <= LIST; n++)
+        vx_test_apply(&s.world, VX_EVENT_CREATE, n);
+    struct vx_test_client quick = vx_test_join(&s, ALPHA_CALLS, "alpha-token");
+    vx_test_next(&quick);
+    struct vx_sub *slow[SLOW];
+    struct vx_body *held[SLOW];
+    unsigned count = 0;
+    enum vx_sub_result result = VX_SUB_MESSAGE;
+    for (; result == VX_SUB_MESSAGE && count < SLOW; count++) {
+        change_all_over(count);
+        slow[count] = vx_test_subscribe(&s, ALPHA_CALLS, "alpha-token", NULL, 200);
+        held[count] = NULL;
+        result = pull(slow[count], &held[count]);
+    }
+    assert_int_equal(result, VX_SUB_NO_MEMORY);
+    assert_true(count > 2);
+    for (unsigned round = 0; round < 8; round++) {
+        change_all_over(count + round);
+        assert_int_equal(list_status(), 200);
+    }
+    struct vx_body *more = NULL;
+    assert_int_equal(pull(quick.sub, &more), VX_SUB_NO_MEMORY); /* of many calls */
+    for (unsigned i = 0; i < count; i++) {
+        vx_body_release(&held[i]);
+        vx_sub_release(&slow[i]);
+    }
+    assert_int_equal(pull(quick.sub, &more), VX_SUB_MESSAGE);
+    vx_body_release(&more);
+    vx_test_quit(&quick);
+    vx_body_set_limits(0, 0, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_service, close_service)
 
 int main(void) {
@@ -267,6 +337,7 @@ int main(void) {
         TEST(test_large_messages_take_turns),
         TEST(test_the_view_of_a_quiet_stream_is_kept),
         TEST(test_snapshot_and_changes_add_up_to_the_list),
+        TEST(test_slow_readers_leave_memory_to_others),
     };
     return cmocka_run_group_tests_name("sub_many", tests, NULL, NULL);
 }
