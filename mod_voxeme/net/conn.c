@@ -98,8 +98,7 @@ static void kill_conn(struct vx_conn *conn) {
     lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 }
 
-/* What lies unread or unsent in the kernel is thrown away: it would be kept for minutes. */
-static void reset_conn(struct vx_conn *conn) {
+void vx_conn_reset(struct vx_conn *conn) {
     struct linger now = {.l_onoff = 1};
 
     (void)setsockopt(lws_get_socket_fd(conn->wsi), SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -140,7 +139,7 @@ static void end_period(struct vx_conn *conn) {
         return;
     }
     vx_count(taken ? &server->metrics.too_slow : &server->metrics.timeouts[VX_TIMEOUT_WRITE], 1);
-    reset_conn(conn);
+    vx_conn_reset(conn);
 }
 
 /* Something waits to be taken by the client. */
@@ -384,7 +383,7 @@ void vx_conn_expire(struct vx_timer *timer) {
         break;
     case VX_LINGERING:
         if (!still_taking(conn))
-            reset_conn(conn);
+            vx_conn_reset(conn);
         break;
     case VX_WRITING:
         end_period(conn);
@@ -393,7 +392,7 @@ void vx_conn_expire(struct vx_timer *timer) {
         if (conn->timeout == VX_TIMEOUT_WRITE && vx_http_is_sending(conn))
             end_period(conn);
         else if (!vx_stream_expire(conn))
-            reset_conn(conn);
+            vx_conn_reset(conn);
         break;
     case VX_READING:
         if (conn->timeout == VX_TIMEOUT_HEADER)

@@ -26,13 +26,6 @@ struct vx_parked {
     struct vx_param params[];
 };
 
-struct vx_hold_group {
-    struct vx_hold_group *next;
-    struct vx_scope *scope;
-    uint64_t checked; /* nobody here waits for anything up to this revision */
-    struct vx_conn *conns;
-};
-
 static struct vx_hold_group **bucket(struct vx_server *server, const struct vx_scope *scope) {
     return &server->groups[((uintptr_t)scope >> 6) % VX_HOLD_BUCKETS];
 }

@@ -74,6 +74,9 @@ void vx_net_metrics_render(void *ctx, struct vx_buf *out) {
              "large (malformed), or too many (flooding).");
     row(out, "streams_refused_total", "reason", "malformed", &m->streams_malformed);
     row(out, "streams_refused_total", "reason", "flooding", &m->streams_flooding);
+    single(out, "streams_cut_total", "counter", &m->streams_cut,
+           "Live feeds closed because their client was at one message for long while the others of "
+           "its account waited for memory.");
     single(out, "bytes_received_total", "counter", &m->received, "Bytes received, without TLS.");
     single(out, "bytes_sent_total", "counter", &m->sent, "Bytes sent, without TLS.");
 }

@@ -74,10 +74,18 @@ struct vx_framed {
 
 #define VX_FRAMES_KEPT 16
 
-struct vx_hold_group;
 struct vx_parked;
 struct vx_stream;
 struct vx_deflater;
+
+/* Who waits for changes of one scope. */
+struct vx_hold_group {
+    struct vx_hold_group *next;
+    struct vx_scope *scope;
+    uint64_t checked; /* nobody here waits for anything up to this revision */
+    struct vx_conn *conns;
+    int64_t relieved_us; /* when one of its streams was last cut off for the others */
+};
 
 struct vx_conn {
     struct vx_server *server;
@@ -131,7 +139,8 @@ struct vx_net_metrics {
     atomic_uint_fast64_t too_large_header, too_large_body, too_large_memory, too_large_query;
     atomic_uint_fast64_t malformed;
     atomic_uint_fast64_t half_closed, loop_failures;
-    atomic_uint_fast64_t streams_total, streams_malformed, streams_flooding, messages_sent;
+    atomic_uint_fast64_t streams_total, streams_malformed, streams_flooding, streams_cut,
+        messages_sent;
     atomic_uint_fast64_t streams[2]; /* now: WebSocket, events */
     atomic_uint_fast64_t received, sent;
     atomic_uint_fast64_t connections, held, body_memory; /* now */
@@ -241,6 +250,9 @@ bool vx_conn_charge(struct vx_conn *conn, size_t cap, size_t expected);
 void vx_conn_uncharge(struct vx_conn *conn);
 
 void vx_conn_set_timeout(struct vx_conn *conn, enum vx_timeout kind);
+/* Closes it at the next turn of the loop; what lies unread or unsent in the kernel is thrown away:
+ * it would be kept for minutes. */
+void vx_conn_reset(struct vx_conn *conn);
 
 /* --- hangup.c --- */
 bool vx_hangup_open(struct vx_server *server);

@@ -13,11 +13,17 @@
 
 #define WINDOW_US (60 * VX_SECOND_US)
 
+/* Where memory is short: so long may a client be at one message before it is in others' way, and so
+ * long is waited to see what one that was cut off has left. */
+#define GRACE_US  (2 * VX_SECOND_US)
+#define RELIEF_US (VX_SECOND_US / 20)
+
 struct vx_stream {
     struct vx_sub *sub;
     enum vx_frame_form form;
     unsigned generation; /* of the tokens that it was last held against */
     unsigned missed;     /* pings without an answer */
+    int64_t begun_us;    /* when its client was sent the last message */
     int64_t ping_us;     /* while it waits for memory: when it is pinged; else 0 */
     bool ping_due, pong_due, close_due;
     uint16_t close_code;
@@ -159,10 +165,42 @@ static enum vx_sub_result next_frame(struct vx_conn *conn, struct vx_body **fram
     return VX_SUB_NO_MEMORY;
 }
 
+static struct vx_conn *slowest_of(const struct vx_hold_group *group) {
+    struct vx_conn *slowest = NULL;
+
+    for (struct vx_conn *c = group->conns; c; c = c->peers)
+        if (c->stream && c->out && (!slowest || c->stream->begun_us < slowest->stream->begun_us))
+            slowest = c;
+    return slowest;
+}
+
+/* Those who have been at one message for longest leave what it holds to others: half of a frame
+ * cannot be taken back, so their connection goes with it. */
+static void make_room(struct vx_conn *conn) {
+    int64_t now = vx_net_now(), before = now - GRACE_US;
+    struct vx_hold_group *group = conn->group;
+    struct vx_conn *slowest;
+    struct vx_body *held;
+
+    if (now - group->relieved_us < RELIEF_US)
+        return;
+    slowest = slowest_of(group);
+    if (!slowest || slowest->stream->begun_us > before)
+        return;
+    group->relieved_us = now;
+    held = slowest->out;
+    for (struct vx_conn *c = group->conns; c; c = c->peers)
+        if (c->stream && c->out == held && c->stream->begun_us <= before) {
+            vx_count(&conn->server->metrics.streams_cut, 1);
+            vx_conn_reset(c);
+        }
+}
+
 /* The connection's timer says when it is tried again. */
 static void await_memory(struct vx_conn *conn) {
     struct vx_stream *s = conn->stream;
 
+    make_room(conn);
     if (!s->ping_us)
         s->ping_us = vx_net_now() + conn->server->timeout_us[VX_TIMEOUT_PING];
     vx_conn_set_timeout(conn, VX_TIMEOUT_RETRY);
@@ -181,6 +219,7 @@ static bool send_next(struct vx_conn *conn) {
     switch (result) {
     case VX_SUB_MESSAGE:
         vx_count(&conn->server->metrics.messages_sent, 1);
+        s->begun_us = vx_net_now();
         if (!vx_http_send_body(conn, frame))
             return false;
         break;

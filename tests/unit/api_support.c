@@ -1,5 +1,8 @@
 #include "api_support.h"
 
+#include "api/api_private.h"
+#include "core/call.h"
+
 void vx_test_service_open(struct vx_test_service *s, const char *settings) {
     vx_test_world_open(&s->world, settings);
     s->api = vx_api_new(s->world.registry, s->world.config, &s->world.time.clock);
@@ -193,6 +196,12 @@ unsigned vx_test_status(struct vx_test_service *s, const char *target, const cha
     unsigned status = answer.response.status;
     vx_test_answer_clear(&answer);
     return status;
+}
+
+void vx_test_echo(struct exchange *x) {
+    struct vx_buf out = {0};
+    vx_json_string(&out, x->request->body);
+    vx_answer(x, 200, NULL, &out);
 }
 
 /* --- looking --- */

@@ -63,6 +63,10 @@ void vx_test_get(struct vx_test_service *s, const char *target, const char *toke
 /* The status of that GET. */
 unsigned vx_test_status(struct vx_test_service *s, const char *target, const char *token);
 
+/* A handler for routes of a test's own: answers with the body of the request, as a JSON string. */
+struct exchange;
+void vx_test_echo(struct exchange *x);
+
 /* "1 3 2": the numbers of the calls in a JSON array, in its order; a static buffer. */
 const char *vx_test_numbers(struct json_object *array);
 

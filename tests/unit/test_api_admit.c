@@ -9,19 +9,14 @@
 static struct vx_test_service s;
 static struct vx_test_answer a;
 
-/* The service's own routes take no body: these are a stand-in for some that do. */
-static void echo(struct exchange *x) {
-    struct vx_buf out = {0};
-    vx_json_string(&out, x->request->body);
-    vx_answer(x, 200, NULL, &out);
-}
-
+/* Stand-ins for the service's own that take a body. */
 static const struct route routes[] = {
-    {VX_GET, "/v1/Accounts/{account_sid}/Calls", ACCESS_ACCOUNT, echo, "a", "a", NULL, true, false},
-    {VX_POST, "/v1/Accounts/{account_sid}/Calls", ACCESS_ACCOUNT, echo, "b", "b", NULL, false,
-     true},
-    {VX_POST, "/v1/Calls", ACCESS_ADMIN, echo, "c", "c", NULL, false, true},
-    {VX_GET, "/healthz", ACCESS_PUBLIC, echo, "d", "d", NULL, false, false},
+    {VX_GET, "/v1/Accounts/{account_sid}/Calls", ACCESS_ACCOUNT, vx_test_echo, "a", "a", NULL, true,
+     false},
+    {VX_POST, "/v1/Accounts/{account_sid}/Calls", ACCESS_ACCOUNT, vx_test_echo, "b", "b", NULL,
+     false, true},
+    {VX_POST, "/v1/Calls", ACCESS_ADMIN, vx_test_echo, "c", "c", NULL, false, true},
+    {VX_GET, "/healthz", ACCESS_PUBLIC, vx_test_echo, "d", "d", NULL, false, false},
 };
 
 static void start(const char *settings) {
