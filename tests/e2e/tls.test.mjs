@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -12,8 +13,10 @@ import { promisify } from 'node:util';
 import { BUSY, busyCall } from './lib/calls.mjs';
 import { demo } from './lib/config.mjs';
 import { Events, Feed } from './lib/feed.mjs';
+import { Raw } from './lib/http.mjs';
+import { read } from './lib/metrics.mjs';
 import { run, Switch } from './lib/switch.mjs';
-import { deadline } from './lib/wait.mjs';
+import { deadline, SLOW } from './lib/wait.mjs';
 import { callsOf, Watch } from './lib/watch.mjs';
 
 async function certificate(dir, name) {
@@ -30,9 +33,9 @@ async function setup(t, settings = {}) {
   const cert = join(dir, 'live.pem'), key = join(dir, 'live.key');
   const use = async (c) => { await copyFile(c.cert, cert); await copyFile(c.key, key); };
   await use(one);
-  const owner = demo();
-  const sw = await Switch.start(t, { accounts: [owner], settings: { ...settings, 'tls-cert': cert, 'tls-key': key }, routes: [BUSY] });
-  return { dir, sw, owner, one, two, use, cert, key };
+  const owner = demo(), adminToken = randomUUID();
+  const sw = await Switch.start(t, { accounts: [owner], adminTokens: [adminToken], settings: { ...settings, 'tls-cert': cert, 'tls-key': key }, routes: [BUSY] });
+  return { dir, sw, owner, adminToken, one, two, use, cert, key };
 }
 
 // The serial number that a new connection is shown.
@@ -104,6 +107,43 @@ test('over max-connections a client is told so by an alert', async (t) => {
   assert.equal((await client.get(callsOf(owner))).status, 200);
   await assert.rejects(serial(sw, one.pem), { code: 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR' });
   assert.equal((await client.get(callsOf(owner))).status, 200);
+});
+
+// What a client says first.
+const clientHello = () => deadline(new Promise((resolve, reject) => {
+  const server = createServer((socket) => socket.once('data', (data) => { resolve(data); socket.destroy(); server.close(); }));
+  server.listen(0, '127.0.0.1', () => tls.connect({ host: '127.0.0.1', port: server.address().port }).on('error', () => {}));
+  server.on('error', reject);
+}), 'a ClientHello');
+
+test('a handshake that stalls ends with header-timeout-seconds, counts as a connection, and delays nobody', async (t) => {
+  const { sw, owner, one, adminToken } = await setup(t, { 'header-timeout-seconds': 2, 'max-connections': 5, 'rate-limit-per-minute': 0 });
+  const options = { tls: { ca: one.pem }, maxSockets: 1 };
+  const client = sw.client(owner.token, options), admin = sw.client(adminToken, options);
+  assert.equal((await client.get(callsOf(owner))).status, 200);
+  assert.equal(await read(admin, 'voxeme_http_timeouts_total', 'kind="header"'), 0);
+  const hello = await clientHello();
+  const began = Date.now();
+  const stalled = await Promise.all(Array.from({ length: 3 }, () => Raw.open(sw.httpPort)));
+  t.after(() => stalled.forEach((raw) => raw.destroy()));
+  const [, half, drip] = stalled; // the first says nothing at all
+  half.socket.write(hello.subarray(0, hello.length / 2));
+  let at = 0;
+  const timer = setInterval(() => { if (!drip.socket.destroyed && at < hello.length - 1) drip.socket.write(hello.subarray(at, ++at)); }, 100);
+  t.after(() => clearInterval(timer));
+  await assert.rejects(serial(sw, one.pem), { code: 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR' }, 'all places are taken');
+  let over = false, longest = 0;
+  const closed = Promise.all(stalled.map((raw) => raw.end())).then(() => { over = true; return Date.now() - began; });
+  while (!over) {
+    const asked = Date.now();
+    assert.equal((await client.get(callsOf(owner))).status, 200);
+    longest = Math.max(longest, Date.now() - asked);
+  }
+  const ms = await closed;
+  assert.ok(ms >= 1900 && ms < 5000 * SLOW, `closed after ${ms} ms`);
+  assert.ok(longest < 1000 * SLOW, `a request took ${longest} ms`);
+  assert.equal(await read(admin, 'voxeme_http_timeouts_total', 'kind="header"'), 3);
+  assert.ok(await serial(sw, one.pem), 'there is room again');
 });
 
 test('over TLS, too, a client that closes its side while its request is held gets its answer', async (t) => {
