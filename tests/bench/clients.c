@@ -29,6 +29,7 @@ static struct {
     size_t wanted, opened, ready;
     int epoll;
     int64_t began, until; /* of the measurement; until 0: none */
+    uint64_t enough;      /* changes, with which it is over; 0: none are */
     double cpu;
     bool told;
 } all;
@@ -168,9 +169,10 @@ static double cpu_used(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void begin(double seconds, bool timing) {
+static void begin(double seconds, bool timing, uint64_t enough) {
     memset(&bench_measure, 0, sizeof bench_measure);
     bench_measure.timing = timing;
+    all.enough = enough;
     all.began = bench_now();
     all.until = all.began + (int64_t)(seconds * 1e9);
     all.cpu = cpu_used();
@@ -191,15 +193,16 @@ static void finish(int64_t now) {
 static bool obey(void) {
     char line[128];
     ssize_t n = read(STDIN_FILENO, line, sizeof line - 1);
+    unsigned long long enough = 0;
     double seconds;
 
     if (n <= 0)
         return n < 0 && errno == EINTR;
     line[n] = '\0';
     if (sscanf(line, "measure %lf", &seconds) == 1)
-        begin(seconds, true);
-    else if (sscanf(line, "count %lf", &seconds) == 1)
-        begin(seconds, false);
+        begin(seconds, true, 0);
+    else if (sscanf(line, "count %lf %llu", &seconds, &enough) >= 1)
+        begin(seconds, false, enough);
     else
         return false;
     return true;
@@ -228,7 +231,7 @@ static bool turn(void) {
         all.told = true;
         printf("{\"ready\":%zu,\"seconds\":%.6f}\n", all.ready, (double)(now - all.began) / 1e9);
     }
-    if (all.until && now >= all.until)
+    if (all.until && (now >= all.until || (all.enough && bench_measure.changes >= all.enough)))
         finish(now);
     return true;
 }

@@ -7,6 +7,7 @@
  * Once every client is ready one line of JSON says so: {"ready":CLIENTS,"seconds":...}. Then each
  * line of stdin is answered by one of JSON:
  *   measure SECONDS         what came in that time
+ *   count SECONDS [CHANGES] the same without a look at times; over as soon as so many have come
  *   quit                    (or the end of stdin)
  */
 #ifndef BENCH_CLIENTS_H
