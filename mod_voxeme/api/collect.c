@@ -56,11 +56,13 @@ static void add_left(void *ctx, const struct vx_uuid *sid, const struct vx_entry
         r->add(&r->c, sid);
 }
 
-/* A call that changed so that the filter no longer lets it through has left this client's list. */
+/* A call that changed so that the filter no longer lets it through has left this client's list,
+ * unless it cannot have been there: clients with other filters are not to hear of every call. */
 static bool add_filtered_out(void *ctx, const struct vx_entry *e) {
     struct removals *r = ctx;
 
-    if (e->created <= r->c.since && !vx_query_matches(r->c.q, e))
+    if (e->created <= r->c.since && !vx_query_matches(r->c.q, e) &&
+        vx_query_may_have_matched(r->c.q, e, r->c.since))
         r->add(&r->c, vx_snapshot_sid(e->call));
     return vx_buf_ok(r->c.out);
 }

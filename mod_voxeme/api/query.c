@@ -2,6 +2,7 @@
  */
 #include "api/api_private.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #define MAX_PAGE_SIZE     500
@@ -198,13 +199,33 @@ static bool same_number(struct vx_str wanted, struct vx_str text) {
     return vx_str_eq(wanted, text);
 }
 
-bool vx_query_matches(const struct query *q, const struct vx_entry *e) {
+static bool match_status(const struct query *q, const struct vx_entry *e) {
     bool ended = vx_call_status_ended((enum vx_call_status)e->status);
 
-    if ((q->statuses && !(q->statuses & 1u << e->status)) ||
-        (q->direction && q->direction != (enum vx_direction)e->direction) ||
-        (q->state == STATE_LIVE && ended) || (q->state == STATE_ENDED && !ended))
-        return false;
-    return (!q->from.at || same_number(q->from, vx_snapshot_text(e->call, VX_TEXT_FROM))) &&
+    return (!q->statuses || (q->statuses & 1u << e->status)) &&
+           !(q->state == STATE_LIVE && ended) && !(q->state == STATE_ENDED && !ended);
+}
+
+static bool match_parties(const struct query *q, const struct vx_entry *e) {
+    return (!q->direction || q->direction == (enum vx_direction)e->direction) &&
+           (!q->from.at || same_number(q->from, vx_snapshot_text(e->call, VX_TEXT_FROM))) &&
            (!q->to.at || same_number(q->to, vx_snapshot_text(e->call, VX_TEXT_TO)));
+}
+
+bool vx_query_matches(const struct query *q, const struct vx_entry *e) {
+    return match_status(q, e) && match_parties(q, e);
+}
+
+/* A call never goes back in its life, but for an end that was only guessed. */
+static bool may_have_had_status(const struct query *q, const struct vx_entry *e) {
+    bool ended = vx_call_status_ended((enum vx_call_status)e->status);
+    unsigned past = ended ? UINT_MAX : (2u << e->status) - 1;
+
+    return (!q->statuses || (q->statuses & past)) && (ended || q->state != STATE_ENDED);
+}
+
+bool vx_query_may_have_matched(const struct query *q, const struct vx_entry *e, uint64_t since) {
+    bool same_parties = e->revision - e->same <= since;
+
+    return may_have_had_status(q, e) && (!same_parties || match_parties(q, e));
 }

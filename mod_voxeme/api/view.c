@@ -132,24 +132,34 @@ void vx_view_release(struct vx_view **view) {
 }
 
 /* Takes over the change's reference. */
-static void fill(struct vx_view *v, uint32_t n, const struct vx_change *c) {
+static void fill(struct vx_view *v, uint32_t n, const struct vx_change *c, uint32_t same) {
     v->nodes[n] = (struct vx_entry){
         .order = c->order,
         .revision = c->revision,
         .created = c->created,
         .entered = c->entered,
         .call = c->call,
+        .same = same,
         .status = (uint8_t)vx_snapshot_status(c->call),
         .direction = (uint8_t)vx_snapshot_direction(c->call),
     };
     link_newest(v, n);
 }
 
+static uint32_t same_for(const struct vx_entry *e, const struct vx_change *c) {
+    uint64_t revisions = e->same + (c->revision - e->revision);
+
+    if (!vx_snapshot_same_parties(e->call, c->call))
+        return 0;
+    return revisions < UINT32_MAX ? (uint32_t)revisions : UINT32_MAX;
+}
+
 static void change(struct vx_view *v, uint32_t n, const struct vx_change *c) {
     struct vx_snapshot *old = v->nodes[n].call;
+    uint32_t same = same_for(&v->nodes[n], c);
 
     unlink_node(v, n);
-    fill(v, n, c);
+    fill(v, n, c, same);
     vx_index_touch(&v->index, c->order);
     vx_snapshot_release(&old);
 }
@@ -160,7 +170,7 @@ static bool add(struct vx_view *v, const struct vx_change *c) {
     if (!reserve_node(v) || !vx_index_reserve(&v->index))
         return false;
     n = take_node(v);
-    fill(v, n, c);
+    fill(v, n, c, 0);
     vx_index_put(&v->index, c->order, n);
     return true;
 }

@@ -27,6 +27,7 @@ struct vx_entry {
     uint64_t entered;         /* at which it was answered, or ended: vx_change's */
     struct vx_snapshot *call; /* borrowed */
     uint32_t older, newer;    /* the view's own */
+    uint32_t same; /* up to `revision`, for at least so many, it has had the same parties */
     uint8_t status, direction;
 };
 

@@ -69,6 +69,8 @@ const struct vx_uuid *vx_snapshot_account(const struct vx_snapshot *s);
 bool vx_snapshot_has_parent(const struct vx_snapshot *s, const struct vx_uuid *call_sid);
 int64_t vx_snapshot_ended_us(const struct vx_snapshot *s); /* 0: lives */
 struct vx_str vx_snapshot_text(const struct vx_snapshot *s, enum vx_call_text which);
+/* Whether both have the same `from`, `to` and direction. */
+bool vx_snapshot_same_parties(const struct vx_snapshot *a, const struct vx_snapshot *b);
 
 /* Appends the JSON object for `fields`. Invalid UTF-8 becomes U+FFFD, control characters are
  * escaped. */

@@ -202,6 +202,15 @@ struct vx_str vx_snapshot_text(const struct vx_snapshot *s, enum vx_call_text wh
     return text[which];
 }
 
+bool vx_snapshot_same_parties(const struct vx_snapshot *a, const struct vx_snapshot *b) {
+    struct vx_str of_a[VX_TEXT_COUNT], of_b[VX_TEXT_COUNT];
+
+    get_texts(texts_of(a), of_a);
+    get_texts(texts_of(b), of_b);
+    return a->direction == b->direction && vx_str_eq(of_a[VX_TEXT_FROM], of_b[VX_TEXT_FROM]) &&
+           vx_str_eq(of_a[VX_TEXT_TO], of_b[VX_TEXT_TO]);
+}
+
 void vx_snapshot_fields(const struct vx_snapshot *s, struct vx_call_fields *f) {
     const char *at = s->rest;
 

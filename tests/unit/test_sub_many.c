@@ -3,6 +3,8 @@
 
 #include "core/call.h"
 
+#include <time.h>
+
 static struct vx_test_service s;
 
 static int open_service(void **state) {
@@ -205,18 +207,23 @@ static void test_the_view_of_a_quiet_stream_is_kept(void **state) {
 /* Clients that join, read now and then, resume and leave know at the end what the list says. */
 static void test_snapshot_and_changes_add_up_to_the_list(void **state) {
     (void)state;
-    enum { CLIENTS = 8, CALLS = 60 };
-    static const char *const filters[] = {"", "", "?state=live", "?direction=inbound"};
+    enum { CLIENTS = 12, CALLS = 60, KINDS = 6 };
+    static const char *const filters[] = {
+        "",          "?state=live",  "?direction=inbound",
+        "?from=100", "?state=ended", "?callStatus=ringing,completed"};
     struct vx_test_random random = vx_test_random_start("streams");
     struct vx_test_client clients[CLIENTS] = {{.sub = NULL}};
     char target[200];
     for (unsigned step = 0; step < 4000; step++) {
         struct vx_test_client *c = &clients[vx_test_random(&random, CLIENTS)];
-        const char *filter = filters[(size_t)(c - clients) % 4];
+        const char *filter = filters[(size_t)(c - clients) % KINDS];
         static const enum vx_event_type types[] = {VX_EVENT_CREATE, VX_EVENT_PROGRESS,
                                                    VX_EVENT_ANSWER, VX_EVENT_HANGUP};
-        vx_test_apply(&s.world, types[vx_test_random(&random, 4)],
-                      1 + vx_test_random(&random, CALLS) + step / 1000 * CALLS);
+        struct vx_event e = vx_test_event(types[vx_test_random(&random, 4)],
+                                          1 + vx_test_random(&random, CALLS) + step / 1000 * CALLS);
+        e.from = vx_test_random(&random, 2) ? VX_STR("100") : VX_STR("200");
+        e.sequence = 1 + vx_test_random(&random, 1000);
+        vx_registry_apply(s.world.registry, &e);
         if (vx_test_random(&random, 50) == 0) {
             vx_test_advance(&s.world.time, 60 * VX_SECOND_US);
             vx_registry_expire(s.world.registry, 0);
@@ -248,11 +255,88 @@ static void test_snapshot_and_changes_add_up_to_the_list(void **state) {
             continue;
         while (vx_sub_is_behind(c->sub))
             vx_test_next(c);
-        snprintf(target, sizeof target, ALPHA_CALLS "%s", filters[i % 4]);
+        snprintf(target, sizeof target, ALPHA_CALLS "%s", filters[i % KINDS]);
         vx_test_agrees(c, target, "alpha-token");
     }
     for (unsigned i = 0; i < CLIENTS; i++)
         vx_test_quit(&clients[i]);
+}
+
+/* --- filters --- */
+
+enum { FILTERS = 500 };
+
+static enum vx_sub_result pull(struct vx_sub *sub, struct vx_body **message) {
+    enum vx_sub_result result;
+    do
+        result = vx_sub_next(s.api, sub, message);
+    while (result == VX_SUB_LATER);
+    return result;
+}
+
+static void tell_of(enum vx_event_type type, unsigned n, bool odd) {
+    char from[16];
+    struct vx_event e = vx_test_event(type, n);
+    snprintf(from, sizeof from, "%u", n);
+    e.from = vx_str(from);
+    e.tag = odd ? VX_STR("{\"odd\":1}") : VX_STR("{\"even\":1}");
+    assert_int_equal(vx_registry_apply(s.world.registry, &e), VX_APPLIED);
+}
+
+/* One call changes, all are asked, and he alone whose filter lets it through is told. */
+static void change_one(struct vx_sub *subs[FILTERS], unsigned which, bool odd) {
+    struct vx_body *message = NULL;
+    tell_of(VX_EVENT_UPDATE, which + 1, odd);
+    for (unsigned i = 0; i < FILTERS; i++) {
+        assert_int_equal(pull(subs[i], &message), i == which ? VX_SUB_MESSAGE : VX_SUB_IDLE);
+        vx_body_release(&message);
+    }
+}
+
+static double cpu_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* What a change costs all of them together, at the least, with so many calls in the account. */
+static double cost_of_a_change(unsigned calls) {
+    static struct vx_sub *subs[FILTERS];
+    double least = 1e9;
+    struct vx_body *message = NULL;
+    for (unsigned n = 1; n <= calls; n++)
+        tell_of(VX_EVENT_CREATE, n, false);
+    for (unsigned i = 0; i < FILTERS; i++) {
+        char target[160];
+        snprintf(target, sizeof target, ALPHA_CALLS "?from=%u", i + 1);
+        subs[i] = vx_test_subscribe(&s, target, "alpha-token", NULL, 200);
+        assert_int_equal(pull(subs[i], &message), VX_SUB_MESSAGE);
+        vx_body_release(&message);
+    }
+    size_t before = vx_body_memory();
+    for (unsigned round = 0; round < 10; round++) {
+        double began = cpu_seconds(), took;
+        for (unsigned i = 0; i < 10; i++)
+            change_one(subs, round * 10 + i, true);
+        took = (cpu_seconds() - began) / 10;
+        least = took < least ? took : least;
+    }
+    assert_true(vx_body_memory() <= before); /* nothing is kept for any of them */
+    for (unsigned i = 0; i < FILTERS; i++)
+        vx_sub_release(&subs[i]);
+    return least;
+}
+
+/* A change costs each filter a look at that call, however many calls there are. */
+static void test_five_hundred_filters(void **state) {
+    (void)state;
+    double few = cost_of_a_change(FILTERS);
+    close_service(NULL);
+    open_service(NULL);
+    double many = cost_of_a_change(20 * FILTERS);
+    print_message("# a change, %d filters: %.0f us of 500 calls, %.0f us of 10000\n", FILTERS,
+                  few * 1e6, many * 1e6);
+    assert_true(many < 4 * few);
 }
 
 /* --- slow readers --- */
@@ -266,14 +350,6 @@ static void change_all_over(unsigned round) {
         e.tag = round % 2 ? VX_STR("{\"odd\":1}") : VX_STR("{\"even\":1}");
         assert_int_equal(vx_registry_apply(s.world.registry, &e), VX_APPLIED);
     }
-}
-
-static enum vx_sub_result pull(struct vx_sub *sub, struct vx_body **message) {
-    enum vx_sub_result result;
-    do
-        result = vx_sub_next(s.api, sub, message);
-    while (result == VX_SUB_LATER);
-    return result;
 }
 
 static unsigned list_status(void) {
@@ -337,6 +413,7 @@ int main(void) {
         TEST(test_large_messages_take_turns),
         TEST(test_the_view_of_a_quiet_stream_is_kept),
         TEST(test_snapshot_and_changes_add_up_to_the_list),
+        TEST(test_five_hundred_filters),
         TEST(test_slow_readers_leave_memory_to_others),
     };
     return cmocka_run_group_tests_name("sub_many", tests, NULL, NULL);
