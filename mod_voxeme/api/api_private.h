@@ -163,6 +163,8 @@ bool vx_query_filters(const struct query *q);
 bool vx_query_matches(const struct query *q, const struct vx_entry *e);
 /* Whether a call that does not match, and was there at that revision, may have matched then. */
 bool vx_query_may_have_matched(const struct query *q, const struct vx_entry *e, uint64_t since);
+/* The same for one that is gone. */
+bool vx_query_may_have_had(const struct query *q, const struct vx_left *left, uint64_t since);
 /* "<epoch>.<revision>" of this start. */
 bool vx_cursor_parse(struct exchange *x, struct vx_str text, uint64_t *revision);
 

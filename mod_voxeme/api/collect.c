@@ -49,11 +49,12 @@ struct removals {
 };
 
 /* One that has come back is among the calls, unless the filter does not let it through. */
-static void add_left(void *ctx, const struct vx_uuid *sid, const struct vx_entry *back) {
+static void add_left(void *ctx, const struct vx_left *left, const struct vx_entry *back) {
     struct removals *r = ctx;
 
-    if (!back || !vx_query_matches(r->c.q, back))
-        r->add(&r->c, sid);
+    if ((!back || !vx_query_matches(r->c.q, back)) &&
+        vx_query_may_have_had(r->c.q, left, r->c.since))
+        r->add(&r->c, &left->call_sid);
 }
 
 /* A call that changed so that the filter no longer lets it through has left this client's list,

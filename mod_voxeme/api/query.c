@@ -217,9 +217,9 @@ bool vx_query_matches(const struct query *q, const struct vx_entry *e) {
 }
 
 /* A call never goes back in its life, but for an end that was only guessed. */
-static bool may_have_had_status(const struct query *q, const struct vx_entry *e) {
-    bool ended = vx_call_status_ended((enum vx_call_status)e->status);
-    unsigned past = ended ? UINT_MAX : (2u << e->status) - 1;
+static bool may_have_had_status(const struct query *q, unsigned status) {
+    bool ended = vx_call_status_ended((enum vx_call_status)status);
+    unsigned past = ended ? UINT_MAX : (2u << status) - 1;
 
     return (!q->statuses || (q->statuses & past)) && (ended || q->state != STATE_ENDED);
 }
@@ -227,5 +227,29 @@ static bool may_have_had_status(const struct query *q, const struct vx_entry *e)
 bool vx_query_may_have_matched(const struct query *q, const struct vx_entry *e, uint64_t since) {
     bool same_parties = e->revision - e->same <= since;
 
-    return may_have_had_status(q, e) && (!same_parties || match_parties(q, e));
+    return may_have_had_status(q, e->status) && (!same_parties || match_parties(q, e));
+}
+
+static bool may_be_same_number(struct vx_str wanted, uint32_t mark) {
+    char text[256];
+
+    if (vx_view_mark(wanted) == mark || !wanted.len || wanted.at[0] != ' ')
+        return vx_view_mark(wanted) == mark;
+    if (wanted.len > sizeof text)
+        return true;
+    memcpy(text, wanted.at, wanted.len);
+    text[0] = '+';
+    return vx_view_mark((struct vx_str){text, wanted.len}) == mark;
+}
+
+bool vx_query_may_have_had(const struct query *q, const struct vx_left *left, uint64_t since) {
+    if (!left->known || !vx_query_filters(q))
+        return true;
+    if (!may_have_had_status(q, left->status))
+        return false;
+    if (left->revision - left->same > since) /* its parties were others */
+        return true;
+    return (!q->direction || q->direction == (enum vx_direction)left->direction) &&
+           (!q->from.at || may_be_same_number(q->from, left->from)) &&
+           (!q->to.at || may_be_same_number(q->to, left->to));
 }

@@ -10,11 +10,6 @@
 #define TURN_RELEASES 16384 /* let go of in one turn */
 #define COPY_UP_TO    65536 /* a list no longer than this is kept in one piece */
 
-struct removal {
-    uint64_t revision, created, order;
-    struct vx_uuid call_sid;
-};
-
 struct vx_view {
     struct vx_feed *feed;
     struct vx_pot *pot;
@@ -22,7 +17,7 @@ struct vx_view {
     struct vx_entry *nodes;  /* [0]: sentinel of the ring by revision */
     uint32_t used, room;     /* nodes that were ever in use; allocated */
     uint32_t free;           /* list of free nodes by `older`; 0: none */
-    struct removal *removed; /* by revision, from removed_first on */
+    struct vx_left *removed; /* by revision, from removed_first on */
     size_t removed_first, removed_count, removed_room;
     uint64_t revision, horizon;
     struct vx_body *list;           /* of `revision`, or NULL */
@@ -146,12 +141,14 @@ static void fill(struct vx_view *v, uint32_t n, const struct vx_change *c, uint3
     link_newest(v, n);
 }
 
-static uint32_t same_for(const struct vx_entry *e, const struct vx_change *c) {
-    uint64_t revisions = e->same + (c->revision - e->revision);
+static uint32_t same_until(const struct vx_entry *e, uint64_t revision) {
+    uint64_t revisions = e->same + (revision - e->revision);
 
-    if (!vx_snapshot_same_parties(e->call, c->call))
-        return 0;
     return revisions < UINT32_MAX ? (uint32_t)revisions : UINT32_MAX;
+}
+
+static uint32_t same_for(const struct vx_entry *e, const struct vx_change *c) {
+    return vx_snapshot_same_parties(e->call, c->call) ? same_until(e, c->revision) : 0;
 }
 
 static void change(struct vx_view *v, uint32_t n, const struct vx_change *c) {
@@ -177,7 +174,7 @@ static bool add(struct vx_view *v, const struct vx_change *c) {
 
 static bool reserve_removal(struct vx_view *v) {
     size_t end = v->removed_first + v->removed_count, room;
-    struct removal *removed;
+    struct vx_left *removed;
 
     if (end < v->removed_room)
         return true;
@@ -195,14 +192,35 @@ static bool reserve_removal(struct vx_view *v) {
     return true;
 }
 
+/* FNV-1a. */
+uint32_t vx_view_mark(struct vx_str text) {
+    uint32_t mark = 2166136261U;
+
+    for (size_t i = 0; i < text.len; i++)
+        mark = (mark ^ (unsigned char)text.at[i]) * 16777619U;
+    return mark;
+}
+
+static void remember(struct vx_left *left, const struct vx_entry *e) {
+    left->known = true;
+    left->same = same_until(e, left->revision);
+    left->from = vx_view_mark(vx_snapshot_text(e->call, VX_TEXT_FROM));
+    left->to = vx_view_mark(vx_snapshot_text(e->call, VX_TEXT_TO));
+    left->status = e->status;
+    left->direction = e->direction;
+}
+
 static bool leave(struct vx_view *v, const struct vx_change *c) {
+    struct vx_left *left;
     uint32_t n;
 
     if (!reserve_removal(v))
         return false;
-    v->removed[v->removed_first + v->removed_count++] =
-        (struct removal){c->revision, c->created, c->order, c->call_sid};
+    left = &v->removed[v->removed_first + v->removed_count++];
+    *left = (struct vx_left){
+        .revision = c->revision, .created = c->created, .order = c->order, .call_sid = c->call_sid};
     if (vx_index_find(&v->index, c->order, &n)) {
+        remember(left, &v->nodes[n]);
         vx_index_remove(&v->index, c->order);
         drop_node(v, n);
     }
@@ -440,7 +458,7 @@ void vx_view_changed_forward(const struct vx_view *v, uint64_t since, vx_view_ea
 }
 
 /* A call that left for another account may have come back since. */
-static const struct vx_entry *come_back(const struct vx_view *v, const struct removal *r) {
+static const struct vx_entry *come_back(const struct vx_view *v, const struct vx_left *r) {
     uint32_t n;
 
     if (!vx_index_find(&v->index, r->order, &n) ||
@@ -467,10 +485,10 @@ static size_t removed_after(const struct vx_view *v, uint64_t since) {
 void vx_view_removed(const struct vx_view *v, uint64_t since, vx_view_each_removed *each,
                      void *ctx) {
     for (size_t i = removed_after(v, since); i < v->removed_first + v->removed_count; i++) {
-        const struct removal *r = &v->removed[i];
+        const struct vx_left *r = &v->removed[i];
 
         if (r->created <= since)
-            each(ctx, &r->call_sid, come_back(v, r));
+            each(ctx, r, come_back(v, r));
     }
 }
 

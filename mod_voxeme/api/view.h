@@ -74,9 +74,22 @@ void vx_view_changed(const struct vx_view *view, uint64_t since, uint64_t below,
 void vx_view_changed_forward(const struct vx_view *view, uint64_t since, vx_view_each *each,
                              void *ctx);
 
+/* What is remembered of a call that has left. */
+struct vx_left {
+    uint64_t revision, created, order;
+    struct vx_uuid call_sid;
+    uint32_t same;     /* up to `revision`, for at least so many, it has had the same parties; */
+    uint32_t from, to; /* vx_view_mark() of these */
+    uint8_t status, direction;
+    bool known; /* else there is nothing but its sid */
+};
+
+/* The same for texts that are the same. */
+uint32_t vx_view_mark(struct vx_str text);
+
 /* Walks the calls that left the scope after `since` and had come by then, oldest first. `back` is
- * the call where it has come back since, else NULL; borrowed. */
-typedef void vx_view_each_removed(void *ctx, const struct vx_uuid *call_sid,
+ * the call where it has come back since, else NULL; borrowed, as `left` is. */
+typedef void vx_view_each_removed(void *ctx, const struct vx_left *left,
                                   const struct vx_entry *back);
 void vx_view_removed(const struct vx_view *view, uint64_t since, vx_view_each_removed *each,
                      void *ctx);

@@ -316,6 +316,19 @@ static void test_a_filter_is_not_told_of_others(void **state) {
     vx_test_apply(&s.world, VX_EVENT_HANGUP, 2);
     assert_string_equal(vx_test_next(&c), "removed 2");
     assert_string_equal(vx_test_next(&busy), "removed 2"); /* an end may have been guessed */
+    vx_test_advance(&s.world.time, 600 * VX_SECOND_US);
+    vx_registry_expire(s.world.registry, 0);
+    assert_string_equal(vx_test_next(&c), "");
+    assert_string_equal(vx_test_next(&busy), "removed 2");
+    tell_from(VX_EVENT_CREATE, 3, "+100", 30);
+    vx_test_quit(&c);
+    c = vx_test_join(&s, ALPHA_CALLS "?from=%20100", "alpha-token"); /* a plus, unescaped */
+    assert_string_equal(vx_test_next(&c), "snapshot 3");
+    tell_from(VX_EVENT_HANGUP, 3, "+100", 31);
+    assert_string_equal(vx_test_next(&c), "ended 3");
+    vx_test_advance(&s.world.time, 600 * VX_SECOND_US);
+    vx_registry_expire(s.world.registry, 0);
+    assert_string_equal(vx_test_next(&c), "removed 3");
     vx_test_quit(&c);
     vx_test_quit(&busy);
 }
