@@ -63,6 +63,7 @@ static bool begin_stream(struct vx_conn *conn, const struct vx_http_head *head,
 /* A request is all there. False: close at once. */
 static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct vx_str body) {
     struct vx_param params[VX_MAX_PARAMS];
+    size_t most = conn->server->max_params;
     char joined[VX_LIST_SIZE];
     struct vx_request request;
     struct vx_response response = {0};
@@ -71,7 +72,7 @@ static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct
     char bearer[VX_BEARER_SIZE];
 
     ok = begin_request(&request, conn, head, &error) &&
-         vx_http_params(head->query, params, VX_MAX_PARAMS, &request.param_count, &error);
+         vx_http_params(head->query, params, most, &request.param_count, &error);
     if (ok && !vx_http_join(head->if_none_match, head->if_none_match_lines, joined, sizeof joined,
                             &request.if_none_match)) {
         error = (struct vx_http_error){400, "If-None-Match too long in more than one line"};
@@ -82,8 +83,8 @@ static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct
     conn->closing = !head->persist || atomic_load(&conn->server->stop);
     if (!ok) {
         /* The message itself was whole: the connection may go on. */
-        vx_count(request.param_count == VX_MAX_PARAMS ? &conn->server->metrics.too_large_query
-                                                      : &conn->server->metrics.malformed,
+        vx_count(request.param_count == most ? &conn->server->metrics.too_large_query
+                                             : &conn->server->metrics.malformed,
                  1);
         vx_api_error(&response, error.status, error.msg);
         return vx_http_answer(conn, &response, head_only);

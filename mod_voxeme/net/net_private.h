@@ -34,7 +34,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define VX_MAX_PARAMS    64
+#define VX_MAX_PARAMS    256 /* the most that can be configured */
 #define VX_MAX_LISTENERS 4
 #define VX_TLS_CHUNK     65536 /* handed to lws at once; it copies what the socket does not take */
 #define VX_TURN_REQUESTS 64    /* answered for one client before others have their turn */
@@ -183,7 +183,7 @@ struct vx_server {
     int descriptors; /* lws has tables for file descriptors below this */
 
     /* Limits, from `config`. */
-    size_t max_connections, max_header, max_body, max_body_memory, max_message;
+    size_t max_connections, max_header, max_params, max_body, max_body_memory, max_message;
     int64_t max_messages;    /* of a stream's client in a minute */
     uint64_t min_write_rate; /* bytes a second */
     int64_t timeout_us[VX_TIMEOUT_KINDS];

@@ -111,6 +111,7 @@ static bool take_limits(struct vx_server *server, const struct vx_config *config
         return false;
     limit_connections(server, (size_t)vx_config_int(config, VX_SET_MAX_CONNECTIONS));
     server->max_header = (size_t)vx_config_int(config, VX_SET_MAX_HEADER_BYTES);
+    server->max_params = (size_t)vx_config_int(config, VX_SET_MAX_QUERY_PARAMETERS);
     server->max_body = (size_t)vx_config_int(config, VX_SET_MAX_BODY_BYTES);
     server->max_body_memory = (size_t)vx_config_int(config, VX_SET_MAX_REQUEST_MEMORY);
     server->min_write_rate = (uint64_t)vx_config_int(config, VX_SET_MIN_WRITE_BYTES_PER_SECOND);

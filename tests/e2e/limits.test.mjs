@@ -209,10 +209,15 @@ test('pipelining: answers come in the order of the requests', async (t) => {
   assert.deepEqual(statuses, [200, 200, 404, 200, 200]);
 });
 
-test('64 query parameters at most', async (t) => {
-  const { admin, client, path } = await setup(t, {});
+test('max-query-parameters', async (t) => {
+  const { sw, admin, client, path } = await setup(t, {});
+  assert.equal((await client.get(`${path}?${'a=b&'.repeat(64)}`)).status, 200);
   assert.equal((await client.get(`${path}?${'a=b&'.repeat(65)}`)).status, 400);
   assert.equal(await read(admin, 'voxeme_http_too_large_total', 'kind="query"'), 1);
+  await sw.reload({ ...sw.spec, settings: { ...sw.spec.settings, 'max-query-parameters': 8 } }, /reloaded/);
+  assert.equal((await client.get(`${path}?${'a=b&'.repeat(8)}`)).status, 200);
+  assert.equal((await client.get(`${path}?${'a=b&'.repeat(9)}`)).status, 400);
+  assert.equal(await read(admin, 'voxeme_http_too_large_total', 'kind="query"'), 2);
 });
 
 test('malformed requests get 400 or are closed, and the server lives on', async (t) => {

@@ -111,7 +111,7 @@ void vx_test_ask(struct vx_test_service *s, const struct vx_test_ask *ask,
 void vx_test_ask_loosely(struct vx_test_service *s, const struct vx_test_ask *ask,
                          struct vx_test_answer *answer) {
     struct decoded d;
-    char bearer[128];
+    char bearer[600];
     decode_target(&d, ask->target);
     snprintf(bearer, sizeof bearer, "Bearer %s", ask->token ? ask->token : "");
     struct vx_request request = {

@@ -60,6 +60,7 @@ static void test_names(void **state) {
         [VX_SET_MAX_CONNECTIONS] = "max-connections",
         [VX_SET_MAX_STREAMS_PER_ACCOUNT] = "max-streams-per-account",
         [VX_SET_MAX_HEADER_BYTES] = "max-header-bytes",
+        [VX_SET_MAX_QUERY_PARAMETERS] = "max-query-parameters",
         [VX_SET_MAX_BODY_BYTES] = "max-body-bytes",
         [VX_SET_MAX_REQUEST_MEMORY] = "max-request-memory",
         [VX_SET_MAX_RESPONSE_MEMORY] = "max-response-memory",
