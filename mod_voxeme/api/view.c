@@ -408,15 +408,6 @@ enum vx_turn vx_view_list(struct vx_view *v, struct vx_body **list) {
 
 /* --- walks --- */
 
-void vx_view_walk(const struct vx_view *v, uint64_t below, vx_view_each *each, void *ctx) {
-    struct vx_index_walk walk = vx_index_begin(&v->index, below);
-    const struct vx_place *p;
-
-    while ((p = vx_index_next(&v->index, &walk)))
-        if (!each(ctx, &v->nodes[p->node]))
-            return;
-}
-
 size_t vx_view_segments(const struct vx_view *v) {
     return v->index.count;
 }

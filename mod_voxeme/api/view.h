@@ -54,9 +54,6 @@ enum vx_turn vx_view_list(struct vx_view *view, struct vx_body **list);
 /* What walks call for each call, until it returns false; the entry is borrowed. */
 typedef bool vx_view_each(void *ctx, const struct vx_entry *entry);
 
-/* Newest first, those older than the one of order `below` (UINT64_MAX: all). */
-void vx_view_walk(const struct vx_view *view, uint64_t below, vx_view_each *each, void *ctx);
-
 /* The view as segments of up to 64 calls that stand together, 0 being the newest. A segment that is
  * the same has the same stamp, which is never 0; `top` is the order of its newest call. */
 size_t vx_view_segments(const struct vx_view *view);

@@ -199,13 +199,3 @@ void vx_index_clear(struct vx_index *x) {
     vx_free(x->chunks);
     *x = (struct vx_index){.stamp = x->stamp};
 }
-
-struct vx_index_walk vx_index_begin(const struct vx_index *x, uint64_t below) {
-    struct vx_index_walk walk = {0};
-
-    if (!x->count)
-        return walk;
-    walk.chunk = chunk_of(x, below) + 1;
-    walk.at = place_of(x->chunks[walk.chunk - 1], below);
-    return walk;
-}

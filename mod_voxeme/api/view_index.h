@@ -42,23 +42,4 @@ void vx_index_touch(struct vx_index *index, uint64_t order);
 /* Drops all places. */
 void vx_index_clear(struct vx_index *index);
 
-/* Walks over all places below `below` (UINT64_MAX: all), newest first. Start with
- * vx_index_begin(). */
-struct vx_index_walk {
-    size_t chunk; /* from 1 */
-    unsigned at;  /* from 1 */
-};
-struct vx_index_walk vx_index_begin(const struct vx_index *index, uint64_t below);
-
-static inline const struct vx_place *vx_index_next(const struct vx_index *index,
-                                                   struct vx_index_walk *walk) {
-    while (walk->chunk) {
-        if (walk->at)
-            return &index->chunks[walk->chunk - 1]->at[--walk->at];
-        if (--walk->chunk)
-            walk->at = index->chunks[walk->chunk - 1]->count;
-    }
-    return NULL;
-}
-
 #endif

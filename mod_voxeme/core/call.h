@@ -65,21 +65,17 @@ bool vx_snapshot_is_rendered(const struct vx_snapshot *s);
 enum vx_call_status vx_snapshot_status(const struct vx_snapshot *s);
 enum vx_direction vx_snapshot_direction(const struct vx_snapshot *s);
 const struct vx_uuid *vx_snapshot_sid(const struct vx_snapshot *s);
-const struct vx_uuid *vx_snapshot_account(const struct vx_snapshot *s);
 bool vx_snapshot_has_parent(const struct vx_snapshot *s, const struct vx_uuid *call_sid);
 int64_t vx_snapshot_ended_us(const struct vx_snapshot *s); /* 0: lives */
 struct vx_str vx_snapshot_text(const struct vx_snapshot *s, enum vx_call_text which);
 /* Whether both have the same `from`, `to` and direction. */
 bool vx_snapshot_same_parties(const struct vx_snapshot *a, const struct vx_snapshot *b);
 
-/* Appends the JSON object for `fields`. Invalid UTF-8 becomes U+FFFD, control characters are
- * escaped. */
-void vx_call_render(struct vx_buf *out, const struct vx_call_fields *fields);
-
-/* How many bytes vx_call_render() appends. `plain`: no text needs an escape (vx_json_is_plain()),
- * which saves looking at them. */
+/* The length of the JSON object for `fields`. `plain`: no text needs an escape
+ * (vx_json_is_plain()), which saves looking at them. */
 size_t vx_call_json_len(const struct vx_call_fields *fields, bool plain);
-/* Writes exactly that many to `to`. False when `len` is another number. */
+/* Writes it to `to`. Invalid UTF-8 becomes U+FFFD, control characters are escaped. False when `len`
+ * is another length. */
 bool vx_call_json_write(char *to, size_t len, const struct vx_call_fields *fields);
 
 /* Appends `s` as a JSON string with its quotes (RFC 8259, section 7). */

@@ -271,14 +271,3 @@ bool vx_call_json_write(char *to, size_t len, const struct vx_call_fields *f) {
     to[0] = '{';
     return true;
 }
-
-void vx_call_render(struct vx_buf *out, const struct vx_call_fields *f) {
-    size_t len = vx_call_json_len(f, false);
-
-    if (!vx_buf_reserve(out, len))
-        return;
-    if (vx_call_json_write(out->at + out->len, len, f))
-        out->len += len;
-    else
-        out->failed = true;
-}

@@ -85,8 +85,6 @@ void vx_values_release(struct vx_values **values);
  * without file and line, into error[]. */
 bool vx_values_set(struct vx_values *values, const char *name, const char *text, char *error,
                    size_t size);
-bool vx_values_given(const struct vx_values *values,
-                     size_t id); /* set by the file, not by default */
 int64_t vx_values_int(const struct vx_values *values, size_t id);
 bool vx_values_bool(const struct vx_values *values, size_t id);
 const char *vx_values_text(const struct vx_values *values, size_t id);

@@ -277,10 +277,6 @@ const struct vx_uuid *vx_snapshot_sid(const struct vx_snapshot *s) {
     return &s->call_sid;
 }
 
-const struct vx_uuid *vx_snapshot_account(const struct vx_snapshot *s) {
-    return &s->account_sid;
-}
-
 bool vx_snapshot_has_parent(const struct vx_snapshot *s, const struct vx_uuid *sid) {
     const char *at = s->rest + s->has_application * sizeof *sid;
 

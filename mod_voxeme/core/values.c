@@ -301,10 +301,6 @@ bool vx_values_set(struct vx_values *values, const char *name, const char *text,
     return fail(error, size, "unknown setting '%.64s'", name);
 }
 
-bool vx_values_given(const struct vx_values *values, size_t id) {
-    return values->at[id].given;
-}
-
 int64_t vx_values_int(const struct vx_values *values, size_t id) {
     return values->at[id].number;
 }

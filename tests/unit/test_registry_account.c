@@ -39,7 +39,9 @@ static void is_only_in(struct vx_scope *scope, unsigned n) {
     struct vx_snapshot *call = vx_scope_find(w.all, &sid);
     assert_non_null(call);
     const struct vx_uuid *owner = scope == w.all ? &nil : vx_scope_sid(scope);
-    assert_true(vx_uuid_eq(vx_snapshot_account(call), owner));
+    struct vx_call_fields fields;
+    vx_snapshot_fields(call, &fields);
+    assert_true(vx_uuid_eq(&fields.account_sid, owner));
     vx_snapshot_release(&call);
 }
 
