@@ -1,24 +1,6 @@
 /* Whose call it is: late assignment, inheritance, isolation. The order of evidence itself is
  * test_account.c's. */
-#include "support.h"
-
-static struct vx_test_world w;
-
-static int open_world(void **state) {
-    (void)state;
-    vx_test_world_open(&w, NULL);
-    return 0;
-}
-
-static int close_world(void **state) {
-    (void)state;
-    vx_test_world_close(&w);
-    return 0;
-}
-
-static enum vx_applied apply(const struct vx_event *event) {
-    return vx_registry_apply(w.registry, event);
-}
+#include "world.h"
 
 static struct vx_addr addr(const char *text) {
     struct vx_addr a = {{0}};
@@ -433,8 +415,6 @@ static void test_account_added_by_a_reload(void **state) {
     vx_scope_release(&fresh);
     vx_config_release(&more);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 static struct vx_config *config_with_app(void) {
     char error[256];

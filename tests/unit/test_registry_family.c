@@ -1,25 +1,7 @@
 /* Parents and legs when calls are renamed, turn out to be one, go, and are many. */
-#include "support.h"
+#include "world.h"
 
 #include <time.h>
-
-static struct vx_test_world w;
-
-static int open_world(void **state) {
-    (void)state;
-    vx_test_world_open(&w, NULL);
-    return 0;
-}
-
-static int close_world(void **state) {
-    (void)state;
-    vx_test_world_close(&w);
-    return 0;
-}
-
-static enum vx_applied apply(const struct vx_event *event) {
-    return vx_registry_apply(w.registry, event);
-}
 
 /* No evidence of its own. */
 static struct vx_event leg_of(unsigned parent, unsigned n) {
@@ -419,8 +401,6 @@ static void test_every_allocation_fails(void **state) {
     (void)state;
     vx_test_every_allocation_fails(scenario, NULL, true);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -1,25 +1,7 @@
 /* How long calls stay and how many there may be: retention, audit, rename, limits, wake. */
-#include "support.h"
+#include "world.h"
 
 #include <malloc.h>
-
-static struct vx_test_world w;
-
-static int open_world(void **state) {
-    (void)state;
-    vx_test_world_open(&w, NULL);
-    return 0;
-}
-
-static int close_world(void **state) {
-    (void)state;
-    vx_test_world_close(&w);
-    return 0;
-}
-
-static enum vx_applied apply(const struct vx_event *event) {
-    return vx_registry_apply(w.registry, event);
-}
 
 static void live_and_die(unsigned n) {
     assert_int_equal(vx_test_apply(&w, VX_EVENT_CREATE, n), VX_APPLIED);
@@ -505,8 +487,6 @@ static void test_every_allocation_fails_at_birth(void **state) {
     (void)state;
     vx_test_every_allocation_fails(birth, NULL, true);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

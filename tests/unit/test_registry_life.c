@@ -1,23 +1,5 @@
 /* The life of one call: what every event does, late, twice, out of order, or not at all. */
-#include "support.h"
-
-static struct vx_test_world w;
-
-static int open_world(void **state) {
-    (void)state;
-    vx_test_world_open(&w, NULL);
-    return 0;
-}
-
-static int close_world(void **state) {
-    (void)state;
-    vx_test_world_close(&w);
-    return 0;
-}
-
-static enum vx_applied apply(const struct vx_event *event) {
-    return vx_registry_apply(w.registry, event);
-}
+#include "world.h"
 
 static struct vx_snapshot *find(unsigned n) {
     struct vx_uuid sid = vx_test_sid(n);
@@ -395,8 +377,6 @@ static void test_every_order_of_every_subset(void **state) {
     }
     print_message("# %u calls\n", next_id);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -1,20 +1,6 @@
 /* "Until 600 s after it ended, and never a moment longer": whatever the order in which ends are
  * told, and also when the retention changes. */
-#include "support.h"
-
-static struct vx_test_world w;
-
-static int open_world(void **state) {
-    (void)state;
-    vx_test_world_open(&w, NULL);
-    return 0;
-}
-
-static int close_world(void **state) {
-    (void)state;
-    vx_test_world_close(&w);
-    return 0;
-}
+#include "world.h"
 
 static int64_t now(void) {
     return vx_mono_us(&w.time.clock);
@@ -211,8 +197,6 @@ static void test_a_hangup_from_before_the_retention(void **state) {
     vx_registry_stats(w.registry, &stats);
     assert_int_equal(stats.refused, 1);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
