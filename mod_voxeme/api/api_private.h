@@ -3,6 +3,7 @@
 #define VX_API_PRIVATE_H
 
 #include "api/api.h"
+#include "api/idempotency.h"
 #include "api/view.h"
 #include "dashboard/assets.h"
 
@@ -36,6 +37,7 @@ struct tenant {
     atomic_uint refs;
     struct vx_scope *scope;
     struct vx_pot *pot; /* what its answers hold */
+    struct vx_keys *keys;
     pthread_mutex_t lock;
     /* Guarded by lock. */
     struct vx_view *view;  /* NULL until somebody asks */
@@ -77,6 +79,7 @@ struct vx_api {
     struct metrics_hook hooks[4];
     size_t hook_count;
     atomic_uint_fast64_t limited, unauthorized, forbidden, held;
+    struct vx_key_totals key_totals;
 };
 
 /* A parameter of the path, decoded; of one that is too long to be a sid, the beginning. */
@@ -159,7 +162,8 @@ bool vx_token_may(const struct vx_api *api, const struct state *s,
                   const uint8_t token[VX_TOKEN_HASH], const struct tenant *t);
 
 /* tenant.c */
-struct tenant *vx_tenant_new(struct vx_scope *scope);
+/* Borrows `totals`. */
+struct tenant *vx_tenant_new(struct vx_scope *scope, struct vx_key_totals *totals);
 struct tenant *vx_tenant_ref(struct tenant *t);
 void vx_tenant_release(struct tenant **t);
 /* Counts one request. 0: within the limits; else seconds until the next may come. */
@@ -180,7 +184,7 @@ void vx_tenant_count_sub(struct tenant *t, int by);
 bool vx_tenant_follow(struct tenant *t, const struct vx_clock *clock);
 void vx_tenant_unlock(struct tenant *t);
 /* True: has more to do, wants to be called again soon. */
-bool vx_tenant_tick(struct tenant *t, int64_t now_us);
+bool vx_tenant_tick(struct tenant *t, const struct vx_config *config, int64_t now_us);
 
 /* collect.c: appends to a buffer that the caller checks. */
 /* The calls that match and have changed since; the sids that have left since, quoted. */
@@ -198,6 +202,8 @@ bool vx_collect_ahead(const struct vx_view *view, const struct query *q, uint64_
 
 /* openapi.c: the JSON schema of a call. */
 void vx_schema_of_call(struct vx_buf *out);
+/* A member that says which commands a host of these verbs (1 << enum vx_verb) does. */
+void vx_openapi_commands(unsigned verbs, struct vx_buf *out);
 
 /* page.c */
 extern const struct route vx_page_route;
@@ -236,6 +242,7 @@ void vx_get_metrics(struct exchange *x);
 void vx_get_openapi(struct exchange *x);
 void vx_get_asyncapi(struct exchange *x);
 void vx_create_call(struct exchange *x);
+void vx_create_call_once(struct exchange *x);
 void vx_update_call(struct exchange *x);
 void vx_delete_call(struct exchange *x);
 
