@@ -109,7 +109,6 @@ function start(credentials) {
   filters.offerAccounts(!credentials.account);
   session = credentials;
   server = new Server(credentials, clock);
-  learnAbilities(server);
   feed = new Feed(server, {
     message: (message) => {
       store.take(message);
@@ -117,7 +116,10 @@ function start(credentials) {
       requestSoon();
       if (message.type === 'snapshot') tiles.tick();
     },
-    state: (state) => connection.show(state),
+    state: (state) => {
+      connection.show(state);
+      if (state.name === 'live') learnAbilities(server); // it may be another one than before
+    },
     refused: (status) => leave(refusal({ status }, credentials)),
   });
   feed.start();
@@ -139,6 +141,7 @@ function leave(message) {
   awaited = undefined;
   confirm.close();
   newCall.reset();
+  controls.allow(new Set());
   find('new-call-open').hidden = true;
   dropSession();
   drawer.close();

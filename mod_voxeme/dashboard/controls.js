@@ -11,7 +11,7 @@ export class Controls {
   #buttons = new Map(); // name -> button
   #states = new WeakMap(); // entry -> {pending, done, refusal, keypad, digits}
   #tell; #confirm;
-  #abilities; // Set of what the server can do; undefined: it did not say
+  #abilities = new Set(); // what the server can do, once that is known; undefined: it does not say
   #entry;
   #asking; // the entry that a question stands open for
 

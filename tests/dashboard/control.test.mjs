@@ -155,6 +155,18 @@ test('only what the server can do is offered', withPage({}, async (t, page) => {
   assert.equal(await page.isVisible('#new-call'), false);
 }));
 
+test('a server that comes back and can do less is offered less', withPage({ expectErrors: REFUSED }, async (t, page) => {
+  const { mock } = await answered(t, page);
+  mock.commands = ['hangup'];
+  await mock.restart();
+  mock.answer(mock.create({ from: '7' }).call_sid);
+  await page.waitForFunction(() => document.getElementById('new-call-open').hidden);
+  await untilRows(page, (list) => list[0]?.from === '7');
+  await page.click('#calls-body .row');
+  await page.waitForSelector('#control-hangup');
+  assert.deepEqual(await offered(page), ['Hang up']);
+}));
+
 test('of a server that does not say, a 501 is learned from', withPage({ expectErrors: REFUSED }, async (t, page) => {
   const { mock } = await answered(t, page, { commands: null });
   await page.waitForSelector('#new-call-open');
