@@ -33,7 +33,7 @@ const connection = new ConnectionView(() => feed?.wake());
 const tiles = new Tiles(activity);
 const table = new CallTable(visible, clock, { open: openDrawer, request: requestFrame });
 const confirm = new Confirm();
-const controls = new Controls((call, change) => server.update(call, change), confirm);
+const controls = new Controls(async (call, change) => (server ? server.update(call, change) : { status: 0, msg: 'signed out' }), confirm);
 const drawer = new Drawer(store, clock, controls, {
   chosen: (entry) => {
     table.select(entry);

@@ -5,11 +5,14 @@ import { isLive } from './calls.js';
 import { COMMANDS, commandsFor, isDigit, KEYS, MOST_DIGITS } from './commands.js';
 import { element, find, setText } from './dom.js';
 
+// One thing at a time; but a call can always be hung up, and digits wait for their turn by themselves.
+const isBusy = ({ pending }, name) => (name === 'hangup' ? pending.has(name) : name !== 'dtmf' && pending.size > 0);
+
 export class Controls {
   #root = find('controls');
   #keypad = find('keypad');
   #buttons = new Map(); // name -> button
-  #states = new WeakMap(); // entry -> {pending, done, refusal, keypad, digits}
+  #states = new WeakMap(); // entry -> {pending (Set of names), done, refusal, keypad, digits}
   #tell; #confirm;
   #abilities = new Set(); // what the server can do, once that is known; undefined: it does not say
   #entry;
@@ -53,7 +56,7 @@ export class Controls {
   }
 
   #state(entry) {
-    if (!this.#states.has(entry)) this.#states.set(entry, { pending: '', done: '', refusal: '', keypad: false, digits: '' });
+    if (!this.#states.has(entry)) this.#states.set(entry, { pending: new Set(), done: '', refusal: '', keypad: false, digits: '' });
     return this.#states.get(entry);
   }
 
@@ -65,9 +68,9 @@ export class Controls {
     for (const { name, label } of COMMANDS) {
       const button = this.#buttons.get(name);
       button.hidden = !offered.has(name);
-      setText(button, state.pending === name && name !== 'dtmf' ? `${label} …` : label);
-      button.setAttribute('aria-busy', state.pending === name);
-      if (name !== 'dtmf') button.setAttribute('aria-disabled', state.pending !== '');
+      setText(button, state.pending.has(name) && name !== 'dtmf' ? `${label} …` : label);
+      button.setAttribute('aria-busy', state.pending.has(name));
+      button.setAttribute('aria-disabled', isBusy(state, name));
     }
     this.#buttons.get('dtmf').setAttribute('aria-expanded', state.keypad);
     this.#keypad.hidden = !state.keypad || !offered.has('dtmf');
@@ -93,7 +96,7 @@ export class Controls {
       if (state.keypad) this.#keypad.querySelector('button').focus();
       return;
     }
-    if (state.pending || this.#asking) return;
+    if (isBusy(state, name) || this.#asking) return;
     if (name === 'hangup' && !await this.#ask(entry)) return;
     await this.#perform(entry, name);
   }
@@ -112,7 +115,7 @@ export class Controls {
     const state = this.#state(this.#entry);
     state.digits += key;
     // While some are on their way the others gather: they arrive in the order in which they were pressed.
-    if (!state.pending) this.#sendDigits(this.#entry, state);
+    if (!state.pending.size) this.#sendDigits(this.#entry, state);
   }
 
   async #sendDigits(entry, state) {
@@ -128,17 +131,18 @@ export class Controls {
     const { label, needs, change } = COMMANDS.find((command) => command.name === name);
     const what = digits ? `Digits ${digits}` : label;
     const state = this.#state(entry);
-    Object.assign(state, { pending: name, done: digits ? `${what} …` : '', refusal: '' });
+    state.pending.add(name);
+    Object.assign(state, { done: digits ? `${what} …` : '', refusal: '' });
     this.#draw();
     const { status, msg } = await this.#tell(entry.call, change(entry.call, digits));
-    state.pending = '';
+    state.pending.delete(name);
     const done = status >= 200 && status < 300;
     state.done = done ? `${what}: done.` : '';
     state.refusal = done ? '' : `${what}: ${msg}`;
     // A server that did not say what it can do has done so now.
     if (status === 501 && !this.#abilities) this.#abilities = new Set(COMMANDS.map((command) => command.needs).filter((other) => other !== needs));
     this.#draw();
-    if (state.digits && name !== 'dtmf') this.#sendDigits(entry, state);
+    if (state.digits && !state.pending.size && name !== 'dtmf') this.#sendDigits(entry, state);
     return done;
   }
 }

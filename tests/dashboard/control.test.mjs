@@ -72,15 +72,46 @@ test('each command has its body, and is pending until it is answered', withPage(
     await page.click(`#control-${name}`);
     await until(page, `control-${name}`, '…');
     assert.equal(await page.getAttribute(`#control-${name}`, 'aria-busy'), 'true');
-    assert.equal(await page.getAttribute('#control-hangup', 'aria-disabled'), 'true');
-    for (const button of [name, 'hold', 'hangup']) await page.$eval(`#control-${button}`, (node) => node.click());
-    assert.equal(await page.isVisible('#confirm'), false);
+    for (const other of ['hold', 'mute']) assert.equal(await page.getAttribute(`#control-${other}`, 'aria-disabled'), 'true');
+    for (const button of [name, 'hold', 'mute']) await page.$eval(`#control-${button}`, (node) => node.click());
     await answer({ status: 204 });
     await until(page, 'control-done', ': done.');
     assert.equal(await page.getAttribute(`#control-${name}`, 'aria-busy'), 'false');
     assert.deepEqual(mock.commanded.pop().body, body);
     assert.deepEqual(mock.commanded, []);
   }
+}));
+
+test('a call can be hung up while something else is on its way, and when that is refused late', withPage({ expectErrors: REFUSED }, async (t, page) => {
+  const { mock } = await answered(t, page);
+  const answer = gated(mock);
+  await page.click('#control-hold');
+  await page.click('#control-dtmf');
+  await page.keyboard.type('5');
+  await page.click('#control-hangup');
+  await page.click('#confirm-yes');
+  await until(page, 'control-hangup', '…');
+  await answer({ status: 504, body: { msg: 'too late' } });
+  await until(page, 'control-refusal', 'Hold: too late');
+  assert.equal(await page.getAttribute('#control-hangup', 'aria-disabled'), 'true');
+  await answer({ status: 204 });
+  await until(page, 'control-done', '5 …');
+  await answer({ status: 204 });
+  await until(page, 'control-done', 'Digits 5: done.');
+  assert.deepEqual(mock.commanded.map(({ body }) => body), [{ conf_hold_status: 'hold' }, { call_status: 'completed' }, { dtmf: { digit: '5' } }]);
+}));
+
+test('digits that wait when somebody signs out go nowhere', withPage({}, async (t, page) => {
+  const { mock } = await answered(t, page);
+  const answer = gated(mock);
+  await page.click('#control-dtmf');
+  await page.keyboard.type('12');
+  const told = page.waitForResponse(/Calls\//);
+  await page.click('#sign-out');
+  await answer({ status: 204 });
+  await told;
+  await page.evaluate(() => new Promise((resolve) => { setTimeout(resolve); }));
+  assert.equal(mock.commanded.length, 1);
 }));
 
 test('a ringing call is given up, and one that ends meanwhile closes the question', withPage({}, async (t, page) => {
@@ -97,7 +128,7 @@ test('a ringing call is given up, and one that ends meanwhile closes the questio
   await page.click('#control-hangup');
   await page.waitForSelector('#confirm[open]');
   mock.end(sid, { call_status: 'no-answer', sip_status: 487 });
-  await page.waitForSelector('#confirm:not([open])', { state: 'hidden' });
+  await page.waitForSelector('#confirm', { state: 'hidden' });
   await page.waitForFunction(() => document.activeElement.id === 'drawer-close');
   assert.deepEqual(mock.commanded, []);
 }));
@@ -209,7 +240,7 @@ test('an admin tells a call by its own account, and makes calls for one that is 
   assert.equal(await page.inputValue('#new-call-form [name=account_sid]'), account);
   assert.deepEqual(await page.$$eval('#new-call-accounts option', (all) => all.map(({ value }) => value)), [account]);
   await page.click('#new-call-make');
-  await page.waitForSelector('#new-call:not([open])', { state: 'hidden' });
+  await page.waitForSelector('#new-call', { state: 'hidden' });
   assert.equal(mock.commanded.pop().path, `/v1/Accounts/${account}/Calls`);
 }));
 
@@ -224,7 +255,7 @@ test('a double click makes one call, whose details open when the feed brings it'
   assert.equal(await page.getAttribute('#new-call-make', 'aria-busy'), 'true');
   const sid = '11111111-1111-4111-8111-111111111111';
   await answer({ status: 201, body: { sid } });
-  await page.waitForSelector('#new-call:not([open])', { state: 'hidden' });
+  await page.waitForSelector('#new-call', { state: 'hidden' });
   assert.equal(await page.isVisible('#drawer'), false);
   assert.equal(mock.commanded.length, 1);
   const [{ method, path, key, body }] = mock.commanded;
@@ -251,7 +282,7 @@ test('a call that the feed brings before the answer opens as well; one that was 
   mock.perform = () => ({ status: 201, body: { sid: APPLICATION } });
   await page.click('#new-call-open');
   await page.click('#new-call-make');
-  await page.waitForSelector('#new-call:not([open])', { state: 'hidden' });
+  await page.waitForSelector('#new-call', { state: 'hidden' });
   await page.click('#calls-body .row:has(.from:text-is("1"))');
   mock.create({ call_sid: APPLICATION, from: '3' });
   await untilRows(page, (list) => list.length === 3);
@@ -274,7 +305,7 @@ test('a request whose fate is unknown is sent again with its key; any other has 
   assert.equal(await page.getAttribute('#new-call-form [name=to]', 'aria-invalid'), 'true');
   await page.fill('#new-call-form [name=to]', 'sip:1001@192.0.2.1');
   await page.click('#new-call-make');
-  await page.waitForSelector('#new-call:not([open])', { state: 'hidden' });
+  await page.waitForSelector('#new-call', { state: 'hidden' });
   const keys = mock.commanded.map(({ key }) => key);
   assert.deepEqual(keys.map((key) => keys.indexOf(key)), [0, 0, 0, 3, 4]);
 }));
@@ -286,7 +317,7 @@ test('a page without randomUUID() sends a key all the same', withPage({}, async 
   assert.equal(await page.evaluate(() => typeof crypto.randomUUID), 'undefined');
   await fill(page);
   await page.click('#new-call-make');
-  await page.waitForSelector('#new-call:not([open])', { state: 'hidden' });
+  await page.waitForSelector('#new-call', { state: 'hidden' });
   assert.match(mock.commanded[0].key, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 }));
 
@@ -319,7 +350,7 @@ test('what is wrong in the form is said at once, and nothing sent', withPage({},
   assert.deepEqual(mock.commanded, []);
   await page.fill('[name=timeout]', '5');
   await page.click('#new-call-make');
-  await page.waitForSelector('#new-call:not([open])', { state: 'hidden' });
+  await page.waitForSelector('#new-call', { state: 'hidden' });
   assert.deepEqual(mock.commanded[0].body.to, { type: 'phone', number: '+1508' });
   assert.equal(mock.commanded[0].body.call_hook, 'https://acme.example/hook');
   // Nothing of it is for who signs in next.
