@@ -42,7 +42,7 @@ static struct tenant *tenant_for(struct vx_api *api, const struct vx_uuid *sid,
     scope = vx_registry_account(api->registry, sid);
     if (!scope)
         return NULL;
-    t = vx_tenant_new(scope, &api->leavers);
+    t = vx_tenant_new(scope, &api->leavers, &api->key_totals);
     vx_scope_release(&scope);
     return t;
 }
@@ -114,7 +114,7 @@ struct vx_api *vx_api_new(struct vx_registry *registry, struct vx_config *config
     api->routes = vx_routes;
     api->route_count = vx_route_count;
     all = vx_registry_all(registry);
-    api->all = vx_tenant_new(all, &api->leavers);
+    api->all = vx_tenant_new(all, &api->leavers, &api->key_totals);
     vx_scope_release(&all);
     api->openapi = make_document(vx_openapi_render, config);
     api->asyncapi = make_document(vx_asyncapi_render, config);
@@ -159,10 +159,10 @@ void vx_api_add_metrics(struct vx_api *api, void (*render)(void *ctx, struct vx_
 bool vx_api_tick(struct vx_api *api) {
     struct state *s = vx_state_of(api);
     int64_t now = vx_mono_us(api->clock);
-    bool more = vx_leavers_tick(&api->leavers) || vx_tenant_tick(api->all, now);
+    bool more = vx_leavers_tick(&api->leavers) || vx_tenant_tick(api->all, s->config, now);
 
     for (size_t i = 0; i < s->tenant_count && !more; i++)
-        more = vx_tenant_tick(s->tenants[i], now);
+        more = vx_tenant_tick(s->tenants[i], s->config, now);
     vx_state_release(&s);
     return more;
 }
@@ -290,8 +290,29 @@ static void answer_document(struct exchange *x, struct vx_body *document) {
     x->response->body = vx_body_ref(document);
 }
 
+/* The document with what the host can do, which is not known when it is made. */
 void vx_get_openapi(struct exchange *x) {
-    answer_document(x, x->api->openapi);
+    struct vx_body *document = x->api->openapi, *rest, *whole = NULL;
+    struct vx_buf out = {0};
+
+    vx_buf_puts(&out, ",");
+    vx_openapi_commands(x->api->port.submit ? x->api->port.verbs : 0, &out);
+    vx_buf_puts(&out, "}");
+    rest = vx_buf_ok(&out) ? vx_body_copy(out.at, out.len, NULL) : NULL;
+    vx_buf_free(&out);
+    if (rest) {
+        struct vx_piece pieces[] = {vx_piece_from(document, 0, vx_body_len(document) - 1),
+                                    vx_piece_from(rest, 0, vx_body_len(rest))};
+
+        whole = vx_body_join(pieces, sizeof pieces / sizeof *pieces, NULL);
+    }
+    vx_body_release(&rest);
+    if (!whole) {
+        vx_answer_no_memory(x);
+        return;
+    }
+    answer_document(x, whole);
+    vx_body_release(&whole);
 }
 
 void vx_get_asyncapi(struct exchange *x) {

@@ -42,6 +42,7 @@ struct vx_request {
     struct vx_str content_type;
     struct vx_str body;
     struct vx_str last_event_id; /* of a stream: what its client has seen, as `since` */
+    struct vx_str idempotency_key;
     struct vx_addr peer;
     bool takes_gzip;
     bool stream;  /* asks to be sent the list and its changes, where that can be had */
@@ -80,6 +81,7 @@ struct vx_response {
     const char *challenge;                 /* WWW-Authenticate; static, or NULL */
     char allow[64];                        /* Allow of a 405 and of OPTIONS; "" without one */
     unsigned retry_after;                  /* seconds; 0 without one */
+    bool replayed;  /* the answer of an earlier request: Idempotent-Replayed */
     bool preflight; /* answer to OPTIONS: the transport adds the CORS preflight headers */
     struct vx_hold hold;
     struct vx_sub *sub; /* with 200: the stream that was asked for begins; owned by the response */

@@ -3,6 +3,7 @@
 #define VX_API_PRIVATE_H
 
 #include "api/api.h"
+#include "api/idempotency.h"
 #include "api/view.h"
 #include "dashboard/assets.h"
 
@@ -45,6 +46,7 @@ struct tenant {
     struct tenant *next_leaver;
     struct vx_scope *scope;
     struct vx_pot *pot; /* what its answers hold */
+    struct vx_keys *keys;
     pthread_mutex_t lock;
     /* Guarded by lock. */
     struct vx_view *view;  /* NULL until somebody asks */
@@ -88,6 +90,7 @@ struct vx_api {
     struct metrics_hook hooks[4];
     size_t hook_count;
     atomic_uint_fast64_t limited, streams_limited, unauthorized, forbidden, held;
+    struct vx_key_totals key_totals;
 };
 
 /* A parameter of the path, decoded; of one that is too long to be a sid, the beginning. */
@@ -175,8 +178,9 @@ bool vx_token_may(const struct vx_api *api, const struct state *s,
                   const uint8_t token[VX_TOKEN_HASH], const struct tenant *t);
 
 /* tenant.c */
-/* The leavers outlive it. */
-struct tenant *vx_tenant_new(struct vx_scope *scope, struct leavers *leavers);
+/* The leavers and the totals outlive it. */
+struct tenant *vx_tenant_new(struct vx_scope *scope, struct leavers *leavers,
+                             struct vx_key_totals *totals);
 struct tenant *vx_tenant_ref(struct tenant *t);
 void vx_tenant_release(struct tenant **t);
 /* Lets go of some of what leavers hold. True: there is more. */
@@ -202,7 +206,7 @@ void vx_tenant_leave(struct tenant *t, bool own);
 bool vx_tenant_follow(struct tenant *t, const struct vx_clock *clock);
 void vx_tenant_unlock(struct tenant *t);
 /* True: has more to do, wants to be called again soon. */
-bool vx_tenant_tick(struct tenant *t, int64_t now_us);
+bool vx_tenant_tick(struct tenant *t, const struct vx_config *config, int64_t now_us);
 
 /* collect.c: appends to a buffer that the caller checks. */
 /* The calls that match and have changed since; the sids that have left since, quoted. */
@@ -220,6 +224,8 @@ bool vx_collect_ahead(const struct vx_view *view, const struct query *q, uint64_
 
 /* openapi.c: the JSON schema of a call. */
 void vx_schema_of_call(struct vx_buf *out);
+/* A member that says which commands a host of these verbs (1 << enum vx_verb) does. */
+void vx_openapi_commands(unsigned verbs, struct vx_buf *out);
 
 /* page.c */
 extern const struct route vx_page_route;
@@ -258,6 +264,7 @@ void vx_get_metrics(struct exchange *x);
 void vx_get_openapi(struct exchange *x);
 void vx_get_asyncapi(struct exchange *x);
 void vx_create_call(struct exchange *x);
+void vx_create_call_once(struct exchange *x);
 void vx_update_call(struct exchange *x);
 void vx_delete_call(struct exchange *x);
 

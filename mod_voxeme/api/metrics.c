@@ -67,6 +67,29 @@ static void render_registry(struct exchange *x, struct vx_buf *out) {
         "Account sids given by a variable or a header that name no account.");
 }
 
+static void render_keys(const struct vx_key_totals *t, struct vx_buf *out) {
+    row(out, "voxeme_idempotency_keys", "gauge", atomic_load(&t->count),
+        "Idempotency-Keys whose answer is kept.");
+    row(out, "voxeme_idempotency_memory_bytes", "gauge", atomic_load(&t->memory),
+        "Memory held by Idempotency-Keys and their answers.");
+    row(out, "voxeme_idempotency_replayed_total", "counter", atomic_load(&t->replayed),
+        "Requests that got the answer of an earlier one with their key.");
+    row(out, "voxeme_idempotency_in_progress_total", "counter", atomic_load(&t->in_progress),
+        "Requests whose key was that of one not answered yet.");
+    row(out, "voxeme_idempotency_reused_total", "counter", atomic_load(&t->reused),
+        "Requests whose key had come with another body.");
+    vx_buf_puts(out, "# HELP voxeme_idempotency_refused_total Requests whose key could not be "
+                     "kept, by the limit in the way.\n"
+                     "# TYPE voxeme_idempotency_refused_total counter\n");
+    vx_buf_printf(out,
+                  "voxeme_idempotency_refused_total{limit=\"account-keys\"} %" PRIu64 "\n"
+                  "voxeme_idempotency_refused_total{limit=\"account-memory\"} %" PRIu64 "\n"
+                  "voxeme_idempotency_refused_total{limit=\"keys\"} %" PRIu64 "\n"
+                  "voxeme_idempotency_refused_total{limit=\"memory\"} %" PRIu64 "\n",
+                  atomic_load(&t->over_account), atomic_load(&t->over_account_memory),
+                  atomic_load(&t->over_all), atomic_load(&t->over_all_memory));
+}
+
 static void render_api(struct exchange *x, struct vx_buf *out) {
     const struct vx_api *api = x->api;
 
@@ -80,6 +103,7 @@ static void render_api(struct exchange *x, struct vx_buf *out) {
         "Live feeds refused because their account had max-streams-per-account.");
     row(out, "voxeme_requests_held_total", "counter", atomic_load(&api->held),
         "Requests held until something changes.");
+    render_keys(&api->key_totals, out);
     row(out, "voxeme_response_memory_bytes", "gauge", vx_body_memory(),
         "Memory held by answers being built, kept or sent.");
     row(out, "voxeme_responses_refused_total", "counter", vx_body_refused(),

@@ -10,7 +10,9 @@ static const char info_text[] =
     "\"description\":\"Calls of a SIP server, account by account, from inside the server. Every "
     "error is JSON with `msg`. Each account has a revision that goes up by one at every visible "
     "change of any of its calls; with the epoch of the server's start it is the ETag of the lists "
-    "and the cursor of `since`.\"}";
+    "and the cursor of `since`. `x-voxeme-commands` lists what this server can do to calls; "
+    "anything "
+    "else is answered with 501.\"}";
 
 static const char schemas_text[] =
     "\"Error\":{\"type\":\"object\",\"required\":[\"msg\"],\"properties\":{\"msg\":{\"type\":"
@@ -148,6 +150,10 @@ static void add_parameter(struct vx_buf *out, bool *first, const struct paramete
     vx_buf_puts(out, "}");
 }
 
+static bool creates(const struct route *r) {
+    return r->method == VX_POST && !strstr(r->path, "{call_sid}");
+}
+
 static void parameters(struct vx_buf *out, const struct route *r) {
     static const struct parameter path[] = {
         {"path", "account_sid", "{\"type\":\"string\",\"format\":\"uuid\"}", "The account."},
@@ -155,6 +161,12 @@ static void parameters(struct vx_buf *out, const struct route *r) {
     static const struct parameter if_none_match = {
         "header", "If-None-Match", "{\"type\":\"string\"}",
         "ETag of an earlier answer: 304 while nothing has changed."};
+    static const struct parameter idempotency_key = {
+        "header", "Idempotency-Key", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}",
+        "Visible ASCII characters, bare or in quotes. A request of the account that comes again "
+        "with the same key and the same body, byte for byte, within `idempotency-seconds` gets the "
+        "answer of the first one and makes no second call. Answers from 500 on are not kept: the "
+        "key may be tried again."};
     bool first = true;
 
     if (strstr(r->path, "{account_sid}"))
@@ -168,6 +180,8 @@ static void parameters(struct vx_buf *out, const struct route *r) {
     }
     if (r->list)
         add_parameter(out, &first, &if_none_match);
+    if (creates(r))
+        add_parameter(out, &first, &idempotency_key);
 }
 
 static void add_response(struct vx_buf *out, bool *first, const char *status,
@@ -188,8 +202,10 @@ static void add_response(struct vx_buf *out, bool *first, const char *status,
 static void success(struct vx_buf *out, const struct route *r) {
     bool first = true;
 
-    if (r->method == VX_POST && !strstr(r->path, "{call_sid}"))
-        add_response(out, &first, "201", "The leg exists.",
+    if (creates(r))
+        add_response(out, &first, "201",
+                     "The leg exists. With Idempotent-Replayed: true it was made by an earlier "
+                     "request with the same Idempotency-Key.",
                      "{\"type\":\"object\",\"required\":[\"sid\"],\"properties\":{\"sid\":{"
                      "\"type\":\"string\",\"format\":\"uuid\"}}}");
     else if (r->method != VX_GET)
@@ -203,10 +219,17 @@ static void success(struct vx_buf *out, const struct route *r) {
 }
 
 /* What only requests to the host meet. */
-static void failures_of_commands(struct vx_buf *out, bool *first, const char *error) {
+static void failures_of_commands(struct vx_buf *out, bool *first, const struct route *r,
+                                 const char *error) {
+    if (creates(r))
+        add_response(out, first, "409",
+                     "The first request with this Idempotency-Key is not answered yet.", error);
     add_response(out, first, "413", "The body is too large.", error);
     add_response(out, first, "415", "The body is not application/json.", error);
-    add_response(out, first, "422", "Not in this state of the call, or it failed.", error);
+    add_response(out, first, "422",
+                 creates(r) ? "It failed, or the Idempotency-Key came with another body before."
+                            : "Not in this state of the call, or it failed.",
+                 error);
     add_response(out, first, "501", "This server cannot do it.", error);
     add_response(out, first, "504", "The server did not do it in time; it will not do it later.",
                  error);
@@ -233,7 +256,7 @@ static void responses(struct vx_buf *out, const struct route *r) {
         if (strstr(r->path, "{call_sid}"))
             add_response(out, &first, "404", "The account has no such call.", error);
         if (r->method != VX_GET)
-            failures_of_commands(out, &first, error);
+            failures_of_commands(out, &first, r, error);
         add_response(out, &first, "429", "Too many requests; see Retry-After.", error);
     }
     add_response(out, &first, "503", "Out of memory or over a limit; try again.", error);
@@ -287,6 +310,27 @@ static void paths(struct vx_buf *out) {
         path = r->path;
     }
     vx_buf_puts(out, "}");
+}
+
+void vx_openapi_commands(unsigned verbs, struct vx_buf *out) {
+    static const char *const names[VX_VERB_COUNT] = {
+        [VX_VERB_ORIGINATE] = "originate", [VX_VERB_HANGUP] = "hangup",
+        [VX_VERB_HOLD] = "hold",           [VX_VERB_UNHOLD] = "unhold",
+        [VX_VERB_MUTE] = "mute",           [VX_VERB_UNMUTE] = "unmute",
+        [VX_VERB_DTMF] = "dtmf",           [VX_VERB_REQUEST] = "request",
+        [VX_VERB_REDIRECT] = "redirect",   [VX_VERB_TAG] = "tag",
+    };
+    bool first = true;
+
+    verbs |= 1u << VX_VERB_TAG; /* the registry's own */
+    vx_buf_puts(out, "\"x-voxeme-commands\":[");
+    for (unsigned i = 0; i < VX_VERB_COUNT; i++) {
+        if (!(verbs & 1u << i))
+            continue;
+        separate(out, &first);
+        string(out, names[i]);
+    }
+    vx_buf_puts(out, "]");
 }
 
 char *vx_openapi_render(const char *server_url) {

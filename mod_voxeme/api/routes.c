@@ -9,7 +9,7 @@ const struct route vx_routes[] = {
     {VX_GET, ACCOUNT_CALLS, ACCESS_ACCOUNT, vx_get_calls, "getCalls",
      "Calls of the account that are in progress or recently ended, newest first.", LISTS, true,
      false},
-    {VX_POST, ACCOUNT_CALLS, ACCESS_ACCOUNT, vx_create_call, "createCall",
+    {VX_POST, ACCOUNT_CALLS, ACCESS_ACCOUNT, vx_create_call_once, "createCall",
      "Makes a call. Answered as soon as the leg exists, before it rings.", REF("Creation"), false,
      true},
     {VX_GET, ACCOUNT_CALLS "/{call_sid}", ACCESS_ACCOUNT, vx_get_call, "getCall", "One call.",

@@ -10,7 +10,8 @@ static void drop_made(struct tenant *t) {
         vx_body_release(&t->made[i].body);
 }
 
-struct tenant *vx_tenant_new(struct vx_scope *scope, struct leavers *leavers) {
+struct tenant *vx_tenant_new(struct vx_scope *scope, struct leavers *leavers,
+                             struct vx_key_totals *totals) {
     struct tenant *t = vx_calloc(1, sizeof *t);
 
     if (!t)
@@ -20,7 +21,8 @@ struct tenant *vx_tenant_new(struct vx_scope *scope, struct leavers *leavers) {
     t->scope = vx_scope_ref(scope);
     t->leavers = leavers;
     t->pot = vx_pot_new();
-    if (!t->pot)
+    t->keys = vx_keys_new(totals);
+    if (!t->pot || !t->keys)
         vx_tenant_release(&t);
     return t;
 }
@@ -32,6 +34,7 @@ struct tenant *vx_tenant_ref(struct tenant *t) {
 
 static void destroy(struct tenant *t) {
     vx_pot_release(&t->pot);
+    vx_keys_release(&t->keys);
     vx_scope_release(&t->scope);
     pthread_mutex_destroy(&t->lock);
     vx_free(t);
@@ -204,7 +207,7 @@ void vx_tenant_unlock(struct tenant *t) {
     pthread_mutex_unlock(&t->lock);
 }
 
-bool vx_tenant_tick(struct tenant *t, int64_t now_us) {
+bool vx_tenant_tick(struct tenant *t, const struct vx_config *config, int64_t now_us) {
     bool more;
 
     pthread_mutex_lock(&t->lock);
@@ -216,5 +219,5 @@ bool vx_tenant_tick(struct tenant *t, int64_t now_us) {
     }
     more = !let_go(&t->dying);
     pthread_mutex_unlock(&t->lock);
-    return more;
+    return vx_keys_tick(t->keys, config, now_us) || more;
 }

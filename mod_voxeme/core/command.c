@@ -155,3 +155,12 @@ bool vx_command_give_up(struct vx_command *c) {
     pthread_mutex_unlock(&c->lock);
     return undone;
 }
+
+bool vx_command_dropped(struct vx_command *c) {
+    bool dropped;
+
+    pthread_mutex_lock(&c->lock);
+    dropped = c->state == GIVEN_UP;
+    pthread_mutex_unlock(&c->lock);
+    return dropped;
+}

@@ -100,6 +100,9 @@ bool vx_command_result(struct vx_command *command, struct vx_command_result *res
  * will not be done. False: it has been taken; how it ends is not known. */
 bool vx_command_give_up(struct vx_command *command);
 
+/* Whether it will never be done: it was given up before it was taken. */
+bool vx_command_dropped(struct vx_command *command);
+
 /* How a host is reached. `submit` queues the command, of which it takes a reference of its own, and
  * returns at once; any thread. False: it cannot be queued (full, stopping). `verbs` is the set of
  * 1 << enum vx_verb that the host can do. */

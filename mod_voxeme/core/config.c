@@ -99,6 +99,25 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
         {"command-timeout-seconds", VX_INT, 1, 60, "5", true, "s",
          "How long a request that makes or controls a call waits for the server to do it; then it "
          "gets 504."},
+    [VX_SET_IDEMPOTENCY_SECONDS] = {"idempotency-seconds", VX_INT, 1, 86400, "600", true, "s",
+                                    "How long the answer to a request with an Idempotency-Key is "
+                                    "kept, from when the request came."},
+    [VX_SET_MAX_IDEMPOTENCY_KEYS] = {"max-idempotency-keys", VX_INT, 1, 100000000, "300000", true,
+                                     "keys",
+                                     "Idempotency-Keys that are kept at the same time; beyond it "
+                                     "requests with a new one get 503."},
+    [VX_SET_MAX_ACCOUNT_IDEMPOTENCY_KEYS] =
+        {"max-account-idempotency-keys", VX_INT, 1, 100000000, "60000", true, "keys",
+         "The part of max-idempotency-keys that one account may have; beyond it its requests with "
+         "a new one get 429."},
+    [VX_SET_MAX_IDEMPOTENCY_MEMORY] = {"max-idempotency-memory", VX_INT, 4096, 1099511627776,
+                                       "134217728", true, "bytes",
+                                       "Memory that Idempotency-Keys may hold together with their "
+                                       "answers; beyond it requests with a new one get 503."},
+    [VX_SET_MAX_ACCOUNT_IDEMPOTENCY_MEMORY] =
+        {"max-account-idempotency-memory", VX_INT, 4096, 1099511627776, "33554432", true, "bytes",
+         "The part of max-idempotency-memory that the keys of one account may hold; beyond it its "
+         "requests with a new one get 429."},
     [VX_SET_METRICS_ALLOW] = {"metrics-allow", VX_CIDRS, 0, 0, "", true, "",
                               "Sources that may read /metrics without an admin token."},
     [VX_SET_LOG_LEVEL] = {"log-level", VX_LEVEL, 0, 0, "notice", true, "",

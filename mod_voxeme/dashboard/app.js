@@ -2,13 +2,17 @@
 
 import { Activity } from './activity.js';
 import { CallStore } from './call_store.js';
+import { UNASSIGNED } from './calls.js';
+import { Confirm } from './confirm.js';
 import { ConnectionView } from './connection_view.js';
+import { Controls } from './controls.js';
 import { find, setText } from './dom.js';
 import { Drawer } from './drawer.js';
 import { Feed } from './feed.js';
 import { filter } from './filter.js';
 import { FilterBar } from './filter_bar.js';
 import { number, shortSid } from './format.js';
+import { NewCall } from './new_call.js';
 import { Server } from './server.js';
 import { ServerClock } from './server_clock.js';
 import { dropSession, keepSession, loadSession } from './session.js';
@@ -22,12 +26,15 @@ const clock = new ServerClock();
 const store = new CallStore(clock);
 const activity = new Activity(store, clock);
 const visible = new VisibleCalls(store);
-let feed = null;
+let feed = null, server = null, session = null;
+let awaited; // the sid of a call that was made here and that the feed has not brought yet
 
 const connection = new ConnectionView(() => feed?.wake());
 const tiles = new Tiles(activity);
 const table = new CallTable(visible, clock, { open: openDrawer, request: requestFrame });
-const drawer = new Drawer(store, clock, {
+const confirm = new Confirm();
+const controls = new Controls(async (call, change) => (server ? server.update(call, change) : { status: 0, msg: 'signed out' }), confirm);
+const drawer = new Drawer(store, clock, controls, {
   chosen: (entry) => {
     table.select(entry);
     drawer.open(entry, true);
@@ -48,8 +55,27 @@ const signIn = new SignIn((credentials) => new Server(credentials, clock).ask(),
   start(credentials);
 });
 
+const newCall = new NewCall((...call) => server.create(...call), (sid) => {
+  awaited = sid;
+  showAwaited();
+});
+
+// The feed may bring a call before the request for it is answered, or after.
+function showAwaited() {
+  const entry = store.get(awaited);
+  if (!entry) return;
+  awaited = undefined;
+  table.select(entry);
+  drawer.open(entry, !isText(document.activeElement));
+}
+
+function openNewCall() {
+  if (!find('new-call-open').hidden) newCall.open(session.account, filters.state.account === UNASSIGNED ? '' : filters.state.account, filters.accounts);
+}
+
 // Moving with the keys takes an open drawer along, but opens none.
 function openDrawer(entry, byKey, moving = false) {
+  awaited = undefined;
   if (!moving || drawer.isOpen) drawer.open(entry, byKey);
 }
 
@@ -81,13 +107,19 @@ function start(credentials) {
   setText(find('scope'), credentials.account ? `account ${shortSid(credentials.account)}` : 'all accounts');
   find('scope').title = credentials.account;
   filters.offerAccounts(!credentials.account);
-  feed = new Feed(new Server(credentials, clock), {
+  session = credentials;
+  server = new Server(credentials, clock);
+  feed = new Feed(server, {
     message: (message) => {
       store.take(message);
+      showAwaited();
       requestSoon();
       if (message.type === 'snapshot') tiles.tick();
     },
-    state: (state) => connection.show(state),
+    state: (state) => {
+      connection.show(state);
+      if (state.name === 'live') learnAbilities(server); // it may be another one than before
+    },
     refused: (status) => leave(refusal({ status }, credentials)),
   });
   feed.start();
@@ -96,9 +128,21 @@ function start(credentials) {
   requestFrame();
 }
 
+async function learnAbilities(asked) {
+  const abilities = await asked.abilities();
+  if (asked !== server) return;
+  controls.allow(abilities);
+  find('new-call-open').hidden = Boolean(abilities) && !abilities.has('originate');
+}
+
 function leave(message) {
   feed?.stop();
-  feed = null;
+  feed = server = session = null;
+  awaited = undefined;
+  confirm.close();
+  newCall.reset();
+  controls.allow(new Set());
+  find('new-call-open').hidden = true;
   dropSession();
   drawer.close();
   store.clear();
@@ -115,6 +159,9 @@ document.addEventListener('keydown', (event) => {
   if (event.key === '/' && !isText(event.target)) {
     event.preventDefault();
     filters.focus();
+  } else if (event.key === 'n' && !isText(event.target)) {
+    event.preventDefault();
+    openNewCall();
   } else if (event.key === 'Escape') {
     if (drawer.isOpen) drawer.close();
     else if (event.target === find('search')) table.focus();
@@ -127,6 +174,7 @@ find('search').addEventListener('keydown', (event) => {
     table.focus();
   }
 });
+find('new-call-open').addEventListener('click', openNewCall);
 find('sign-out').addEventListener('click', () => leave(''));
 window.addEventListener('online', () => feed?.wake());
 document.addEventListener('visibilitychange', () => { if (!document.hidden) feed?.wake(); });

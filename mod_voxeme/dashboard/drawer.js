@@ -28,15 +28,16 @@ function written(key, value) {
 
 export class Drawer {
   #root = find('drawer');
-  #store; #clock; #chosen; #closed;
+  #store; #clock; #controls; #chosen; #closed;
   #entry;
   #shown; // the call as it was last written
   #relatives = '';
 
   // chosen(entry): another leg is to be shown; closed(): the drawer has gone.
-  constructor(store, clock, { chosen, closed }) {
+  constructor(store, clock, controls, { chosen, closed }) {
     this.#store = store;
     this.#clock = clock;
+    this.#controls = controls;
     this.#chosen = chosen;
     this.#closed = closed;
     find('drawer-close').addEventListener('click', () => this.close());
@@ -62,6 +63,7 @@ export class Drawer {
     if (!this.isOpen) return;
     this.#root.hidden = true;
     this.#entry = undefined;
+    this.#controls.leave();
     this.#closed();
   }
 
@@ -71,7 +73,10 @@ export class Drawer {
     if (this.#shown !== call) this.#write(call);
     this.#legs(call);
     this.#tick(call);
+    this.#controls.render(this.#entry, this.#isGone);
   }
+
+  get #isGone() { return this.#store.get(this.#entry.call.call_sid) !== this.#entry; }
 
   #write(call) {
     this.#shown = call;
@@ -91,8 +96,7 @@ export class Drawer {
 
   // Parts of the bar: how long it took to be answered, and how long it was talked.
   #tick(call) {
-    const gone = this.#store.get(call.call_sid) !== this.#entry;
-    find('drawer-gone').hidden = !gone;
+    find('drawer-gone').hidden = !this.#isGone;
     const now = this.#clock.now();
     const started = startedAt(call, now);
     const end = isLive(call) ? now : timeOf(call, 'terminated_at') || now;

@@ -53,6 +53,9 @@ export class FilterBar {
   // admin: whether there is an account to choose.
   offerAccounts(admin) { find('account-choice').hidden = !admin; }
 
+  // The accounts that calls have been seen of.
+  get accounts() { return [...this.#accounts.keys()].filter((account) => account !== UNASSIGNED).sort(); }
+
   // byStatus: Map of status to number of calls.
   render(byStatus) {
     for (const [status, { button, count }] of this.#chips) {

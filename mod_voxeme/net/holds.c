@@ -44,7 +44,8 @@ static struct vx_str keep(char **at, struct vx_str s) {
 
 static struct vx_parked *copy_request(const struct vx_request *r) {
     size_t size = sizeof(struct vx_parked) + r->param_count * sizeof *r->params + r->path.len +
-                  r->authorization.len + r->if_none_match.len + r->content_type.len + r->body.len;
+                  r->authorization.len + r->if_none_match.len + r->content_type.len + r->body.len +
+                  r->idempotency_key.len;
     struct vx_parked *p;
     char *at;
 
@@ -61,6 +62,7 @@ static struct vx_parked *copy_request(const struct vx_request *r) {
     p->request.if_none_match = keep(&at, r->if_none_match);
     p->request.content_type = keep(&at, r->content_type);
     p->request.body = keep(&at, r->body);
+    p->request.idempotency_key = keep(&at, r->idempotency_key);
     p->request.last_event_id = VX_NONE; /* a stream's, which is never parked */
     for (size_t i = 0; i < r->param_count; i++)
         p->params[i] =

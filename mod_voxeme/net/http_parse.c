@@ -334,6 +334,10 @@ static bool on_content_type(struct fields *f, struct vx_str value) {
     return true;
 }
 
+static bool on_idempotency_key(struct fields *f, struct vx_str value) {
+    return once(f, &f->head->idempotency_key, value, "Idempotency-Key given twice");
+}
+
 /* --- streams --- */
 
 static bool on_upgrade(struct fields *f, struct vx_str value) {
@@ -420,6 +424,7 @@ static bool parse_field(struct fields *f, struct vx_str line) {
         {{"if-none-match", 13}, on_if_none_match},
         {{"connection", 10}, on_connection},
         {{"content-length", 14}, on_length},
+        {{"idempotency-key", 15}, on_idempotency_key},
         {{"content-type", 12}, on_content_type},
         {{"transfer-encoding", 17}, on_encoding},
         {{"expect", 6}, on_expect},

@@ -21,6 +21,7 @@ struct vx_http_head {
     struct vx_str path; /* still percent-encoded, as are the names and values of the query */
     struct vx_str query;
     struct vx_str authorization, content_type;  /* VX_NONE when absent */
+    struct vx_str idempotency_key;              /* the same */
     struct vx_str if_none_match[VX_HTTP_LINES]; /* in one list: vx_http_join() */
     size_t if_none_match_lines;
     uint64_t length; /* Content-Length */

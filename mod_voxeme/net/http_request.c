@@ -28,6 +28,7 @@ static bool begin_request(struct vx_request *request, const struct vx_conn *conn
         .path = head->path,
         .authorization = head->authorization,
         .content_type = head->content_type,
+        .idempotency_key = head->idempotency_key,
         .peer = conn->peer,
         .counted = conn->admitted,
     };

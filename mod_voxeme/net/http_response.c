@@ -39,6 +39,7 @@ static const char *reason_of(unsigned status) {
         {404, "Not Found"},
         {405, "Method Not Allowed"},
         {408, "Request Timeout"},
+        {409, "Conflict"},
         {411, "Length Required"},
         {413, "Content Too Large"},
         {415, "Unsupported Media Type"},
@@ -50,6 +51,7 @@ static const char *reason_of(unsigned status) {
         {500, "Internal Server Error"},
         {501, "Not Implemented"},
         {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
         {505, "HTTP Version Not Supported"},
     };
 
@@ -120,7 +122,7 @@ static void refresh_common(struct vx_server *server) {
     put_date(&h, now);
     puts_(&h, "Server: voxeme/" PACKAGE_VERSION "\r\n");
     puts_(&h, server->cors);
-    puts_(&h, "Access-Control-Expose-Headers: ETag, Retry-After\r\n"
+    puts_(&h, "Access-Control-Expose-Headers: ETag, Retry-After, Idempotent-Replayed\r\n"
               "X-Content-Type-Options: nosniff\r\nCache-Control: no-cache\r\n");
     server->common_len = h.len;
     server->common_second = (int64_t)now;
@@ -187,6 +189,8 @@ static size_t render_head(struct vx_server *server, char *out, size_t size,
         put_number(&h, r->retry_after);
         put(&h, "\r\n", 2);
     }
+    if (r->replayed)
+        puts_(&h, "Idempotent-Replayed: true\r\n");
     if (r->status == 426)
         puts_(&h, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
     if (r->preflight) {

@@ -79,7 +79,7 @@ test('every answer carries the headers it should, whatever it is', async (t) => 
     const [{ status, headers, body }, ...more] = await ask(request);
     assert.equal(more.length, 0);
     assert.equal(headers['access-control-allow-origin'], '*');
-    assert.equal(headers['access-control-expose-headers'], 'ETag, Retry-After');
+    assert.equal(headers['access-control-expose-headers'], 'ETag, Retry-After, Idempotent-Replayed');
     assert.equal(headers['x-content-type-options'], 'nosniff');
     assert.equal(headers['cache-control'], 'no-cache');
     assert.equal(headers.connection, 'close');

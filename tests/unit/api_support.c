@@ -128,6 +128,7 @@ void vx_test_ask_loosely(struct vx_test_service *s, const struct vx_test_ask *as
         .stream = ask->stream,
         .takes_gzip = ask->takes_gzip,
         .last_event_id = vx_str(ask->last_event_id),
+        .idempotency_key = vx_str(ask->idempotency_key),
         .command = ask->command,
     };
     if (ask->peer)

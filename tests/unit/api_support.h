@@ -29,6 +29,7 @@ struct vx_test_ask {
     const char *if_none_match, *content_type, *body;
     const char *peer;
     const char *last_event_id;
+    const char *idempotency_key;
     bool waited, counted, stream, takes_gzip;
     void (*between)(unsigned turn); /* called between two turns of an answer; may be NULL */
     bool admit;                     /* the head alone: vx_api_admit() */

@@ -159,6 +159,25 @@ static void test_openapi(void **state) {
     assert_string_equal(vx_test_string(at(at(paths, served[0]), "get"), "operationId"), "getCalls");
 }
 
+static bool take_none(void *ctx, struct vx_command *command) {
+    (void)ctx, (void)command;
+    return false;
+}
+
+static void test_openapi_says_what_the_host_can_do(void **state) {
+    (void)state;
+    const struct vx_host_port port = {
+        take_none, NULL, 1u << VX_VERB_HANGUP | 1u << VX_VERB_DTMF | 1u << VX_VERB_REDIRECT};
+    for (int i = 0; i < 2; i++) {
+        vx_test_answer_clear(&a);
+        assert_int_equal(ask((struct vx_test_ask){.target = "/v1/openapi.json"}), 200);
+        assert_string_equal(
+            json_object_to_json_string_ext(at(a.json, "x-voxeme-commands"), JSON_C_TO_STRING_PLAIN),
+            i ? "[\"hangup\",\"dtmf\",\"redirect\",\"tag\"]" : "[\"tag\"]");
+        vx_api_set_host(s.api, &port);
+    }
+}
+
 static void test_asyncapi(void **state) {
     (void)state;
     assert_int_equal(ask((struct vx_test_ask){.target = "/v1/asyncapi.json"}), 200);
@@ -543,6 +562,7 @@ int main(void) {
         TEST(test_metrics_of_call_memory),
         TEST(test_metrics_allow),
         TEST(test_openapi),
+        TEST(test_openapi_says_what_the_host_can_do),
         TEST(test_the_page),
         TEST(test_openapi_is_what_is_served),
         TEST(test_asyncapi),

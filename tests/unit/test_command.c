@@ -65,7 +65,9 @@ static void test_given_up_before_it_was_taken(void **state) {
     (void)state;
     int notified = 0;
     struct vx_command *c = make(&notified);
+    assert_false(vx_command_dropped(c));
     assert_true(vx_command_give_up(c));
+    assert_true(vx_command_dropped(c));
     assert_false(vx_command_take(c)); /* never done later by surprise */
     assert_int_equal(notified, 0);
     vx_command_release(&c);
@@ -77,6 +79,7 @@ static void test_given_up_too_late(void **state) {
     struct vx_command *c = make(&notified);
     assert_true(vx_command_take(c));
     assert_false(vx_command_give_up(c));
+    assert_false(vx_command_dropped(c));
     vx_command_finish(c, VX_OUTCOME_DONE, 200, NULL);
     assert_int_equal(notified, 0); /* nobody waits */
     vx_command_release(&c);

@@ -38,7 +38,8 @@ static void takes(const char *request) {
 static void test_a_plain_request(void **state) {
     (void)state;
     takes("GET /v1/Calls?a=b&c HTTP/1.1\r\nHost: h\r\nAUTHORIZATION:\tBearer x \r\n"
-          "if-none-match: W/\"1\"\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n");
+          "if-none-match: W/\"1\"\r\nContent-Type: application/json\r\nContent-Length: 12\r\n"
+          "idempotency-key: \"k\"\r\n\r\n");
     assert_int_equal(head.method, VX_GET);
     assert_true(vx_str_eq(head.path, VX_STR("/v1/Calls")));
     assert_true(vx_str_eq(head.query, VX_STR("a=b&c")));
@@ -46,6 +47,7 @@ static void test_a_plain_request(void **state) {
     assert_int_equal(head.if_none_match_lines, 1);
     assert_true(vx_str_eq(head.if_none_match[0], VX_STR("W/\"1\"")));
     assert_true(vx_str_eq(head.content_type, VX_STR("application/json")));
+    assert_true(vx_str_eq(head.idempotency_key, VX_STR("\"k\"")));
     assert_true(head.has_length && head.length == 12 && !head.chunked);
     assert_true(head.persist && !head.http10 && !head.expecting);
     assert_int_equal(head.size, strlen(text));
@@ -158,6 +160,7 @@ static void test_host(void **state) {
     }
     refuses("GET / HTTP/1.1\r\nHost: h\r\nA: b\r\nhost: h\r\n\r\n", 400); /* even the same */
     refuses("GET / HTTP/1.0\r\nHost: h\r\nHost: h\r\n\r\n", 400);
+    refuses("POST / HTTP/1.0\r\nIdempotency-Key: k\r\nIdempotency-Key: k\r\n\r\n", 400);
 }
 
 static void test_if_none_match_in_several_lines(void **state) {

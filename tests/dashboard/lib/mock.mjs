@@ -18,6 +18,10 @@ export class Mock {
   token = randomUUID();
   adminToken = randomUUID();
   refuseUpgrades = 0; // with this status
+  commands = ['originate', 'hangup', 'hold', 'unhold', 'mute', 'unmute', 'dtmf', 'tag']; // undefined: it does not say
+  commanded = [];     // {method, path, key, body} of what was to be done to calls
+  // Answers those: {status, body}, or a promise of it.
+  perform = ({ method }) => (method === 'POST' ? { status: 201, body: { sid: randomUUID() } } : { status: 204 });
 
   static async start(t, { port = 0 } = {}) {
     const mock = new Mock();
@@ -124,7 +128,7 @@ export class Mock {
 
   // {status, account}; account is '' for all.
   #authorize(path, token) {
-    const sid = /^\/v1\/Accounts\/([^/]+)\/Calls$/.exec(path)?.[1];
+    const sid = /^\/v1\/Accounts\/([^/]+)\/Calls(?:\/[^/]+)?$/.exec(path)?.[1];
     if (!sid && path !== '/v1/Calls') return { status: 404 };
     if (![this.token, this.adminToken].includes(token)) return { status: 401 };
     if (token !== this.adminToken && sid !== this.account) return { status: 403 };
@@ -135,7 +139,15 @@ export class Mock {
     this.requests.push(`${request.method} ${request.url}`);
     if (await servePage(request, response)) return;
     const url = new URL(request.url, this.url);
+    if (url.pathname === '/v1/openapi.json') {
+      response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ 'x-voxeme-commands': this.commands }));
+      return;
+    }
     const { status, account } = this.#authorize(url.pathname, /^Bearer (.*)$/.exec(request.headers.authorization ?? '')?.[1]);
+    if (status === 200 && request.method !== 'GET') {
+      await this.#command(request, response, url.pathname);
+      return;
+    }
     const etag = `W/"${this.#cursor}"`;
     if (status === 200 && request.headers['if-none-match'] === etag) {
       response.writeHead(304, { ETag: etag }).end();
@@ -145,6 +157,15 @@ export class Mock {
     const size = Number(url.searchParams.get('page_size')) || 50;
     const body = status === 200 ? { total: calls.length, page: 1, page_size: size, data: calls.slice(0, size) } : { msg: STATUS_CODES[status] };
     response.writeHead(status, { 'Content-Type': 'application/json', ...(status === 200 ? { ETag: etag } : {}) }).end(JSON.stringify(body));
+  }
+
+  async #command(request, response, path) {
+    let text = '';
+    for await (const chunk of request.setEncoding('utf8')) text += chunk;
+    const command = { method: request.method, path, key: request.headers['idempotency-key'], body: JSON.parse(text) };
+    this.commanded.push(command);
+    const { status, body } = await this.perform(command);
+    response.writeHead(status, body ? { 'Content-Type': 'application/json' } : {}).end(body && JSON.stringify(body));
   }
 
   #upgrade(request, socket, head) {

@@ -1,0 +1,37 @@
+// Asks before something is done that cannot be undone.
+
+import { find, setText } from './dom.js';
+import { Modal } from './modal.js';
+
+export class Confirm {
+  #modal = new Modal(find('confirm'), () => this.#answer?.(false));
+  #answer;
+
+  constructor() {
+    find('confirm-no').addEventListener('click', () => this.#modal.close());
+    find('confirm-yes').addEventListener('click', () => {
+      this.#answer?.(true);
+      this.#modal.close();
+    });
+  }
+
+  // Resolves with whether it is to be done: false when the dialog was left in any other way, or another question came.
+  ask({ title, text, yes }) {
+    this.close();
+    setText(find('confirm-title'), title);
+    setText(find('confirm-text'), text);
+    setText(find('confirm-yes'), yes);
+    return new Promise((resolve) => {
+      this.#answer = (answer) => {
+        this.#answer = undefined;
+        resolve(answer);
+      };
+      this.#modal.open(find('confirm-no'));
+    });
+  }
+
+  close() {
+    this.#answer?.(false);
+    this.#modal.close();
+  }
+}

@@ -1,0 +1,148 @@
+// The buttons that tell a call something. Nothing is taken for done before the server has said so, and what becomes of the
+// call is seen in the feed alone; what the server refuses is shown in its own words.
+
+import { isLive } from './calls.js';
+import { COMMANDS, commandsFor, isDigit, KEYS, MOST_DIGITS } from './commands.js';
+import { element, find, setText } from './dom.js';
+
+// One thing at a time; but a call can always be hung up, and digits wait for their turn by themselves.
+const isBusy = ({ pending }, name) => (name === 'hangup' ? pending.has(name) : name !== 'dtmf' && pending.size > 0);
+
+export class Controls {
+  #root = find('controls');
+  #keypad = find('keypad');
+  #buttons = new Map(); // name -> button
+  #states = new WeakMap(); // entry -> {pending (Set of names), done, refusal, keypad, digits}
+  #tell; #confirm;
+  #abilities = new Set(); // what the server can do, once that is known; undefined: it does not say
+  #entry;
+  #asking; // the entry that a question stands open for
+
+  // tell(call, change) resolves with {status, msg}; confirm: a Confirm.
+  constructor(tell, confirm) {
+    this.#tell = tell;
+    this.#confirm = confirm;
+    for (const { name, label } of COMMANDS) {
+      const button = element('button', { type: 'button', id: `control-${name}`, class: name === 'hangup' ? 'danger' : 'quiet' }, label);
+      button.addEventListener('click', () => this.#press(name));
+      this.#buttons.set(name, button);
+    }
+    find('control-buttons').append(...this.#buttons.values());
+    this.#buttons.get('dtmf').setAttribute('aria-controls', 'keypad');
+    this.#keypad.append(...KEYS.map((key) => element('button', { type: 'button', class: 'quiet', value: key, onclick: () => this.#dial(key) }, key)));
+    this.#keypad.addEventListener('keydown', (event) => {
+      if (!isDigit(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      this.#dial(event.key);
+    });
+  }
+
+  // abilities: a Set of commands, or undefined.
+  allow(abilities) {
+    this.#abilities = abilities;
+    this.#draw();
+  }
+
+  // The call whose details are shown; gone: the server no longer lists it.
+  render(entry, gone) {
+    this.#entry = entry;
+    if (this.#asking && (this.#asking !== entry || gone || !isLive(entry.call))) this.#confirm.close();
+    this.#draw(gone);
+  }
+
+  leave() {
+    this.#entry = undefined;
+    if (this.#asking) this.#confirm.close();
+  }
+
+  #state(entry) {
+    if (!this.#states.has(entry)) this.#states.set(entry, { pending: new Set(), done: '', refusal: '', keypad: false, digits: '' });
+    return this.#states.get(entry);
+  }
+
+  #draw(gone = false) {
+    if (!this.#entry) return;
+    const state = this.#state(this.#entry);
+    const offered = new Set(gone ? [] : commandsFor(this.#entry.call, this.#abilities).map(({ name }) => name));
+    this.#keepFocus(offered, state);
+    for (const { name, label } of COMMANDS) {
+      const button = this.#buttons.get(name);
+      button.hidden = !offered.has(name);
+      setText(button, state.pending.has(name) && name !== 'dtmf' ? `${label} …` : label);
+      button.setAttribute('aria-busy', state.pending.has(name));
+      button.setAttribute('aria-disabled', isBusy(state, name));
+    }
+    this.#buttons.get('dtmf').setAttribute('aria-expanded', state.keypad);
+    this.#keypad.hidden = !state.keypad || !offered.has('dtmf');
+    setText(find('control-done'), state.done);
+    setText(find('control-refusal'), state.refusal);
+    this.#root.hidden = offered.size === 0 && !state.done && !state.refusal;
+  }
+
+  // A button that goes must not take the focus with it.
+  #keepFocus(offered, state) {
+    const focused = document.activeElement;
+    if (!this.#root.contains(focused)) return;
+    const stays = this.#keypad.contains(focused) ? offered.has('dtmf') && state.keypad
+      : [...this.#buttons].some(([name, button]) => button === focused && offered.has(name));
+    if (!stays) find('drawer-close').focus();
+  }
+
+  async #press(name) {
+    const entry = this.#entry, state = this.#state(entry);
+    if (name === 'dtmf') {
+      state.keypad = !state.keypad;
+      this.#draw();
+      if (state.keypad) this.#keypad.querySelector('button').focus();
+      return;
+    }
+    if (isBusy(state, name) || this.#asking) return;
+    if (name === 'hangup' && !await this.#ask(entry)) return;
+    await this.#perform(entry, name);
+  }
+
+  async #ask(entry) {
+    const { from, to, call_status: status } = entry.call;
+    this.#asking = entry;
+    const yes = await this.#confirm.ask({
+      title: 'Hang up this call?', text: `${from || 'unknown'} → ${to || 'unknown'}, ${status}`, yes: 'Hang up',
+    });
+    this.#asking = undefined;
+    return yes;
+  }
+
+  #dial(key) {
+    const state = this.#state(this.#entry);
+    state.digits += key;
+    // While some are on their way the others gather: they arrive in the order in which they were pressed.
+    if (!state.pending.size) this.#sendDigits(this.#entry, state);
+  }
+
+  async #sendDigits(entry, state) {
+    while (state.digits) {
+      const digits = state.digits.slice(0, MOST_DIGITS);
+      state.digits = state.digits.slice(digits.length);
+      if (!await this.#perform(entry, 'dtmf', digits)) state.digits = '';
+    }
+  }
+
+  // Whether the server has done it.
+  async #perform(entry, name, digits) {
+    const { label, needs, change } = COMMANDS.find((command) => command.name === name);
+    const what = digits ? `Digits ${digits}` : label;
+    const state = this.#state(entry);
+    state.pending.add(name);
+    Object.assign(state, { done: digits ? `${what} …` : '', refusal: '' });
+    this.#draw();
+    const { status, msg } = await this.#tell(entry.call, change(entry.call, digits));
+    state.pending.delete(name);
+    const done = status >= 200 && status < 300;
+    state.done = done ? `${what}: done.` : '';
+    state.refusal = done ? '' : `${what}: ${msg}`;
+    // A server that did not say what it can do has done so now.
+    if (status === 501 && !this.#abilities) this.#abilities = new Set(COMMANDS.map((command) => command.needs).filter((other) => other !== needs));
+    this.#draw();
+    if (state.digits && !state.pending.size && name !== 'dtmf') this.#sendDigits(entry, state);
+    return done;
+  }
+}
