@@ -295,7 +295,7 @@ enum vx_key_found vx_keys_begin(struct vx_keys *k, const struct vx_config *confi
     enum vx_key_found found;
     struct key *key;
 
-    *result = (struct vx_key_result){NULL};
+    *result = (struct vx_key_result){.answer = NULL};
     pthread_mutex_lock(&k->lock);
     (void)expire(k, config, now_us);
     key = find(k, use);
