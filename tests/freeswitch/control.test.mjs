@@ -1,7 +1,10 @@
 // Calls that the API makes and controls in FreeSWITCH, with SIPp as the far ends.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { account } from '../e2e/lib/config.mjs';
 import * as s from '../e2e/lib/scenario.mjs';
@@ -41,19 +44,25 @@ function control(fs, who = owner) {
   return { client, watch, send, create, update, becomes, variable };
 }
 
+// How many channels FreeSWITCH has; `show channels` tells it late.
+const channels = async (fs) => Number(/(\d+) channels/.exec(await fs.api('voxeme audit'))[1]);
+const exists = async (fs, sid) => /true/.test(await fs.api(`uuid_exists ${sid}`));
+const none = (fs) => fs.until(async () => await channels(fs) === 0, 'all channels to be gone');
+
 const variables = (names) => names.map((name) => ['log', `NOTICE seen ${name}=\${${name}};`]);
 const SEEN = ['voxeme_call_hook', 'voxeme_call_hook_method', 'voxeme_tag', 'voxeme_account_sid', 'voxeme_speech_synthesis_vendor',
   'voxeme_speech_recognizer_language', 'voxeme_answer_on_bridge'];
 const dialplan = [
   extension('voxeme', ...variables(SEEN), 'answer', 'park'),
-  extension('w(\\d{5})', ['set', 'park_after_bridge=true'], ['bridge', 'sofia/internal/777@127.0.0.1:$1']),
+  extension('x(\\d{5})', ['set', 'park_after_bridge=true'], ['bridge', 'sofia/internal/777@127.0.0.1:$1']),
 ];
 
 describe('calls made and controlled by the API', { concurrency: 4 }, () => {
   let fs;
   before(async () => {
     fs = await FreeSwitch.start({
-      spec: { settings: { 'freeswitch-profile': 'internal' }, accounts: [owner, other] }, dialplan, profile: { 'dtmf-type': 'info' },
+      spec: { settings: { 'freeswitch-profile': 'internal' }, accounts: [owner, other] }, dialplan, // SIPp sends no media: FreeSWITCH is not to wait for it.
+      profile: { 'dtmf-type': 'info', 'rtp-timer-name': 'soft' },
     });
   });
   after(() => fs?.stop());
@@ -146,7 +155,7 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
 
   it('a call is held, sent digits, spoken to, muted, recorded, whispered to', async (t) => {
     const { create, update, becomes, variable } = control(fs);
-    const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.gate('up'), s.reinvited(), dtmf('1'), dtmf('#'), dtmf('info'),
+    const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.gate('up'), s.reinvited(), s.gate('held'), dtmf('1'), dtmf('#'), dtmf('info'),
       [s.recv('MESSAGE'), s.report('message'), s.okay()], s.reinvited(s.sdp(9)), s.hungUp()) });
     const sid = await create(b);
     const { call_id: callId } = await becomes(sid, 'in-progress');
@@ -156,6 +165,8 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     assert.match(body((await b.at('reinvite')).message), /^a=sendonly\r?$/m);
     assert.equal(await variable(sid, 'voxeme_wait_hook'), '/wait');
     await update(sid, { conf_hold_status: 'hold' });
+    await b.at('held');
+    b.go(callId);
     await update(sid, { dtmf: { digit: '1#', duration: 120 } });
     assert.match((await b.at('1')).message, /Signal=1\r?\nDuration=120/);
     assert.match((await b.at('#')).message, /Signal=#/);
@@ -169,7 +180,7 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     assert.equal(header((await b.at('message')).message, 'Content-Type'), 'application/x-y');
     assert.equal(await variable(sid, 'sip_info_h_X-Note'), '_undef_');
     await update(sid, { conf_hold_status: 'unhold' });
-    assert.match(body((await b.at('reinvite')).message), /^a=sendrecv\r?$/m);
+    assert.doesNotMatch(body((await b.at('reinvite')).message), /^a=(sendonly|inactive)/m);
     await update(sid, { conf_hold_status: 'unhold' });
     await update(sid, { mute_status: 'mute' });
     assert.match(await fs.api(`uuid_buglist ${sid}`), /<function>audio/);
@@ -179,5 +190,260 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     await update(sid, { child_call_hook: '/c' }, 422);
     await update(sid, { call_status: 'completed' });
     await b.finished();
+  });
+
+  // Half a second of silence: 8000 samples a second, PCM of 16 bits.
+  const silence = () => {
+    const samples = Buffer.alloc(8000), head = Buffer.alloc(44);
+    head.write('RIFF', 0); head.writeUInt32LE(36 + samples.length, 4); head.write('WAVEfmt ', 8); head.writeUInt32LE(16, 16);
+    head.writeUInt16LE(1, 20); head.writeUInt16LE(1, 22); head.writeUInt32LE(8000, 24); head.writeUInt32LE(16000, 28);
+    head.writeUInt16LE(2, 32); head.writeUInt16LE(16, 34); head.write('data', 36); head.writeUInt32LE(samples.length, 40);
+    return Buffer.concat([head, samples]);
+  };
+
+  it('recordings and whispers', async (t) => {
+    const { create, update, becomes, variable } = control(fs);
+    await writeFile(join(fs.dir, 'sounds', 'beep-1.wav'), silence());
+    await writeFile(join(fs.dir, 'secret.wav'), silence());
+    const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()) });
+    const sid = await create(b);
+    await becomes(sid, 'in-progress');
+    const record = (action, status, fields = {}) => update(sid, { record: { action: `${action}CallRecording`, ...fields } }, status);
+    await record('stop', 422);
+    // SIPp sends no media: what is recorded is what is whispered.
+    const whispered = async () => {
+      await fs.api(`uuid_setvar ${sid} playback_ms`);
+      await update(sid, { whisper: { verb: 'play', url: 'beep-1.wav' } });
+      await fs.until(async () => await variable(sid, 'playback_ms') !== '_undef_', 'the file to be played');
+    };
+    await record('start', 204, { recordingID: 'first_1' });
+    await whispered();
+    await record('start', 422);
+    await record('pause', 204);
+    await record('resume', 204);
+    await record('stop', 204);
+    await record('start', 204);
+    await whispered();
+    await record('stop', 204);
+    await record('start', 501, { siprecServerURL: 'sip:rec@127.0.0.1' });
+    for (const recordingID of ['../x', 'a/b', 'a.b', "a'b", '${x}']) await record('start', 400, { recordingID });
+    for (const name of [`${sid}-first_1.wav`, `${sid}.wav`]) {
+      await fs.until(async () => (await stat(join(fs.dir, 'recordings', name)).catch(() => ({ size: 0 }))).size > 4000, `${name} to be written`);
+    }
+    assert.equal((await readdir(join(fs.dir, 'recordings'))).filter((name) => name.startsWith(sid)).length, 2);
+    await update(sid, { mute_status: 'mute', whisper: [{ verb: 'play', url: ['beep-1.wav', 'beep-1.wav'] }] });
+    for (const url of ['../secret.wav', join(fs.dir, 'secret.wav'), 'no-such.wav', 'x/../../secret.wav', 'tone_stream://%(200,0,640)', 'say:hello', '${hostname}.wav',
+      '{a=b}beep-1.wav', 'system::touch /tmp/x', 'file://etc/passwd', '.']) await update(sid, { whisper: { verb: 'play', url } }, 422);
+    await update(sid, { whisper: { verb: 'play', url: 'http://127.0.0.1/a.wav' } }, 501);
+    await update(sid, { whisper: { verb: 'say', text: 'hello' } }, 501);
+    await update(sid, { whisper: { verb: 'listen' } }, 400);
+    await update(sid, { call_status: 'completed' });
+    await b.finished();
+  });
+
+  it('what clients write changes nothing but what it is meant for', async (t) => {
+    const { create, update, becomes, variable } = control(fs);
+    const evil = '"\\${hostname}<sip:evil@evil.example>;x=y,[a=b]{c=d}|^\'$$%22%0d%0aX-Evil: 1';
+    const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()) });
+    const fields = { from: evil, callerName: evil, tag: { note: evil, '${hostname}': 1 }, call_hook: 'https://example.com/${hostname}?a=$1,b|[c]\'"' };
+    const sid = await create(b, { ...fields, headers: { 'X-One': '"a,b|c" <x>;[d]{e}^$f\\\'%0d%0a', 'X-Two': '$' } });
+    const invite = (await b.at('invite')).message;
+    assert.equal(invite.match(/^X-Evil/mi), null);
+    const from = header(invite, 'From');
+    assert.match(from, /^"[^"]*" <sip:[^<>@" ]*@127\.0\.0\.1>;tag=[^;]+$/);
+    assert.match(header(invite, 'Remote-Party-ID'), /^"[^"]*" <sip:[^<>@" ]*@127\.0\.0\.1>;party=calling/);
+    assert.ok(!from.includes('${') && !from.includes('evil>'), from);
+    assert.equal(header(invite, 'X-One'), '"a,b|c" <x>;[d]{e}^$f\\\'%0d%0a');
+    assert.equal(header(invite, 'X-Two'), '$');
+    assert.match(invite, /^INVITE sip:bob@127\.0\.0\.1:\d+ SIP/);
+    const up = await becomes(sid, 'in-progress');
+    assert.deepEqual([up.from, up.caller_name, up.tag, up.account_sid], [evil, evil, fields.tag, owner.sid]);
+    const seen = (name) => fs.esl.logged(new RegExp(`seen ${name}=([^\n]*);`), before);
+    const before = 0;
+    assert.deepEqual(JSON.parse(await variable(sid, 'voxeme_tag')), fields.tag);
+    assert.equal(await variable(sid, 'voxeme_call_hook'), 'https://example.com/$%7Bhostname%7D?a=$1,b%7C[c]%27%22');
+    await seen('voxeme_tag');
+    await update(sid, { call_status: 'completed' });
+    await b.finished();
+    for (const bad of [{ headers: { 'X-A': 'a ${hostname}' } }, { headers: { 'User-Agent': 'x' } }, { speech_synthesis_voice: '${hostname}' }]) await create(b, { ...bad }, 422);
+    for (const uri of ['sip:a,b@127.0.0.1', 'sip:a@127.0.0.1|sip:b@127.0.0.1', 'sip:[x=y]a@127.0.0.1', "sip:'a@127.0.0.1", 'sip:a^b@127.0.0.1', 'sip:${hostname}@127.0.0.1']) {
+      await create(b, { to: { type: 'sip', sipUri: uri } }, 400);
+    }
+    await create(b, { to: { type: 'sip', sipUri: 'sip:fs_path=x@127.0.0.1' } }, 422);
+  });
+
+  const place = async (sid) => /^Caller-Destination-Number: (.*)$/m.exec(await fs.api(`uuid_dump ${sid}`))?.[1];
+
+  it('a call is moved to another application', async (t) => {
+    const { update, watch, variable, becomes } = control(fs);
+    const a = await call(t, fs, owner, '10', [s.invite(), s.trying(), s.answered(), s.hungUp()]);
+    const { call_sid: sid } = await watch.call(a.callId, 'in-progress');
+    await update(sid, { call_hook: { url: '/next${hostname}', method: 'GET' } });
+    await fs.until(async () => await place(sid) === 'voxeme', 'the call to be moved');
+    assert.deepEqual([await variable(sid, 'voxeme_call_hook'), await variable(sid, 'voxeme_call_hook_method')], ['/next$%7Bhostname%7D', 'GET']);
+    await update(sid, { child_call_hook: '/child' }, 422);
+    await update(sid, { call_status: 'completed' });
+    await a.sipp.finished();
+    await becomes(sid, 'completed');
+  });
+
+  for (const [what, change, hooks] of [
+    ['the other one', { child_call_hook: '/child' }, [undefined, '/child']],
+    ['both', { call_hook: '/own', child_call_hook: '/child' }, ['/own', '/child']],
+    ['the one itself', { call_hook: '/own' }, ['/own', undefined]],
+  ]) {
+    it(`of two that are joined: ${what} moved`, async (t) => {
+      const { update, watch, variable } = control(fs);
+      const b = await callee(t, fs, owner, [s.accept(), s.hungUp()]);
+      const a = await call(t, fs, owner, `x${b.port}`, [s.invite(), s.trying(), s.answered(), s.hungUp()]);
+      const own = await watch.call(a.callId, 'in-progress'), child = await watch.call((await b.invite()).callId, 'in-progress');
+      await joined(fs, own, child);
+      await update(own.call_sid, change);
+      for (const [i, sid] of [own.call_sid, child.call_sid].entries()) {
+        if (!hooks[i]) continue;
+        await fs.until(async () => await place(sid) === 'voxeme', `leg ${i} to be moved`);
+        assert.equal(await variable(sid, 'voxeme_call_hook'), hooks[i]);
+      }
+      for (const sid of [own.call_sid, child.call_sid]) {
+        const answer = await control(fs).send('DELETE', `/${sid}`);
+        assert.ok([204, 404, 422].includes(answer.status), answer.text);
+      }
+      await Promise.all([a.sipp.finished(), b.sipp.finished()]);
+    });
+  }
+
+  it('members of a conference', async (t) => {
+    const { update, watch } = control(fs);
+    const legs = [];
+    for (let i = 0; i < 2; i++) {
+      const a = await call(t, fs, owner, 'c77', [s.invite(), s.trying(), s.answered(), s.hungUp()]);
+      legs.push({ sipp: a.sipp, sid: (await watch.call(a.callId, 'in-progress')).call_sid });
+    }
+    const [one, two] = legs;
+    const flags = async (sid) => (await fs.api('conference 77 list')).split('\n').find((line) => line.includes(sid))?.split(';')[5] ?? '';
+    await fs.until(async () => (await flags(one.sid)) && (await flags(two.sid)), 'both to be in the conference');
+    await update(one.sid, { conf_hold_status: 'hold' });
+    assert.match(await flags(one.sid), /hold/);
+    assert.doesNotMatch(await flags(two.sid), /hold/);
+    await update(one.sid, { conf_hold_status: 'unhold' });
+    assert.doesNotMatch(await flags(one.sid), /hold/);
+    await update(one.sid, { mute_status: 'mute' });
+    assert.doesNotMatch(await flags(one.sid), /speak/);
+    assert.match(await flags(two.sid), /speak/);
+    await update(two.sid, { conf_mute_status: 'mute' });
+    assert.doesNotMatch(await flags(two.sid), /speak/);
+    await update(two.sid, { conf_mute_status: 'unmute' });
+    assert.match(await flags(one.sid), /speak/);
+    await writeFile(join(fs.dir, 'sounds', 'ding.wav'), silence());
+    await update(one.sid, { whisper: { verb: 'play', url: 'ding.wav' } });
+    for (const { sid, sipp } of legs) {
+      await update(sid, { call_status: 'completed' });
+      await sipp.finished();
+    }
+  });
+
+  it('other accounts and unknown calls', async (t) => {
+    const { create, update, becomes } = control(fs);
+    const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()) });
+    const sid = await create(b);
+    await becomes(sid, 'in-progress');
+    await control(fs, other).update(sid, { call_status: 'completed' }, 404);
+    await update(randomUUID(), { call_status: 'completed' }, 404);
+    await update(sid, { call_status: 'completed' });
+    await b.finished();
+  });
+
+  it('a client of the family, unchanged: creates, retrieves, lists, updates, deletes', async (t) => {
+    const mine = control(fs, other);
+    const { calls } = jambonz(other.sid, other.token, { baseUrl: fs.url });
+    const b = await Sipp.start(t, { scenario: s.callee(s.provisional('180 Ringing'), s.accept(), s.hungUp()) });
+    const sid = await calls.create({ from: '15083728299', to: { type: 'sip', sipUri: `sip:bob@${b.address}` }, call_hook: HOOK,
+      call_status_hook: 'https://example.com/status', ...SPEECH });
+    await mine.becomes(sid, 'in-progress');
+    assert.equal((await calls.retrieve(sid)).call_sid, sid);
+    assert.deepEqual((await calls.list()).map((c) => c.call_sid), [sid]);
+    await calls.update(sid, { call_status: 'completed' });
+    await mine.becomes(sid, 'completed');
+    await assert.rejects(calls.update(sid, { call_status: 'completed' }), { statusCode: 422 });
+    await calls.delete(sid);
+    assert.deepEqual(await calls.list(), []);
+  });
+});
+
+describe('limits of making calls, and unloading while there are some', () => {
+  let fs;
+  const spec = (settings) => ({ settings: { 'freeswitch-profile': 'internal', ...settings }, accounts: [owner] });
+  const reload = async (settings) => {
+    await fs.configure(spec(settings));
+    assert.match(await fs.api('reloadxml'), /\+OK/);
+    assert.match(await fs.api('voxeme reload'), /\+OK/);
+  };
+  before(async () => { fs = await FreeSwitch.start({ spec: spec({}), dialplan }); });
+  after(() => fs?.stop());
+
+  it('no profile, no gateway, no room: no ghost', async (t) => {
+    const { create, client } = control(fs);
+    const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()) });
+    await reload({ 'freeswitch-profile': 'nosuch' });
+    assert.match(await create(b, {}, 503), /freeswitch-profile/);
+    await reload({ 'freeswitch-gateway': 'nosuch' });
+    assert.match(await create(b, {}, 503), /freeswitch-gateway/);
+    await fs.api('fsctl pause');
+    await reload({});
+    await create(b, {}, 503);
+    await fs.api('fsctl resume');
+    assert.deepEqual((await client.get(callsOf(owner))).json, []);
+    assert.equal(await channels(fs), 0);
+    assert.equal(b.reports('invite').length, 0);
+  });
+
+  it('the registry is full: no call is made that nobody could end', async (t) => {
+    const { create } = control(fs);
+    const b = await Sipp.start(t, { scenario: s.callee(s.provisional('180 Ringing'), s.cancelled()) });
+    await reload({ 'max-calls': 1 });
+    const sid = await create(b);
+    await b.at('invite');
+    assert.match(await create(b, {}, 503), /registry is full/);
+    assert.ok(await exists(fs, sid));
+    assert.equal(await channels(fs), 1);
+    await reload({ 'retention-seconds': 1 });
+    await control(fs).update(sid, { call_status: 'no-answer' });
+    await b.finished();
+    await none(fs);
+    await reload({});
+  });
+
+  it('unloaded with calls that ring and commands that wait; calls end in their time', async (t) => {
+    const calls = 20, more = 60;
+    const b = await Sipp.start(t, { scenario: s.callee(s.provisional('180 Ringing'), s.cancelled()), calls: calls + more, rate: 100, limit: 200 });
+    const { create, send } = control(fs);
+    const made = await Promise.all(Array.from({ length: calls }, () => create(b, { timeout: 4 })));
+    const asked = Array.from({ length: more }, () => send('POST', '', { from: '1', to: { type: 'sip', sipUri: `sip:bob@127.0.0.1:${b.port}` }, call_hook: HOOK, ...SPEECH, timeout: 4 })
+      .then((answer) => answer.status, () => 0));
+    await fs.unload();
+    const statuses = await Promise.all(asked);
+    for (const status of statuses) assert.ok([201, 503, 0].includes(status), `${status}`);
+    for (const sid of made) assert.ok(await exists(fs, sid), `${sid} is gone with the module`);
+    await fs.load();
+    await none(fs);
+    assert.match(await fs.api('voxeme audit'), /0 lost/);
+    const { json } = await control(fs).client.get(callsOf(owner));
+    assert.ok(json.every((each) => each.call_status === 'no-answer'), JSON.stringify(json.map((each) => each.call_status)));
+    await b.stop();
+  });
+
+  it('loaded and unloaded again and again while calls are made', async (t) => {
+    const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()), calls: 400, rate: 100, limit: 400 });
+    for (let i = 0; i < 8; i++) {
+      const { send } = control(fs);
+      const asked = Array.from({ length: 12 }, () => send('POST', '', { from: '1', to: { type: 'sip', sipUri: `sip:bob@127.0.0.1:${b.port}` }, call_hook: HOOK, ...SPEECH, timeLimit: 1 })
+        .then((answer) => answer.status, () => 0));
+      if (i % 2) await Promise.race(asked);
+      await fs.unload();
+      for (const status of await Promise.all(asked)) assert.ok([201, 503, 0].includes(status), `${status}`);
+      await fs.load();
+    }
+    await none(fs);
+    await b.stop();
   });
 });

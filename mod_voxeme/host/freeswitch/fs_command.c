@@ -39,16 +39,24 @@ static struct vx_fs_result hangup(const struct vx_fs_call *call) {
     return VX_FS_DONE;
 }
 
+/* Set while the API holds the call; FreeSWITCH's own marks also stand for the far end's hold. */
+#define HELD "voxeme_held"
+
+static bool is_held(const struct vx_fs_call *call) {
+    return switch_channel_get_callstate(call->channel) == CCS_HELD;
+}
+
 static struct vx_fs_result hold(const struct vx_fs_call *call) {
     struct vx_fs_conference in;
 
     vx_fs_set_variable(call->channel, "voxeme_wait_hook", call->args->wait_hook);
     if (vx_fs_conference_of(&in, call))
         return vx_fs_conference_do_own(&in, "hold");
-    if (switch_channel_test_flag(call->channel, CF_HOLD))
+    if (is_held(call) && switch_channel_get_variable(call->channel, HELD))
         return VX_FS_DONE;
     if (switch_ivr_hold(call->session, NULL, SWITCH_TRUE) != SWITCH_STATUS_SUCCESS)
-        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the far end holds the call");
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is held by its far end, or by FreeSWITCH");
+    vx_fs_set_variable(call->channel, HELD, VX_STR("true"));
     return VX_FS_DONE;
 }
 
@@ -57,8 +65,8 @@ static struct vx_fs_result unhold(const struct vx_fs_call *call) {
 
     if (vx_fs_conference_of(&in, call))
         return vx_fs_conference_do_own(&in, "unhold");
-    if (switch_channel_test_flag(call->channel, CF_HOLD) &&
-        switch_ivr_unhold(call->session) != SWITCH_STATUS_SUCCESS)
+    vx_fs_set_variable(call->channel, HELD, VX_NONE);
+    if (is_held(call) && switch_ivr_unhold(call->session) != SWITCH_STATUS_SUCCESS)
         return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is not held");
     return VX_FS_DONE;
 }

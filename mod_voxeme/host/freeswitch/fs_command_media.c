@@ -12,7 +12,8 @@
 /* --- record --- */
 
 /* The file that the call is recorded to, as long as it is. */
-#define RECORDING "voxeme_recording"
+#define RECORDING   "voxeme_recording"
+#define MIN_SECONDS "RECORD_MIN_SEC"
 
 static bool recording_path(char path[PATH_BYTES], const struct vx_fs_call *call) {
     const char *directory = vx_config_text(call->config, VX_SET_FREESWITCH_RECORDINGS);
@@ -32,6 +33,9 @@ static struct vx_fs_result start_recording(const struct vx_fs_call *call) {
 
     if (!recording_path(path, call))
         return VX_FS_ENDS(VX_OUTCOME_UNABLE, "the path of freeswitch-recordings is too long");
+    /* FreeSWITCH throws shorter ones away. */
+    if (!switch_channel_get_variable(call->channel, MIN_SECONDS))
+        vx_fs_set_variable(call->channel, MIN_SECONDS, VX_STR("0"));
     if (switch_ivr_record_session(call->session, path, limit, NULL) != SWITCH_STATUS_SUCCESS)
         return VX_FS_ENDS(VX_OUTCOME_FAILED,
                           "FreeSWITCH cannot record: see freeswitch-recordings, and its log");
