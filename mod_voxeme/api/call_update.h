@@ -24,6 +24,7 @@ typedef bool vx_read_change(struct change *c, const char *key);
 
 vx_read_change vx_read_record, vx_read_whisper, vx_read_listen_status, vx_read_conf_mute_status;
 
+/* Answers with that status; always false. */
 bool vx_change_refuse(struct change *c, unsigned status, const char *msg);
 /* False: answered with 422. */
 bool vx_change_is_answered(struct change *c);

@@ -14,11 +14,25 @@ bool vx_fs_is_answered(const struct vx_fs_call *call) {
     return switch_channel_test_flag(call->channel, CF_ANSWERED);
 }
 
-void vx_fs_set_variable(switch_channel_t *channel, const char *name, struct vx_str value) {
+bool vx_fs_set_variable(switch_channel_t *channel, const char *name, struct vx_str value) {
     char *text = value.at ? vx_strndup(value.at, value.len) : NULL;
 
+    if (value.at && !text)
+        return false;
     switch_channel_set_variable_var_check(channel, name, text, SWITCH_FALSE);
     vx_free(text);
+    return true;
+}
+
+bool vx_fs_set_url(switch_channel_t *channel, const char *name, struct vx_str url) {
+    struct vx_buf text = {0};
+    bool ok;
+
+    vx_fs_text_url(&text, url);
+    ok = vx_buf_ok(&text) &&
+         vx_fs_set_variable(channel, name, (struct vx_str){url.at ? text.at : NULL, text.len});
+    vx_buf_free(&text);
+    return ok;
 }
 
 static struct vx_fs_result hangup(const struct vx_fs_call *call) {
@@ -49,7 +63,8 @@ static bool is_held(const struct vx_fs_call *call) {
 static struct vx_fs_result hold(const struct vx_fs_call *call) {
     struct vx_fs_conference in;
 
-    vx_fs_set_variable(call->channel, "voxeme_wait_hook", call->args->wait_hook);
+    if (!vx_fs_set_url(call->channel, "voxeme_wait_hook", call->args->wait_hook))
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
     if (vx_fs_conference_of(&in, call))
         return vx_fs_conference_do_own(&in, "hold");
     if (is_held(call) && switch_channel_get_variable(call->channel, HELD))
@@ -130,24 +145,23 @@ static struct vx_fs_result request_fault(const struct vx_command_args *args) {
     return VX_FS_DONE;
 }
 
-static void set_headers(const struct vx_fs_call *call, bool set) {
+static bool set_headers(const struct vx_fs_call *call, bool set) {
+    bool ok = true;
+
     for (size_t i = 0; i < call->args->header_count; i++) {
         const struct vx_command_header *h = &call->args->headers[i];
         char name[sizeof INFO_HEADER + 64];
 
         snprintf(name, sizeof name, INFO_HEADER "%.*s", (int)h->name.len, h->name.at);
-        vx_fs_set_variable(call->channel, name, set ? h->value : VX_NONE);
+        ok = vx_fs_set_variable(call->channel, name, set ? h->value : VX_NONE) && ok;
     }
+    return ok;
 }
 
-/* mod_sofia sends them only to another FreeSWITCH, unless a variable allows it. */
-static struct vx_fs_result say_to_far_end(const struct vx_fs_call *call, char *type, char *body) {
+static bool send_request(const struct vx_fs_call *call, char *type, char *body) {
     bool info = vx_str_eq(call->args->method, VX_STR("INFO"));
-    const char *allow = info ? "fs_send_unsupported_info" : "fs_send_unsupported_message";
-    bool allowed = switch_channel_get_variable(call->channel, allow) != NULL;
-    switch_core_session_message_t message = {0};
     char from[] = "mod_voxeme", *subtype = strchr(type, '/');
-    switch_status_t status;
+    switch_core_session_message_t message = {0};
 
     *subtype++ = '\0';
     message.from = from;
@@ -155,16 +169,25 @@ static struct vx_fs_result say_to_far_end(const struct vx_fs_call *call, char *t
     message.string_array_arg[0] = type;
     message.string_array_arg[1] = subtype;
     message.string_array_arg[2] = body;
-    if (!allowed)
-        vx_fs_set_variable(call->channel, allow, VX_STR("true"));
-    set_headers(call, true);
-    status = switch_core_session_receive_message(call->session, &message);
+    return switch_core_session_receive_message(call->session, &message) == SWITCH_STATUS_SUCCESS;
+}
+
+/* mod_sofia sends them only to another FreeSWITCH, unless a variable allows it. */
+static struct vx_fs_result say_to_far_end(const struct vx_fs_call *call, char *type, char *body) {
+    bool info = vx_str_eq(call->args->method, VX_STR("INFO"));
+    const char *allow = info ? "fs_send_unsupported_info" : "fs_send_unsupported_message";
+    bool allowed = switch_channel_get_variable(call->channel, allow) != NULL;
+    struct vx_fs_result result = VX_FS_DONE;
+
+    if ((!allowed && !vx_fs_set_variable(call->channel, allow, VX_STR("true"))) ||
+        !set_headers(call, true))
+        result = VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
+    else if (!send_request(call, type, body))
+        result = VX_FS_ENDS(VX_OUTCOME_FAILED, "FreeSWITCH did not send the request");
     set_headers(call, false);
     if (!allowed)
         vx_fs_set_variable(call->channel, allow, VX_NONE);
-    if (status != SWITCH_STATUS_SUCCESS)
-        return VX_FS_ENDS(VX_OUTCOME_FAILED, "FreeSWITCH did not send the request");
-    return VX_FS_DONE;
+    return result;
 }
 
 static struct vx_fs_result request(const struct vx_fs_call *call) {

@@ -79,8 +79,11 @@ struct vx_fs_result vx_fs_perform(struct vx_registry *registry, const struct vx_
                                   enum vx_verb verb, const struct vx_command_args *args);
 /* Whether its far end has answered, or has been answered. */
 bool vx_fs_is_answered(const struct vx_fs_call *call);
-/* `value` is copied; no variable of FreeSWITCH's is looked for in it. */
-void vx_fs_set_variable(switch_channel_t *channel, const char *name, struct vx_str value);
+/* `value` is copied, VX_NONE removes it; no variable of FreeSWITCH's is looked for in it. False:
+ * out of memory, nothing is set. */
+bool vx_fs_set_variable(switch_channel_t *channel, const char *name, struct vx_str value);
+/* The same for a URL, made harmless; VX_NONE removes it. */
+bool vx_fs_set_url(switch_channel_t *channel, const char *name, struct vx_str url);
 
 /* fs_command_originate.c. Ends when the leg is in the registry and its INVITE is on its way. */
 struct vx_fs_result vx_fs_originate(struct vx_registry *registry, const struct vx_config *config,

@@ -114,29 +114,30 @@ static struct vx_fs_result make_leg(switch_core_session_t **session, const struc
     return refusal(cause == SWITCH_CAUSE_SUCCESS ? SWITCH_CAUSE_NONE : cause);
 }
 
-static void set_uuid(switch_channel_t *channel, const char *name, const struct vx_uuid *value) {
+/* All of these: false when memory is short. */
+
+static bool set_uuid(switch_channel_t *channel, const char *name, const struct vx_uuid *value) {
     char text[VX_UUID_TEXT + 1];
 
     if (vx_uuid_is_nil(value))
-        return;
+        return true;
     vx_uuid_format(text, value);
-    vx_fs_set_variable(channel, name, vx_str(text));
+    return vx_fs_set_variable(channel, name, vx_str(text));
 }
 
-static void set_made(switch_channel_t *channel, const char *name, struct vx_str value,
-                     void (*make)(struct vx_buf *out, struct vx_str value)) {
-    struct vx_buf made = {0};
+static bool set_tag(switch_channel_t *channel, struct vx_str tag) {
+    struct vx_buf json = {0};
+    bool ok;
 
-    if (!value.at)
-        return;
-    make(&made, value);
-    if (vx_buf_ok(&made))
-        vx_fs_set_variable(channel, name, (struct vx_str){made.at, made.len});
-    vx_buf_free(&made);
+    vx_fs_text_json(&json, tag);
+    ok = vx_buf_ok(&json) && vx_fs_set_variable(channel, "voxeme_tag",
+                                                (struct vx_str){tag.at ? json.at : NULL, json.len});
+    vx_buf_free(&json);
+    return ok;
 }
 
 /* For the dialplan. */
-static void set_facts(switch_channel_t *channel, const struct vx_command_args *args) {
+static bool set_facts(switch_channel_t *channel, const struct vx_command_args *args) {
     static const char *const speech[VX_SPEECH_COUNT] = {
         [VX_SYNTHESIS_VENDOR] = "voxeme_speech_synthesis_vendor",
         [VX_SYNTHESIS_LANGUAGE] = "voxeme_speech_synthesis_language",
@@ -144,53 +145,55 @@ static void set_facts(switch_channel_t *channel, const struct vx_command_args *a
         [VX_RECOGNIZER_VENDOR] = "voxeme_speech_recognizer_vendor",
         [VX_RECOGNIZER_LANGUAGE] = "voxeme_speech_recognizer_language",
     };
+    struct vx_str method = args->hook_method;
+    bool ok = true;
 
-    set_uuid(channel, "voxeme_account_sid", &args->account_sid);
-    set_uuid(channel, "voxeme_application_sid", &args->application_sid);
-    set_made(channel, "voxeme_call_hook", args->hook, vx_fs_text_url);
-    vx_fs_set_variable(channel, "voxeme_call_hook_method",
-                       args->hook.at && !args->hook_method.at ? VX_STR("POST") : args->hook_method);
-    set_made(channel, "voxeme_tag", args->tag, vx_fs_text_json);
+    if (args->hook.at && !method.at)
+        method = VX_STR("POST");
     for (size_t i = 0; i < VX_SPEECH_COUNT; i++)
-        vx_fs_set_variable(channel, speech[i], args->speech[i]);
-    if (args->answer_on_bridge)
-        vx_fs_set_variable(channel, "voxeme_answer_on_bridge", VX_STR("true"));
+        ok = ok && vx_fs_set_variable(channel, speech[i], args->speech[i]);
+    return ok && set_uuid(channel, "voxeme_account_sid", &args->account_sid) &&
+           set_uuid(channel, "voxeme_application_sid", &args->application_sid) &&
+           vx_fs_set_url(channel, "voxeme_call_hook", args->hook) &&
+           vx_fs_set_variable(channel, "voxeme_call_hook_method", method) &&
+           vx_fs_set_variable(channel, "voxeme_answer_on_bridge",
+                              args->answer_on_bridge ? VX_STR("true") : VX_NONE) &&
+           set_tag(channel, args->tag);
 }
 
-static void set_invite(switch_channel_t *channel, const struct plan *plan,
+static bool set_invite(switch_channel_t *channel, const struct plan *plan,
                        const struct vx_command_args *args) {
+    bool ok = true;
+
     /* mod_sofia cuts a name at what looks like a part of a URI. */
     switch_channel_set_profile_var(channel, "caller_id_name", plan->name.at);
     if (plan->host.at[0])
-        vx_fs_set_variable(channel, "sip_invite_domain", vx_str(plan->host.at));
+        ok = vx_fs_set_variable(channel, "sip_invite_domain", vx_str(plan->host.at));
     for (size_t i = 0; i < args->header_count; i++) {
         char name[80];
 
         snprintf(name, sizeof name, "sip_h_%.*s", (int)args->headers[i].name.len,
                  args->headers[i].name.at);
-        vx_fs_set_variable(channel, name, args->headers[i].value);
+        ok = ok && vx_fs_set_variable(channel, name, args->headers[i].value);
     }
+    return ok;
 }
 
 /* FreeSWITCH runs these in their order when the leg is answered: the task that would end it is
  * taken back before there is one that ends it at its time limit. */
-static void set_course(switch_channel_t *channel, const char *uuid, const struct vx_config *config,
+static bool set_course(switch_channel_t *channel, const struct vx_config *config,
                        const struct vx_command_args *args) {
     struct vx_fs_place place;
-    char text[320];
+    char limit[64], transfer[320];
 
-    vx_fs_set_variable(channel, "execute_on_answer_1", VX_STR("sched_cancel"));
-    if (args->time_limit_s) {
-        snprintf(text, sizeof text, "sched_hangup +%u ALLOTTED_TIMEOUT", args->time_limit_s);
-        vx_fs_set_variable(channel, "execute_on_answer_2", vx_str(text));
-    }
     vx_fs_place_read(&place, config);
-    snprintf(text, sizeof text, "transfer %s %s %s", place.extension, place.dialplan,
+    snprintf(limit, sizeof limit, "sched_hangup +%u ALLOTTED_TIMEOUT", args->time_limit_s);
+    snprintf(transfer, sizeof transfer, "transfer %s %s %s", place.extension, place.dialplan,
              place.context);
-    vx_fs_set_variable(channel, "execute_on_answer_3", vx_str(text));
-    if (args->timeout_s)
-        switch_ivr_schedule_hangup(switch_epoch_time_now(NULL) + (time_t)args->timeout_s, uuid,
-                                   SWITCH_CAUSE_NO_ANSWER, SWITCH_FALSE);
+    return vx_fs_set_variable(channel, "execute_on_answer_1", VX_STR("sched_cancel")) &&
+           vx_fs_set_variable(channel, "execute_on_answer_2",
+                              args->time_limit_s ? vx_str(limit) : VX_NONE) &&
+           vx_fs_set_variable(channel, "execute_on_answer_3", vx_str(transfer));
 }
 
 /* The leg as the API's client named it, before FreeSWITCH tells of it. */
@@ -218,25 +221,42 @@ static bool enter(struct vx_registry *registry, switch_channel_t *channel,
     return applied == VX_APPLIED || applied == VX_UNCHANGED;
 }
 
-/* Takes the session over. */
-static struct vx_fs_result launch(struct vx_registry *registry, switch_core_session_t *session,
-                                  const struct vx_command_args *args) {
-    switch_channel_t *channel = switch_core_session_get_channel(session);
+static void set_timeout(const char *uuid, unsigned seconds) {
+    if (seconds)
+        switch_ivr_schedule_hangup(switch_epoch_time_now(NULL) + (time_t)seconds, uuid,
+                                   SWITCH_CAUSE_NO_ANSWER, SWITCH_FALSE);
+}
+
+/* Nobody has been told of it: it was never there. */
+static void leave(struct vx_registry *registry, const struct vx_command_args *args) {
+    struct vx_scope *all = vx_registry_all(registry);
     struct vx_event over = {.type = VX_EVENT_HANGUP,
                             .call_sid = args->call_sid,
                             .direction = VX_OUTBOUND,
-                            .sip_status = 500,
+                            .sip_status = 503,
                             .cause = VX_STR("SWITCH_CONGESTION")};
 
+    vx_registry_apply(registry, &over);
+    vx_registry_remove(registry, all, &args->call_sid);
+    vx_scope_release(&all);
+}
+
+/* VX_OUTCOME_DONE: FreeSWITCH runs it; else it is still ours. */
+static struct vx_fs_result launch(struct vx_registry *registry, const struct vx_config *config,
+                                  switch_core_session_t *session, const struct plan *plan,
+                                  const struct vx_command_args *args) {
+    switch_channel_t *channel = switch_core_session_get_channel(session);
+
+    if (!set_facts(channel, args) || !set_invite(channel, plan, args) ||
+        !set_course(channel, config, args))
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
     /* A call that nobody could see or end by the API is not made by it. */
-    if (!enter(registry, channel, args)) {
-        switch_core_session_destroy(&session);
+    if (!enter(registry, channel, args))
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "the registry is full");
-    }
+    set_timeout(switch_core_session_get_uuid(session), args->timeout_s);
     if (switch_core_session_thread_launch(session) == SWITCH_STATUS_SUCCESS)
         return VX_FS_DONE;
-    vx_registry_apply(registry, &over);
-    switch_core_session_destroy(&session);
+    leave(registry, args);
     return VX_FS_ENDS(VX_OUTCOME_REFUSED, "FreeSWITCH has no thread for the leg");
 }
 
@@ -251,12 +271,9 @@ struct vx_fs_result vx_fs_originate(struct vx_registry *registry, const struct v
     if (result.outcome == VX_OUTCOME_DONE)
         result = make_leg(&session, &plan, uuid);
     if (session) {
-        switch_channel_t *channel = switch_core_session_get_channel(session);
-
-        set_facts(channel, args);
-        set_invite(channel, &plan, args);
-        set_course(channel, uuid, config, args);
-        result = launch(registry, session, args);
+        result = launch(registry, config, session, &plan, args);
+        if (result.outcome != VX_OUTCOME_DONE)
+            switch_core_session_destroy(&session);
     }
     plan_clear(&plan);
     return result;

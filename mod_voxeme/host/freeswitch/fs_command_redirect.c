@@ -1,7 +1,6 @@
 /* REDIRECT: a leg, the leg it is joined with, or both go to the place of freeswitch-redirect, with
  * the hook in a variable. */
 #include "host/freeswitch/fs_command.h"
-#include "host/freeswitch/fs_command_text.h"
 
 #include <stdio.h>
 
@@ -27,14 +26,10 @@ void vx_fs_place_read(struct vx_fs_place *place, const struct vx_config *config)
     place->context = word(&rest, context);
 }
 
-static void set_hook(switch_channel_t *channel, struct vx_str hook, struct vx_str method) {
-    struct vx_buf url = {0};
-
-    vx_fs_text_url(&url, hook);
-    vx_fs_set_variable(channel, "voxeme_call_hook",
-                       vx_buf_ok(&url) ? (struct vx_str){url.at, url.len} : VX_NONE);
-    vx_fs_set_variable(channel, "voxeme_call_hook_method", method.at ? method : VX_STR("POST"));
-    vx_buf_free(&url);
+static bool set_hook(switch_channel_t *channel, struct vx_str hook, struct vx_str method) {
+    return vx_fs_set_url(channel, "voxeme_call_hook", hook) &&
+           vx_fs_set_variable(channel, "voxeme_call_hook_method",
+                              method.at ? method : VX_STR("POST"));
 }
 
 static bool transfer(switch_core_session_t *session, const struct vx_fs_place *place) {
@@ -66,8 +61,8 @@ static struct vx_fs_result redirect_child(const struct vx_fs_call *call,
     channel = switch_core_session_get_channel(partner);
     if (call->args->hook.at)
         keep_both(call, channel);
-    set_hook(channel, call->args->child_hook, call->args->child_hook_method);
-    moved = transfer(partner, place);
+    moved = set_hook(channel, call->args->child_hook, call->args->child_hook_method) &&
+            transfer(partner, place);
     switch_core_session_rwunlock(partner);
     return moved ? VX_FS_DONE
                  : VX_FS_ENDS(VX_OUTCOME_FAILED, "FreeSWITCH did not move the other leg");
@@ -85,8 +80,8 @@ struct vx_fs_result vx_fs_redirect(const struct vx_fs_call *call) {
         result = redirect_child(call, &place);
     if (result.outcome != VX_OUTCOME_DONE || !call->args->hook.at)
         return result;
-    set_hook(call->channel, call->args->hook, call->args->hook_method);
-    if (!transfer(call->session, &place))
+    if (!set_hook(call->channel, call->args->hook, call->args->hook_method) ||
+        !transfer(call->session, &place))
         return VX_FS_ENDS(VX_OUTCOME_FAILED, "FreeSWITCH did not move the call");
     return VX_FS_DONE;
 }
