@@ -413,6 +413,16 @@ describe('limits of making calls, and unloading while there are some', () => {
     await reload({});
   });
 
+  it('two hundred calls, answered at once: each goes its way and ends in its time', async (t) => {
+    const calls = 200;
+    const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()), calls, limit: calls });
+    const { create, becomes } = control(fs);
+    const sids = await Promise.all(Array.from({ length: calls }, () => create(b, { timeout: 20, timeLimit: 2 })));
+    for (const sid of sids) assert.equal((await becomes(sid, 'completed')).termination_reason, 'ALLOTTED_TIMEOUT');
+    await b.finished();
+    await none(fs);
+  });
+
   it('unloaded with calls that ring and commands that wait; calls end in their time', async (t) => {
     const calls = 20, more = 60;
     const b = await Sipp.start(t, { scenario: s.callee(s.provisional('180 Ringing'), s.cancelled()), calls: calls + more, rate: 100, limit: 200 });

@@ -59,9 +59,9 @@ struct vx_fs_result vx_fs_conference_do_own(const struct vx_fs_conference *in, c
 struct vx_fs_result vx_fs_conference_play(const struct vx_fs_conference *in, const char *path) {
     char line[4096 + 192];
 
-    if (snprintf(line, sizeof line, "%s play %s %u", in->name, path, in->member) >=
-        (int)sizeof line)
-        return VX_FS_ENDS(VX_OUTCOME_FAILED, "the name of what is to be played is too long");
+    if (!is_word(path) || snprintf(line, sizeof line, "%s play %s %u", in->name, path,
+                                   in->member) >= (int)sizeof line)
+        return VX_FS_ENDS(VX_OUTCOME_FAILED, "the conference cannot play a file of that name");
     if (!says(line, NULL))
         return VX_FS_ENDS(VX_OUTCOME_FAILED, "the conference does not play it");
     return VX_FS_DONE;
