@@ -39,12 +39,14 @@ struct vx_fs_commands *vx_fs_commands_start(struct vx_registry *registry, struct
 const struct vx_host_port *vx_fs_commands_port(const struct vx_fs_commands *commands);
 /* Takes up what a reload has changed; commands under way end under the old settings. */
 void vx_fs_commands_configure(struct vx_fs_commands *commands, struct vx_config *config);
-/* Once: what waits is refused, and so is what comes from now on; what is under way gets
- * `patience_ms` to end. False: FreeSWITCH does not let a thread go. Then neither this nor the
- * registry may ever be freed, nor the code be unloaded. */
+/* What waits is refused, and so is what comes from now on; what is under way gets `patience_ms` to
+ * end. False: FreeSWITCH does not let a thread go. Until a further call says that it has, neither
+ * this nor the registry may be freed, nor the code be unloaded. */
 bool vx_fs_commands_close(struct vx_fs_commands *commands, unsigned patience_ms);
 /* After it was closed, when nobody can submit any more. Clears the caller's pointer. */
 void vx_fs_commands_release(struct vx_fs_commands **commands);
+/* When there will be no further call: its threads end by themselves, should FreeSWITCH let them. */
+void vx_fs_commands_abandon(struct vx_fs_commands *commands);
 /* For vx_api_add_metrics(); `ctx` is the struct vx_fs_commands. */
 void vx_fs_commands_metrics(void *ctx, struct vx_buf *out);
 

@@ -244,16 +244,14 @@ static unsigned wait_for_threads(struct vx_fs_commands *all, unsigned patience_m
 bool vx_fs_commands_close(struct vx_fs_commands *all, unsigned patience_ms) {
     unsigned left = wait_for_threads(all, patience_ms);
 
-    for (unsigned i = 0; i < all->lanes; i++) {
-        if (left)
-            pthread_detach(all->lane[i].thread);
-        else
-            pthread_join(all->lane[i].thread, NULL);
-    }
-    if (left)
+    if (left) {
         vx_log(VX_LOG_ERROR, "FreeSWITCH has kept %u commands for more than %u s", left,
                patience_ms / 1000);
-    return left == 0;
+        return false;
+    }
+    for (unsigned i = 0; i < all->lanes; i++)
+        pthread_join(all->lane[i].thread, NULL);
+    return true;
 }
 
 void vx_fs_commands_release(struct vx_fs_commands **commands) {
@@ -266,6 +264,11 @@ void vx_fs_commands_release(struct vx_fs_commands **commands) {
     pthread_mutex_destroy(&all->lock);
     vx_config_release(&all->config);
     vx_free(all);
+}
+
+void vx_fs_commands_abandon(struct vx_fs_commands *all) {
+    for (unsigned i = 0; i < all->lanes; i++)
+        pthread_detach(all->lane[i].thread);
 }
 
 static void describe(struct vx_buf *out, const char *name, const char *type, const char *help) {

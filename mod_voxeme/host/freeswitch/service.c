@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#define STOP_PATIENCE_MS 10000
+#define STOP_PATIENCE_MS 5000
 
 static void set_url(struct vx_fs *fs) {
     const char *given = vx_config_text(fs->config, VX_SET_SERVICE_URL);
@@ -87,7 +87,9 @@ bool vx_fs_stop(struct vx_fs *fs) {
     vx_fs_auditor_stop(fs);
     ended = stop_serving(fs);
     /* A thread that FreeSWITCH keeps may yet come back and use them. */
-    if (ended && fs->commands)
+    if (!ended)
+        vx_fs_commands_abandon(fs->commands);
+    else if (fs->commands)
         vx_fs_commands_release(&fs->commands);
     if (ended && fs->registry)
         vx_registry_release(&fs->registry);

@@ -2,8 +2,6 @@
 #include "module.h"
 
 #include <semaphore.h>
-#include <time.h>
-#include <unistd.h>
 
 static struct vx_test_world w;
 static struct vx_fs_commands *commands;
@@ -206,14 +204,7 @@ static void what_waits_is_refused_at_the_end(void **state) {
     ends(&kept, VX_OUTCOME_DONE);
     ends(&waiting, VX_OUTCOME_REFUSED);
     assert_null(strstr(double_done(), "hangup"));
-    /* What FreeSWITCH kept has come back: a test may clear up after it, the module must not. */
-    while (!metric("reason=\"stopping\"} 2\n"))
-        usleep(1000);
-    usleep(20000);
-    vx_fs_commands_release(&commands);
-    double_channels_gone();
-    vx_test_world_close(&w);
-    sem_destroy(&finished);
+    close_all();
 }
 
 static void started_and_ended_at_once(void **state) {
