@@ -342,6 +342,49 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     }
   });
 
+  // [body, outbound and ringing, inbound and ringing, ended]; as in the README. What ends the call comes last.
+  const request = (method) => ({ sip_request: { method, content_type: 'text/plain', content: 'x' } });
+  const WHEN = [
+    [{ call_status: 'completed' }, 422, 422, 422], [{ conf_hold_status: 'hold' }, 422, 422, 422], [{ conf_hold_status: 'unhold' }, 422, 422, 422],
+    [{ mute_status: 'mute' }, 422, 422, 422], [{ mute_status: 'unmute' }, 422, 422, 422], [{ conf_mute_status: 'mute' }, 422, 422, 422],
+    [{ dtmf: { digit: '1' } }, 422, 422, 422], [request('INFO'), 422, 422, 422], [request('MESSAGE'), 422, 422, 422],
+    [{ listen_status: 'pause' }, 501, 501, 422], [{ record: { action: 'startCallRecording' } }, 422, 422, 422],
+    [{ whisper: { verb: 'play', url: 'a.wav' } }, 422, 422, 422], [{ child_call_hook: '/c' }, 422, 422, 422], [{ call_hook: '/a', child_call_hook: '/c' }, 422, 422, 422],
+    [{ tag: { a: 1 } }, 204, 204, 204], [{ call_hook: '/a' }, 422, null, 422], [{ call_status: 'no-answer' }, 204, 204, 422],
+  ];
+
+  it('what may be done when', async (t) => {
+    const { create, update, becomes, watch } = control(fs);
+    const b = await Sipp.start(t, { scenario: s.callee(s.provisional('180 Ringing'), s.cancelled()) });
+    const a = await call(t, fs, owner, 'r80', [s.invite(), s.trying(), s.recv(180), s.report('rings'), s.refused(480)]);
+    const sids = [await create(b), (await watch.call(a.callId, 'ringing')).call_sid];
+    await becomes(sids[0], 'ringing');
+    for (const [change, ...statuses] of WHEN) {
+      for (const [i, sid] of sids.entries()) if (statuses[i]) await update(sid, change, statuses[i]);
+    }
+    await Promise.all([a.sipp.finished(), b.finished()]);
+    for (const sid of sids) await becomes(sid, 'no-answer');
+    for (const [change, , , status] of WHEN) for (const sid of sids) await update(sid, change, status);
+  });
+
+  it('calls that end while they are controlled', async (t) => {
+    const { create, send, becomes } = control(fs);
+    await writeFile(join(fs.dir, 'sounds', 'end.wav'), silence());
+    const calls = 12;
+    const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.gate('up'), s.calleeBye()), calls, rate: 100, limit: calls, args: ['-aa', '-default_behaviors', 'all,-abortunexp'] });
+    const sids = await Promise.all(Array.from({ length: calls }, () => create(b)));
+    const up = await Promise.all(sids.map((sid) => becomes(sid, 'in-progress')));
+    const changes = [{ mute_status: 'mute' }, { record: { action: 'startCallRecording' } }, { whisper: { verb: 'play', url: 'end.wav' } }, { call_hook: '/a' },
+      { record: { action: 'stopCallRecording' } }, { mute_status: 'unmute' }, { child_call_hook: '/b' }, { call_status: 'completed' }];
+    const asked = sids.flatMap((sid, i) => changes.map(async (change, j) => {
+      if (j === 1 + i % 6) b.go(up[i].call_id);
+      return (await send('PUT', `/${sid}`, change)).status;
+    }));
+    for (const status of await Promise.all(asked)) assert.ok([204, 404, 422].includes(status), `${status}`);
+    for (const sid of sids) await becomes(sid, 'completed');
+    await b.stop();
+  });
+
   it('other accounts and unknown calls', async (t) => {
     const { create, update, becomes } = control(fs);
     const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()) });
