@@ -65,6 +65,15 @@ bool vx_in_hook(struct exchange *x, const struct vx_json *body, const char *key,
     return true;
 }
 
+struct vx_str vx_in_hook_method(const struct vx_json *body, const char *key) {
+    const struct vx_json *hook = vx_json_member(body, key);
+    const struct vx_json *method = vx_is_object(hook) ? vx_json_member(hook, "method") : NULL;
+
+    if (!vx_is_string(method))
+        return VX_NONE;
+    return vx_str_ieq(method->text, VX_STR("GET")) ? VX_STR("GET") : VX_STR("POST");
+}
+
 bool vx_in_tag(struct exchange *x, const struct vx_json *body, const char *key,
                struct vx_buf *tag) {
     const struct vx_json *value = vx_json_member(body, key);
@@ -179,16 +188,18 @@ static bool read_application(struct creation *c, struct vx_str sid) {
 }
 
 static bool read_speech(struct creation *c) {
-    static const char *const fields[] = {"speech_synthesis_vendor", "speech_synthesis_language",
-                                         "speech_synthesis_voice", "speech_recognizer_vendor",
-                                         "speech_recognizer_language"};
+    static const char *const fields[VX_SPEECH_COUNT] = {
+        [VX_SYNTHESIS_VENDOR] = "speech_synthesis_vendor",
+        [VX_SYNTHESIS_LANGUAGE] = "speech_synthesis_language",
+        [VX_SYNTHESIS_VOICE] = "speech_synthesis_voice",
+        [VX_RECOGNIZER_VENDOR] = "speech_recognizer_vendor",
+        [VX_RECOGNIZER_LANGUAGE] = "speech_recognizer_language",
+    };
 
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        struct vx_str value;
-
-        if (!vx_in_text(c->x, c->body, fields[i], 128, &value))
+    for (size_t i = 0; i < VX_SPEECH_COUNT; i++) {
+        if (!vx_in_text(c->x, c->body, fields[i], 128, &c->args.speech[i]))
             return false;
-        if (!value.at) {
+        if (!c->args.speech[i].at) {
             vx_fail(c->x, 400, "%s is missing: it is needed without application_sid", fields[i]);
             return false;
         }
@@ -206,9 +217,19 @@ static bool read_control(struct creation *c) {
         return read_application(c, sid);
     if (!vx_in_hook(c->x, c->body, "call_hook", false, &c->args.hook))
         return false;
+    c->args.hook_method = vx_in_hook_method(c->body, "call_hook");
     if (!c->args.hook.at)
         return refuse(c->x, "either application_sid or call_hook is needed");
     return read_speech(c);
+}
+
+static bool read_answer_on_bridge(struct creation *c) {
+    const struct vx_json *value = vx_json_member(c->body, "answerOnBridge");
+
+    if (value && value->type != VX_JSON_TRUE && value->type != VX_JSON_FALSE)
+        return refuse(c->x, "answerOnBridge must be true or false");
+    c->args.answer_on_bridge = value && value->type == VX_JSON_TRUE;
+    return true;
 }
 
 static bool read_rest(struct creation *c) {
@@ -220,7 +241,7 @@ static bool read_rest(struct creation *c) {
         !vx_in_number(x, c->body, "timeout", 1, 3600, &c->args.timeout_s) ||
         !vx_in_number(x, c->body, "timeLimit", 1, 86400, &c->args.time_limit_s) ||
         !vx_command_headers(x, c->body, c->headers, &c->args.header_count) ||
-        !vx_in_tag(x, c->body, "tag", &c->tag))
+        !read_answer_on_bridge(c) || !vx_in_tag(x, c->body, "tag", &c->tag))
         return false;
     c->args.headers = c->headers;
     c->args.tag = c->tag.len ? (struct vx_str){c->tag.at, c->tag.len} : VX_NONE;

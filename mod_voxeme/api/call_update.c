@@ -2,29 +2,12 @@
  * PUT and POST .../Calls/{call_sid}, and DELETE: live call control. One kind of change a request; a
  * table says which kinds there are, when each may be used and what reads it.
  */
-#include "api/commands.h"
-#include "api/json_in.h"
-
-#include <stdio.h>
+#include "api/call_update.h"
 
 #define REQUEST_SECONDS 40 /* a transaction of SIP may take 32 */
 #define LONGEST_CONTENT 16384
 
-struct change {
-    struct exchange *x;
-    const struct vx_json *body;
-    enum vx_call_status status;
-    enum vx_verb verb;
-    unsigned seconds; /* 0: the usual time */
-    struct vx_command_args args;
-    struct vx_command_header headers[VX_MAX_HEADERS];
-    struct vx_buf tag;
-};
-
-/* Reads the member; false: answered. */
-typedef bool read_kind(struct change *c, const char *key);
-
-static bool refuse(struct change *c, unsigned status, const char *msg) {
+bool vx_change_refuse(struct change *c, unsigned status, const char *msg) {
     vx_fail(c->x, status, "%s", msg);
     return false;
 }
@@ -38,14 +21,14 @@ static bool read_call_status(struct change *c, const char *key) {
     c->verb = VX_VERB_HANGUP;
     c->args.hangup = word ? VX_HANG_UP_UNANSWERED : VX_HANG_UP_ANSWERED;
     if (!word && c->status != VX_CALL_IN_PROGRESS)
-        return refuse(c, 422, "the call is not answered: use no-answer");
+        return vx_change_refuse(c, 422, "the call is not answered: use no-answer");
     if (word && c->status == VX_CALL_IN_PROGRESS)
-        return refuse(c, 422, "the call is answered: use completed");
+        return vx_change_refuse(c, 422, "the call is answered: use completed");
     return true;
 }
 
-static bool is_answered(struct change *c) {
-    return c->status == VX_CALL_IN_PROGRESS || refuse(c, 422, "the call is not answered");
+bool vx_change_is_answered(struct change *c) {
+    return c->status == VX_CALL_IN_PROGRESS || vx_change_refuse(c, 422, "the call is not answered");
 }
 
 static bool read_conf_hold_status(struct change *c, const char *key) {
@@ -55,9 +38,11 @@ static bool read_conf_hold_status(struct change *c, const char *key) {
     if (!vx_in_word(c->x, c->body, key, words, &word))
         return false;
     c->verb = word ? VX_VERB_UNHOLD : VX_VERB_HOLD;
+    if (!vx_in_hook(c->x, c->body, "wait_hook", true, &c->args.wait_hook))
+        return false;
     if (word && vx_json_member(c->body, "wait_hook"))
-        return refuse(c, 400, "wait_hook goes together with conf_hold_status hold only");
-    return is_answered(c);
+        return vx_change_refuse(c, 400, "wait_hook goes together with conf_hold_status hold only");
+    return vx_change_is_answered(c);
 }
 
 static bool read_mute_status(struct change *c, const char *key) {
@@ -67,10 +52,10 @@ static bool read_mute_status(struct change *c, const char *key) {
     if (!vx_in_word(c->x, c->body, key, words, &word))
         return false;
     c->verb = word ? VX_VERB_UNMUTE : VX_VERB_MUTE;
-    return is_answered(c);
+    return vx_change_is_answered(c);
 }
 
-static const struct vx_json *object_of(struct change *c, const char *key) {
+const struct vx_json *vx_change_object(struct change *c, const char *key) {
     const struct vx_json *value = vx_json_member(c->body, key);
 
     if (!vx_is_object(value)) {
@@ -81,7 +66,7 @@ static const struct vx_json *object_of(struct change *c, const char *key) {
 }
 
 static bool read_dtmf(struct change *c, const char *key) {
-    const struct vx_json *dtmf = object_of(c, key);
+    const struct vx_json *dtmf = vx_change_object(c, key);
 
     c->verb = VX_VERB_DTMF;
     c->args.duration_ms = 250;
@@ -89,11 +74,11 @@ static bool read_dtmf(struct change *c, const char *key) {
         !vx_in_number(c->x, dtmf, "duration", 40, 10000, &c->args.duration_ms))
         return false;
     if (!c->args.digits.at)
-        return refuse(c, 400, "dtmf.digit is missing");
+        return vx_change_refuse(c, 400, "dtmf.digit is missing");
     for (size_t i = 0; i < c->args.digits.len; i++)
         if (!strchr("0123456789ABCDabcd*#", c->args.digits.at[i]))
-            return refuse(c, 400, "dtmf.digit must be made of 0-9, A-D, * and #");
-    return is_answered(c);
+            return vx_change_refuse(c, 400, "dtmf.digit must be made of 0-9, A-D, * and #");
+    return vx_change_is_answered(c);
 }
 
 static bool is_media_type(struct vx_str s) {
@@ -109,7 +94,7 @@ static bool is_media_type(struct vx_str s) {
 
 static bool read_sip_request(struct change *c, const char *key) {
     static const char *const methods[] = {"INFO", "NOTIFY", "MESSAGE", NULL};
-    const struct vx_json *request = object_of(c, key), *content;
+    const struct vx_json *request = vx_change_object(c, key), *content;
     int method = -1;
 
     c->verb = VX_VERB_REQUEST;
@@ -121,14 +106,14 @@ static bool read_sip_request(struct change *c, const char *key) {
     c->args.headers = c->headers;
     content = vx_json_member(request, "content");
     if (method < 0 || !c->args.content_type.at || !vx_is_string(content))
-        return refuse(c, 400, "sip_request wants method, content_type and content");
+        return vx_change_refuse(c, 400, "sip_request wants method, content_type and content");
     if (!is_media_type(c->args.content_type))
-        return refuse(c, 400, "sip_request.content_type is not a media type");
+        return vx_change_refuse(c, 400, "sip_request.content_type is not a media type");
     if (content->text.len > LONGEST_CONTENT)
-        return refuse(c, 400, "sip_request.content is too long");
+        return vx_change_refuse(c, 400, "sip_request.content is too long");
     c->args.method = vx_str(methods[method]);
     c->args.content = content->text;
-    return is_answered(c);
+    return vx_change_is_answered(c);
 }
 
 static bool read_tag(struct change *c, const char *key) {
@@ -137,12 +122,15 @@ static bool read_tag(struct change *c, const char *key) {
 }
 
 static bool read_hook(struct change *c, const char *key) {
-    struct vx_str url;
-
+    (void)key;
     c->verb = VX_VERB_REDIRECT;
-    if (!vx_in_hook(c->x, c->body, key, true, &url))
+    c->args.hook_method = vx_in_hook_method(c->body, "call_hook");
+    c->args.child_hook_method = vx_in_hook_method(c->body, "child_call_hook");
+    if (!vx_in_hook(c->x, c->body, "call_hook", true, &c->args.hook) ||
+        !vx_in_hook(c->x, c->body, "child_call_hook", true, &c->args.child_hook))
         return false;
-    c->args.hook = url;
+    if (c->args.child_hook.at)
+        c->verb = VX_VERB_REDIRECT_CHILD;
     return true;
 }
 
@@ -156,7 +144,7 @@ static const struct kind {
     const char *key;
     const char *also; /* may stand beside it */
     bool ended;       /* may be used on a call that has ended */
-    read_kind *read;
+    vx_read_change *read;
 } kinds[] = {
     {"call_status", NULL, false, read_call_status},
     {"conf_hold_status", "wait_hook", false, read_conf_hold_status},
@@ -165,12 +153,12 @@ static const struct kind {
     {"sip_request", NULL, false, read_sip_request},
     {"tag", NULL, true, read_tag},
     {"call_hook", "child_call_hook", false, read_hook},
-    {"child_call_hook", "call_hook", false, read_unable},
-    {"listen_status", "whisper", false, read_unable},
-    {"conf_mute_status", NULL, false, read_unable},
-    {"record", NULL, false, read_unable},
+    {"child_call_hook", "call_hook", false, read_hook},
+    {"listen_status", "whisper", false, vx_read_listen_status},
+    {"conf_mute_status", NULL, false, vx_read_conf_mute_status},
+    {"record", NULL, false, vx_read_record},
     {"transcribe_status", NULL, false, read_unable},
-    {"whisper", NULL, false, read_unable},
+    {"whisper", NULL, false, vx_read_whisper},
 };
 
 #define KINDS (sizeof kinds / sizeof *kinds)
@@ -212,6 +200,19 @@ static void retag(struct change *c) {
         c->x->response->status = 204;
 }
 
+/* What is to be heard after another change. */
+static bool read_beside(struct change *c, const struct kind *kind) {
+    enum vx_verb verb = c->verb;
+    bool whispers = kind->also && strcmp(kind->also, "whisper") == 0;
+
+    if (!whispers || !vx_json_member(c->body, "whisper"))
+        return true;
+    if (!vx_read_whisper(c, "whisper"))
+        return false;
+    c->verb = verb;
+    return true;
+}
+
 static void begin(struct change *c) {
     const struct kind *kind = find_kind(c);
     unsigned seconds = (unsigned)vx_config_int(c->x->state->config, VX_SET_COMMAND_TIMEOUT_SECONDS);
@@ -219,10 +220,10 @@ static void begin(struct change *c) {
     if (!kind)
         return;
     if (vx_call_status_ended(c->status) && !kind->ended) {
-        refuse(c, 422, "the call has ended");
+        vx_change_refuse(c, 422, "the call has ended");
         return;
     }
-    if (!kind->read(c, kind->key))
+    if (!kind->read(c, kind->key) || !read_beside(c, kind))
         return;
     if (c->verb == VX_VERB_TAG)
         retag(c);
@@ -233,6 +234,11 @@ static void begin(struct change *c) {
 static void answer_request(struct exchange *x, const struct vx_command_result *result) {
     struct vx_buf out = {0};
 
+    if (!result->sip_status) {
+        vx_buf_puts(&out, "{\"msg\":\"sent; this server is not told what the far end answers\"}");
+        vx_answer(x, 202, NULL, &out);
+        return;
+    }
     vx_buf_printf(&out, "{\"status\":%u,\"reason\":", result->sip_status);
     vx_json_string(&out, vx_str(result->reason));
     vx_buf_puts(&out, "}");

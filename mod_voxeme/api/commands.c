@@ -3,11 +3,22 @@
 #include "api/json_in.h"
 
 static const char *const verb_names[VX_VERB_COUNT] = {
-    [VX_VERB_ORIGINATE] = "make calls",    [VX_VERB_HANGUP] = "hang up",
-    [VX_VERB_HOLD] = "hold calls",         [VX_VERB_UNHOLD] = "hold calls",
-    [VX_VERB_MUTE] = "mute calls",         [VX_VERB_UNMUTE] = "mute calls",
-    [VX_VERB_DTMF] = "send DTMF",          [VX_VERB_REQUEST] = "send SIP requests within a dialog",
-    [VX_VERB_REDIRECT] = "redirect calls", [VX_VERB_TAG] = "tag calls",
+    [VX_VERB_ORIGINATE] = "make calls",
+    [VX_VERB_HANGUP] = "hang up",
+    [VX_VERB_HOLD] = "hold calls",
+    [VX_VERB_UNHOLD] = "hold calls",
+    [VX_VERB_MUTE] = "mute calls",
+    [VX_VERB_UNMUTE] = "mute calls",
+    [VX_VERB_DTMF] = "send DTMF",
+    [VX_VERB_REQUEST] = "send SIP requests within a dialog",
+    [VX_VERB_REDIRECT] = "redirect calls",
+    [VX_VERB_REDIRECT_CHILD] = "redirect the other party",
+    [VX_VERB_RECORD] = "record calls",
+    [VX_VERB_WHISPER] = "whisper to calls",
+    [VX_VERB_LISTEN] = "pause, resume or silence a listen",
+    [VX_VERB_CONF_MUTE] = "mute conferences",
+    [VX_VERB_CONF_UNMUTE] = "mute conferences",
+    [VX_VERB_TAG] = "tag calls",
 };
 
 static void hold_for(struct exchange *x, struct vx_command *command, unsigned seconds) {
@@ -15,15 +26,22 @@ static void hold_for(struct exchange *x, struct vx_command *command, unsigned se
     x->response->hold = (struct vx_hold){.command = command, .seconds = seconds};
 }
 
+bool vx_command_able(struct exchange *x, enum vx_verb verb) {
+    const struct vx_host_port *port = &x->api->port;
+
+    if (port->submit && (port->verbs & 1U << verb))
+        return true;
+    vx_fail(x, 501, "this server cannot %s", verb_names[verb]);
+    return false;
+}
+
 void vx_command_start(struct exchange *x, enum vx_verb verb, const struct vx_command_args *args,
                       unsigned seconds) {
     const struct vx_host_port *port = &x->api->port;
     struct vx_command *command;
 
-    if (!port->submit || !(port->verbs & 1u << verb)) {
-        vx_fail(x, 501, "this server cannot %s", verb_names[verb]);
+    if (!vx_command_able(x, verb))
         return;
-    }
     command = vx_command_new(verb, args, x->api->notify, x->api->notify_ctx);
     if (!command) {
         vx_answer_no_memory(x);

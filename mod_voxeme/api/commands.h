@@ -9,6 +9,9 @@
 void vx_command_start(struct exchange *x, enum vx_verb verb, const struct vx_command_args *args,
                       unsigned seconds);
 
+/* Whether the host can do it at all. False: answered with 501. */
+bool vx_command_able(struct exchange *x, enum vx_verb verb);
+
 /* Of a request that was held for its command: the result, or that its time is over (then answered
  * with 504). False: answered, or held on. */
 bool vx_command_await(struct exchange *x, struct vx_command_result *result);

@@ -51,7 +51,10 @@ static const char bodies_text[] =
     "\"timeout\":{\"type\":\"integer\",\"default\":60},\"timeLimit\":{\"type\":\"integer\"},"
     "\"headers\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
     "\"fromHost\":{\"type\":\"string\"},\"callerName\":{\"type\":\"string\"},"
-    "\"tag\":{\"type\":\"object\"}}},"
+    "\"answerOnBridge\":{\"type\":\"boolean\"},\"tag\":{\"type\":\"object\"}}},"
+    "\"Sound\":{\"type\":\"object\",\"required\":[\"verb\"],\"properties\":{\"verb\":{\"type\":"
+    "\"string\",\"enum\":[\"say\",\"play\"]},\"text\":{\"type\":\"string\"},\"url\":{\"oneOf\":[{"
+    "\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}}},"
     "\"Update\":{\"type\":\"object\",\"properties\":{\"call_status\":{\"type\":\"string\",\"enum\":"
     "["
     "\"completed\",\"no-answer\"]},\"conf_hold_status\":{\"type\":\"string\",\"enum\":[\"hold\","
@@ -61,7 +64,16 @@ static const char bodies_text[] =
     "\"required\":[\"method\",\"content_type\",\"content\"],\"properties\":{\"method\":{\"type\":"
     "\"string\",\"enum\":[\"INFO\",\"NOTIFY\",\"MESSAGE\"]},\"content_type\":{\"type\":\"string\"},"
     "\"content\":{\"type\":\"string\"},\"headers\":{\"type\":\"object\"}}},\"tag\":{\"type\":"
-    "\"object\"},\"call_hook\":{\"$ref\":\"#/components/schemas/Hook\"}}},";
+    "\"object\"},\"call_hook\":{\"$ref\":\"#/components/schemas/Hook\"},\"child_call_hook\":{"
+    "\"$ref\":\"#/components/schemas/Hook\"},\"wait_hook\":{\"$ref\":\"#/components/schemas/"
+    "Hook\"},\"conf_mute_status\":{\"type\":\"string\",\"enum\":[\"mute\",\"unmute\"]},"
+    "\"listen_status\":{\"type\":\"string\",\"enum\":[\"pause\",\"resume\",\"silence\"]},"
+    "\"record\":{\"type\":\"object\",\"required\":[\"action\"],\"properties\":{\"action\":{"
+    "\"type\":\"string\",\"enum\":[\"startCallRecording\",\"stopCallRecording\","
+    "\"pauseCallRecording\",\"resumeCallRecording\"]},\"recordingID\":{\"type\":\"string\"},"
+    "\"siprecServerURL\":{\"type\":\"string\"}}},\"whisper\":{\"oneOf\":[{\"$ref\":\"#/components/"
+    "schemas/Sound\"},{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Sound\"}}]}"
+    "}},";
 
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
 
@@ -210,10 +222,14 @@ static void success(struct vx_buf *out, const struct route *r) {
                      "\"type\":\"string\",\"format\":\"uuid\"}}}");
     else if (r->method != VX_GET)
         add_response(out, &first, "204", "Done.", NULL);
-    if (r->method == VX_PUT || (r->method == VX_POST && strstr(r->path, "{call_sid}")))
+    if (r->method == VX_PUT || (r->method == VX_POST && strstr(r->path, "{call_sid}"))) {
         add_response(out, &first, "200", "The far end's final answer to sip_request.",
                      "{\"type\":\"object\",\"required\":[\"status\",\"reason\"],\"properties\":{"
                      "\"status\":{\"type\":\"integer\"},\"reason\":{\"type\":\"string\"}}}");
+        add_response(out, &first, "202",
+                     "sip_request was sent; this server is not told what the far end answers.",
+                     REF("Error"));
+    }
     if (r->method == VX_GET)
         add_response(out, &first, "200", "OK", r->schema);
 }
@@ -314,11 +330,22 @@ static void paths(struct vx_buf *out) {
 
 void vx_openapi_commands(unsigned verbs, struct vx_buf *out) {
     static const char *const names[VX_VERB_COUNT] = {
-        [VX_VERB_ORIGINATE] = "originate", [VX_VERB_HANGUP] = "hangup",
-        [VX_VERB_HOLD] = "hold",           [VX_VERB_UNHOLD] = "unhold",
-        [VX_VERB_MUTE] = "mute",           [VX_VERB_UNMUTE] = "unmute",
-        [VX_VERB_DTMF] = "dtmf",           [VX_VERB_REQUEST] = "request",
-        [VX_VERB_REDIRECT] = "redirect",   [VX_VERB_TAG] = "tag",
+        [VX_VERB_ORIGINATE] = "originate",
+        [VX_VERB_HANGUP] = "hangup",
+        [VX_VERB_HOLD] = "hold",
+        [VX_VERB_UNHOLD] = "unhold",
+        [VX_VERB_MUTE] = "mute",
+        [VX_VERB_UNMUTE] = "unmute",
+        [VX_VERB_DTMF] = "dtmf",
+        [VX_VERB_REQUEST] = "request",
+        [VX_VERB_REDIRECT] = "redirect",
+        [VX_VERB_REDIRECT_CHILD] = "redirect-child",
+        [VX_VERB_RECORD] = "record",
+        [VX_VERB_WHISPER] = "whisper",
+        [VX_VERB_LISTEN] = "listen",
+        [VX_VERB_CONF_MUTE] = "conf-mute",
+        [VX_VERB_CONF_UNMUTE] = "conf-unmute",
+        [VX_VERB_TAG] = "tag",
     };
     bool first = true;
 

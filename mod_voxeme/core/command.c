@@ -21,24 +21,35 @@ struct vx_command {
     void *ctx;
 };
 
-/* Every text of the arguments, in the order in which they are copied. */
-static void texts_of(struct vx_command_args *a, struct vx_str *texts[10]) {
-    struct vx_str *all[] = {&a->target, &a->from,   &a->from_host,    &a->caller_name, &a->to,
-                            &a->tag,    &a->digits, &a->content_type, &a->content,     &a->hook};
+#define PLAIN_TEXTS 16
+#define TEXTS       (PLAIN_TEXTS + VX_SPEECH_COUNT)
 
-    memcpy(texts, all, sizeof all);
+/* Every text of the arguments, in the order in which they are copied. */
+static void texts_of(struct vx_command_args *a, struct vx_str *texts[TEXTS]) {
+    struct vx_str *plain[PLAIN_TEXTS] = {
+        &a->target,      &a->from,       &a->from_host,   &a->caller_name,  &a->to,
+        &a->tag,         &a->digits,     &a->method,      &a->content_type, &a->content,
+        &a->hook,        &a->child_hook, &a->hook_method, &a->wait_hook,    &a->child_hook_method,
+        &a->recording_id};
+
+    memcpy(texts, plain, sizeof plain);
+    for (size_t i = 0; i < VX_SPEECH_COUNT; i++)
+        texts[PLAIN_TEXTS + i] = &a->speech[i];
 }
 
 static size_t size_of(const struct vx_command_args *args) {
     struct vx_command_args copy = *args;
-    struct vx_str *texts[10];
-    size_t size = args->method.len + args->header_count * sizeof *args->headers;
+    struct vx_str *texts[TEXTS];
+    size_t size = args->header_count * sizeof *args->headers;
 
+    size += args->sound_count * sizeof *args->sounds;
     texts_of(&copy, texts);
-    for (size_t i = 0; i < 10; i++)
+    for (size_t i = 0; i < TEXTS; i++)
         size += texts[i]->len;
     for (size_t i = 0; i < args->header_count; i++)
         size += args->headers[i].name.len + args->headers[i].value.len;
+    for (size_t i = 0; i < args->sound_count; i++)
+        size += args->sounds[i].text.len;
     return size;
 }
 
@@ -52,19 +63,24 @@ static void keep(char **at, struct vx_str *s) {
 
 static void copy_args(struct vx_command_args *to, char *room) {
     struct vx_command_header *headers = (struct vx_command_header *)(void *)room;
-    char *at = room + to->header_count * sizeof *headers;
-    struct vx_str *texts[10];
+    struct vx_command_sound *sounds = (struct vx_command_sound *)(headers + to->header_count);
+    char *at = (char *)(sounds + to->sound_count);
+    struct vx_str *texts[TEXTS];
 
     texts_of(to, texts);
-    for (size_t i = 0; i < 10; i++)
+    for (size_t i = 0; i < TEXTS; i++)
         keep(&at, texts[i]);
-    keep(&at, &to->method);
     for (size_t i = 0; i < to->header_count; i++) {
         headers[i] = to->headers[i];
         keep(&at, &headers[i].name);
         keep(&at, &headers[i].value);
     }
+    for (size_t i = 0; i < to->sound_count; i++) {
+        sounds[i] = to->sounds[i];
+        keep(&at, &sounds[i].text);
+    }
     to->headers = headers;
+    to->sounds = sounds;
 }
 
 struct vx_command *vx_command_new(enum vx_verb verb, const struct vx_command_args *args,

@@ -25,12 +25,37 @@ enum vx_verb {
     VX_VERB_DTMF,
     VX_VERB_REQUEST, /* a SIP request within the dialog */
     VX_VERB_REDIRECT,
-    VX_VERB_TAG, /* the registry's own: no host has a part in it */
+    VX_VERB_REDIRECT_CHILD, /* the leg that this one is joined with; with a `hook`, this one too */
+    VX_VERB_RECORD,
+    VX_VERB_WHISPER,     /* `sounds`, to this leg alone */
+    VX_VERB_LISTEN,      /* pause, resume or silence the stream of a listen */
+    VX_VERB_CONF_MUTE,   /* everybody in the conference of this leg but its moderators */
+    VX_VERB_CONF_UNMUTE, /* the same */
+    VX_VERB_TAG,         /* the registry's own: no host has a part in it */
     VX_VERB_COUNT
 };
 
 /* Which state a call must be in to be hung up; else VX_OUTCOME_NOT_NOW. */
 enum vx_hangup { VX_HANG_UP_ANY, VX_HANG_UP_ANSWERED, VX_HANG_UP_UNANSWERED };
+
+enum vx_recording { VX_RECORD_START, VX_RECORD_STOP, VX_RECORD_PAUSE, VX_RECORD_RESUME };
+enum vx_listening { VX_LISTEN_PAUSE, VX_LISTEN_RESUME, VX_LISTEN_SILENCE };
+
+/* The speech fields of an ORIGINATE, in this order. */
+enum vx_speech {
+    VX_SYNTHESIS_VENDOR,
+    VX_SYNTHESIS_LANGUAGE,
+    VX_SYNTHESIS_VOICE,
+    VX_RECOGNIZER_VENDOR,
+    VX_RECOGNIZER_LANGUAGE,
+    VX_SPEECH_COUNT
+};
+
+/* Something to be heard: a text to be said, or what is to be played, as the client named it. */
+struct vx_command_sound {
+    bool say;
+    struct vx_str text;
+};
 
 /* A header of SIP. Name and value have been checked: no line ends, the name is a token. */
 struct vx_command_header {
@@ -52,8 +77,19 @@ struct vx_command_args {
     struct vx_str digits;                        /* DTMF: 0-9 A-D * # */
     unsigned duration_ms;                        /* DTMF */
     struct vx_str method, content_type, content; /* REQUEST */
-    struct vx_str hook;                          /* REDIRECT */
-    unsigned timeout_s, time_limit_s;            /* ORIGINATE; 0: the host's own */
+    struct vx_str hook,
+        hook_method; /* REDIRECT, ORIGINATE: checked URL; "POST", "GET" or VX_NONE */
+    struct vx_str child_hook, child_hook_method; /* REDIRECT_CHILD */
+    struct vx_str wait_hook;                     /* HOLD: as `hook` */
+    struct vx_str speech[VX_SPEECH_COUNT];       /* ORIGINATE; any text */
+    struct vx_str recording_id;                  /* RECORD: A-Z a-z 0-9 - _ */
+    enum vx_recording recording;
+    enum vx_listening listening;
+    bool answer_on_bridge;            /* ORIGINATE */
+    unsigned timeout_s, time_limit_s; /* ORIGINATE; 0: the host's own */
+    /* WHISPER; MUTE, UNMUTE and LISTEN: after it. Any text. */
+    const struct vx_command_sound *sounds;
+    size_t sound_count;
     const struct vx_command_header *headers;
     size_t header_count;
 };

@@ -125,6 +125,36 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
                           "debug."},
     [VX_SET_TRACK_LOOPBACK] = {"track-loopback", VX_BOOL, 0, 0, "false", true, "",
                                "FreeSWITCH only: whether legs of mod_loopback count as calls."},
+    [VX_SET_FREESWITCH_PROFILE] = {"freeswitch-profile", VX_TEXT, 0, 64, "external", true, "",
+                                   "SIP profile of FreeSWITCH by which calls that the API makes "
+                                   "go out."},
+    [VX_SET_FREESWITCH_GATEWAY] = {"freeswitch-gateway", VX_TEXT, 0, 64, "", true, "",
+                                   "Gateway of FreeSWITCH by which they go out instead, with its "
+                                   "credentials."},
+    [VX_SET_FREESWITCH_REDIRECT] =
+        {"freeswitch-redirect", VX_TEXT, 0, 192, "voxeme XML default", true, "",
+         "Where in FreeSWITCH's dialplan a call goes that the API has made, when it is answered, "
+         "or has redirected: EXTENSION [DIALPLAN [CONTEXT]]."},
+    [VX_SET_FREESWITCH_MAX_COMMANDS] = {"freeswitch-max-commands", VX_INT, 1, 1000000, "1000", true,
+                                        "commands",
+                                        "Commands of the API that may wait for FreeSWITCH; "
+                                        "further ones get 503."},
+    [VX_SET_FREESWITCH_COMMAND_THREADS] =
+        {"freeswitch-command-threads", VX_INT, 1, 64, "4", false, "threads",
+         "Threads that do commands of the API in FreeSWITCH; those of one call come one after the "
+         "other."},
+    [VX_SET_FREESWITCH_RECORDINGS] = {"freeswitch-recordings", VX_TEXT, 0, 512, "", true, "",
+                                      "Directory for recordings of calls, which must exist; by "
+                                      "default FreeSWITCH's own."},
+    [VX_SET_FREESWITCH_RECORDING_SECONDS] = {"freeswitch-recording-seconds", VX_INT, 1, 864000,
+                                             "14400", true, "s",
+                                             "How long a recording may become."},
+    [VX_SET_FREESWITCH_PLAY_URLS] =
+        {"freeswitch-play-urls", VX_BOOL, 0, 0, "false", true, "",
+         "Whether a whisper may play http and https URLs, which FreeSWITCH then gets from wherever "
+         "the client says."},
+    [VX_SET_FREESWITCH_TTS] = {"freeswitch-tts", VX_TEXT, 0, 128, "", true, "",
+                               "Engine and voice of FreeSWITCH that say whispers: ENGINE VOICE."},
 };
 
 struct vx_config *vx_config_ref(struct vx_config *config) {

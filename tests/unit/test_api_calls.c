@@ -123,7 +123,7 @@ static void test_a_call_is_made(void **state) {
     create(
         "{" FROM "," TO "," HOOK "," SPEECH ",\"timeout\":30,\"timeLimit\":90,"
         "\"fromHost\":\"blf.example\",\"callerName\":\"Zo\xc3\xab\",\"headers\":{\"X-One\":\"1\"},"
-        "\"tag\":{\"b\":1,\"a\":[true,null,\"x\"]}}");
+        "\"answerOnBridge\":true,\"tag\":{\"b\":1,\"a\":[true,null,\"x\"]}}");
     is_held(VX_VERB_ORIGINATE);
     const struct vx_command_args *args = vx_command_args(host.command);
     assert_true(vx_str_eq(args->target, VX_STR("sip:1000@192.0.2.1:5062")));
@@ -133,6 +133,9 @@ static void test_a_call_is_made(void **state) {
     assert_true(vx_str_eq(args->caller_name, VX_STR("Zo\xc3\xab")));
     assert_true(vx_str_eq(args->tag, VX_STR("{\"b\":1,\"a\":[true,null,\"x\"]}")));
     assert_true(vx_str_eq(args->hook, VX_STR("https://acme.example/hook")));
+    assert_null(args->hook_method.at);
+    assert_true(vx_str_eq(args->speech[VX_SYNTHESIS_VOICE], VX_STR("en-US-Wavenet-C")));
+    assert_true(args->answer_on_bridge);
     assert_int_equal(args->timeout_s, 30);
     assert_int_equal(args->time_limit_s, 90);
     assert_int_equal(args->header_count, 1);
@@ -224,6 +227,7 @@ static void test_bad_creations(void **state) {
          400},
         {"{" FROM "," TO "," HOOK "," SPEECH ",\"headers\":{\"X-A\":7}}", "X-A", 400},
         {"{" FROM "," TO "," HOOK "," SPEECH ",\"tag\":[]}", "tag", 400},
+        {"{" FROM "," TO "," HOOK "," SPEECH ",\"answerOnBridge\":1}", "answerOnBridge", 400},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         unsigned status = create(rows[i].body);
@@ -266,10 +270,14 @@ static const struct {
      VX_VERB_REQUEST, "44h4"},
     {"{\"call_hook\":\"/next\"}", VX_VERB_REDIRECT, "hhh4"},
     {"{\"tag\":{\"a\":1}}", VX_VERB_TAG, "2222"},
-    {"{\"record\":{\"action\":\"startCallRecording\"}}", VX_VERB_COUNT, "5554"},
-    {"{\"listen_status\":\"pause\"}", VX_VERB_COUNT, "5554"},
-    {"{\"whisper\":{\"verb\":\"say\"}}", VX_VERB_COUNT, "5554"},
-    {"{\"conf_mute_status\":\"mute\"}", VX_VERB_COUNT, "5554"},
+    {"{\"child_call_hook\":\"/next\"}", VX_VERB_REDIRECT_CHILD, "hhh4"},
+    {"{\"call_hook\":\"/a\",\"child_call_hook\":\"/b\"}", VX_VERB_REDIRECT_CHILD, "hhh4"},
+    {"{\"record\":{\"action\":\"startCallRecording\"}}", VX_VERB_RECORD, "44h4"},
+    {"{\"listen_status\":\"pause\"}", VX_VERB_LISTEN, "44h4"},
+    {"{\"whisper\":{\"verb\":\"say\",\"text\":\"hi\"}}", VX_VERB_WHISPER, "44h4"},
+    {"{\"conf_mute_status\":\"mute\"}", VX_VERB_CONF_MUTE, "44h4"},
+    {"{\"conf_mute_status\":\"unmute\"}", VX_VERB_CONF_UNMUTE, "44h4"},
+    {"{\"transcribe_status\":\"pause\"}", VX_VERB_COUNT, "5554"},
 };
 
 static void test_what_may_be_done_when(void **state) {
@@ -293,6 +301,80 @@ static void test_what_may_be_done_when(void **state) {
                 assert_string_equal(a.body, "{\"status\":200,\"reason\":\"OK\"}");
         }
     }
+}
+
+/* Where the host cannot do it, the state of the call does not matter. */
+static void test_what_a_host_cannot_do(void **state) {
+    static const char *const bodies[] = {
+        "{\"record\":{\"action\":\"startCallRecording\"}}", "{\"listen_status\":\"resume\"}",
+        "{\"whisper\":{\"verb\":\"play\",\"url\":\"a.wav\"}}", "{\"conf_mute_status\":\"mute\"}",
+        "{\"child_call_hook\":\"/a\"}"};
+    (void)state;
+    close_service(NULL);
+    open_with(1U << VX_VERB_REDIRECT | 1U << VX_VERB_MUTE);
+    for (int answered = 0; answered < 2; answered++) {
+        vx_test_apply(&s.world, answered ? VX_EVENT_ANSWER : VX_EVENT_CREATE, 1);
+        for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+            assert_int_equal(update(bodies[i]), 501);
+            says("cannot");
+        }
+    }
+    assert_int_equal(
+        update("{\"mute_status\":\"mute\",\"whisper\":{\"verb\":\"play\",\"url\":\"a\"}}"),
+        501); /* not half of it */
+    assert_int_equal(host.count, 0);
+}
+
+static const struct vx_command_args *asked(const char *body) {
+    update(body);
+    assert_int_equal(a.response.status, 0);
+    return vx_command_args(host.command);
+}
+
+static void test_what_is_to_be_heard(void **state) {
+    const struct vx_command_args *args;
+    (void)state;
+    vx_test_apply(&s.world, VX_EVENT_ANSWER, 1);
+    args = asked("{\"whisper\":[{\"verb\":\"say\",\"text\":\"hi\",\"loop\":3},"
+                 "{\"verb\":\"play\",\"url\":[\"a.wav\",\"https://b.example/c\"]}]}");
+    assert_int_equal(args->sound_count, 3);
+    assert_true(args->sounds[0].say && vx_str_eq(args->sounds[0].text, VX_STR("hi")));
+    assert_true(!args->sounds[2].say &&
+                vx_str_eq(args->sounds[2].text, VX_STR("https://b.example/c")));
+    args = asked("{\"mute_status\":\"unmute\",\"whisper\":{\"verb\":\"play\",\"url\":\"a\"}}");
+    is_held(VX_VERB_UNMUTE);
+    assert_int_equal(args->sound_count, 1);
+    asked("{\"listen_status\":\"silence\",\"whisper\":{\"verb\":\"play\",\"url\":\"a\"}}");
+    is_held(VX_VERB_LISTEN);
+    assert_int_equal(vx_command_args(host.command)->listening, VX_LISTEN_SILENCE);
+    args = asked("{\"record\":{\"action\":\"pauseCallRecording\",\"recordingID\":\"a-B_9\"}}");
+    assert_int_equal(args->recording, VX_RECORD_PAUSE);
+    assert_true(vx_str_eq(args->recording_id, VX_STR("a-B_9")));
+    assert_int_equal(
+        update("{\"record\":{\"action\":\"startCallRecording\",\"siprecServerURL\":\"sip:x\"}}"),
+        501);
+}
+
+static void test_hooks(void **state) {
+    const struct vx_command_args *args;
+    (void)state;
+    vx_test_apply(&s.world, VX_EVENT_ANSWER, 1);
+    args = asked("{\"call_hook\":{\"url\":\"/a\",\"method\":\"get\"},"
+                 "\"child_call_hook\":{\"url\":\"https://b.example\"}}");
+    is_held(VX_VERB_REDIRECT_CHILD);
+    assert_true(vx_str_eq(args->hook, VX_STR("/a")) && vx_str_eq(args->hook_method, VX_STR("GET")));
+    assert_true(vx_str_eq(args->child_hook, VX_STR("https://b.example")));
+    assert_null(args->child_hook_method.at);
+    args = asked("{\"conf_hold_status\":\"hold\",\"wait_hook\":\"/wait\"}");
+    assert_true(vx_str_eq(args->wait_hook, VX_STR("/wait")));
+}
+
+static void test_a_request_whose_answer_is_not_told(void **state) {
+    (void)state;
+    vx_test_apply(&s.world, VX_EVENT_ANSWER, 1);
+    update("{\"sip_request\":{\"method\":\"INFO\",\"content_type\":\"a/b\",\"content\":\"x\"}}");
+    assert_int_equal(finish(VX_OUTCOME_DONE, 0, NULL), 202);
+    says("not told");
 }
 
 static void test_post_is_put(void **state) {
@@ -374,6 +456,26 @@ static void test_bad_updates(void **state) {
          "Route"},
         {"{\"tag\":7}", "tag"},
         {"{\"call_hook\":\"ftp://x\"}", "call_hook"},
+        {"{\"child_call_hook\":7}", "child_call_hook"},
+        {"{\"record\":{}}", "action"},
+        {"{\"record\":{\"action\":\"erase\"}}", "startCallRecording"},
+        {"{\"record\":{\"action\":\"startCallRecording\",\"recordingID\":\"../a\"}}",
+         "recordingID"},
+        {"{\"listen_status\":\"stop\"}", "silence"},
+        {"{\"conf_mute_status\":\"on\"}", "unmute"},
+        {"{\"whisper\":7}", "whisper"},
+        {"{\"whisper\":[]}", "nothing"},
+        {"{\"whisper\":[7]}", "whisper"},
+        {"{\"whisper\":{\"text\":\"x\"}}", "verb"},
+        {"{\"whisper\":{\"verb\":\"dial\"}}", "say, play"},
+        {"{\"whisper\":{\"verb\":\"say\"}}", "text"},
+        {"{\"whisper\":{\"verb\":\"play\",\"url\":{}}}", "url"},
+        {"{\"whisper\":{\"verb\":\"play\",\"url\":[\"a\",7]}}", "url"},
+        {"{\"whisper\":{\"verb\":\"play\",\"url\":[\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\","
+         "\"a\",\"a\"]}}",
+         "too many"},
+        {"{\"mute_status\":\"mute\",\"whisper\":{}}", "verb"},
+        {"{\"dtmf\":{\"digit\":\"1\"},\"whisper\":{\"verb\":\"say\",\"text\":\"x\"}}", "together"},
     };
     vx_test_apply(&s.world, VX_EVENT_ANSWER, 1);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -493,6 +595,10 @@ int main(void) {
         TEST(test_bad_creations),
         TEST(test_a_host_that_is_full_or_refuses),
         TEST(test_what_may_be_done_when),
+        TEST(test_what_a_host_cannot_do),
+        TEST(test_what_is_to_be_heard),
+        TEST(test_hooks),
+        TEST(test_a_request_whose_answer_is_not_told),
         TEST(test_post_is_put),
         TEST(test_outcomes),
         TEST(test_a_host_that_does_not_answer),

@@ -12,10 +12,15 @@ static void count(void *ctx) {
 static struct vx_command *make(int *notified) {
     const struct vx_command_header headers[] = {{VX_STR("X-One"), VX_STR("1")},
                                                 {VX_STR("X-Two"), VX_STR("")}};
+    const struct vx_command_sound sounds[] = {{true, VX_STR("hello")}, {false, VX_STR("a.wav")}};
     const struct vx_command_args args = {.call_sid = vx_test_sid(7),
                                          .target = VX_STR("sip:1000@192.0.2.1"),
                                          .from = VX_STR("15083728299"),
                                          .caller_name = VX_STR(""),
+                                         .speech[VX_RECOGNIZER_LANGUAGE] = VX_STR("de-DE"),
+                                         .recording_id = VX_STR("one"),
+                                         .sounds = sounds,
+                                         .sound_count = 2,
                                          .timeout_s = 30,
                                          .headers = headers,
                                          .header_count = 2};
@@ -34,6 +39,12 @@ static void test_arguments_are_copied(void **state) {
     assert_true(vx_str_eq(a->from, VX_STR("15083728299")));
     assert_true(a->caller_name.at && a->caller_name.len == 0);
     assert_null(a->tag.at);
+    assert_true(vx_str_eq(a->speech[VX_RECOGNIZER_LANGUAGE], VX_STR("de-DE")));
+    assert_null(a->speech[VX_SYNTHESIS_VENDOR].at);
+    assert_true(vx_str_eq(a->recording_id, VX_STR("one")));
+    assert_int_equal(a->sound_count, 2);
+    assert_true(a->sounds[0].say && vx_str_eq(a->sounds[0].text, VX_STR("hello")));
+    assert_true(!a->sounds[1].say && vx_str_eq(a->sounds[1].text, VX_STR("a.wav")));
     assert_int_equal(a->timeout_s, 30);
     assert_int_equal(a->header_count, 2);
     assert_true(vx_str_eq(a->headers[0].value, VX_STR("1")));

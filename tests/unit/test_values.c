@@ -82,6 +82,15 @@ static void test_names(void **state) {
         [VX_SET_METRICS_ALLOW] = "metrics-allow",
         [VX_SET_LOG_LEVEL] = "log-level",
         [VX_SET_TRACK_LOOPBACK] = "track-loopback",
+        [VX_SET_FREESWITCH_PROFILE] = "freeswitch-profile",
+        [VX_SET_FREESWITCH_GATEWAY] = "freeswitch-gateway",
+        [VX_SET_FREESWITCH_REDIRECT] = "freeswitch-redirect",
+        [VX_SET_FREESWITCH_MAX_COMMANDS] = "freeswitch-max-commands",
+        [VX_SET_FREESWITCH_COMMAND_THREADS] = "freeswitch-command-threads",
+        [VX_SET_FREESWITCH_RECORDINGS] = "freeswitch-recordings",
+        [VX_SET_FREESWITCH_RECORDING_SECONDS] = "freeswitch-recording-seconds",
+        [VX_SET_FREESWITCH_PLAY_URLS] = "freeswitch-play-urls",
+        [VX_SET_FREESWITCH_TTS] = "freeswitch-tts",
     };
     for (size_t i = 0; i < VX_SET_COUNT; i++) {
         assert_non_null(names[i]);

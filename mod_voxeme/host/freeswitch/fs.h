@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "core/registry.h"
+#include "host/freeswitch/fs_command.h"
 #include "net/server.h"
 
 #include <pthread.h>
@@ -29,6 +30,7 @@ struct vx_fs {
     struct vx_registry *registry;
     struct vx_api *api;
     struct vx_server *server;
+    struct vx_fs_commands *commands;
     char url[320]; /* what is listened on */
 
     switch_event_node_t *hooks[VX_FS_MAX_HOOKS];
@@ -45,8 +47,9 @@ struct vx_fs {
 
 /* service.c: everything up, or nothing and one line in error[]. */
 bool vx_fs_start(struct vx_fs *fs, char *error, size_t size);
-/* Unhook, stop flag, wake, join, free. Accepts what a failed start leaves. */
-void vx_fs_stop(struct vx_fs *fs);
+/* Unhook, stop flag, wake, join, free. Accepts what a failed start leaves. False: FreeSWITCH keeps
+ * a thread of ours, so that the code has to stay in memory. */
+bool vx_fs_stop(struct vx_fs *fs);
 /* Reads the configuration anew; on failure nothing changes. */
 bool vx_fs_reload(struct vx_fs *fs, char *error, size_t size);
 

@@ -23,6 +23,5 @@ SWITCH_MODULE_LOAD_FUNCTION(mod_voxeme_load) {
 
 SWITCH_MODULE_SHUTDOWN_FUNCTION(mod_voxeme_shutdown) {
     vx_fs_console_remove();
-    vx_fs_stop(&service);
-    return SWITCH_STATUS_SUCCESS;
+    return vx_fs_stop(&service) ? SWITCH_STATUS_SUCCESS : SWITCH_STATUS_NOUNLOAD;
 }

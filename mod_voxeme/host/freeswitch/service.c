@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#define STOP_PATIENCE_MS 5000
+
 static void set_url(struct vx_fs *fs) {
     const char *given = vx_config_text(fs->config, VX_SET_SERVICE_URL);
     bool tls = *vx_config_text(fs->config, VX_SET_TLS_CERT) != '\0';
@@ -37,7 +39,13 @@ static bool start(struct vx_fs *fs, char *error, size_t size) {
     take_up(fs);
     fs->registry = vx_registry_new(fs->config, &vx_clock_system);
     fs->api = fs->registry ? vx_api_new(fs->registry, fs->config, &vx_clock_system) : NULL;
-    fs->server = fs->api ? vx_server_start(fs->api, fs->registry, fs->config, error, size) : NULL;
+    fs->commands = fs->api ? vx_fs_commands_start(fs->registry, fs->config) : NULL;
+    if (fs->commands) {
+        vx_api_set_host(fs->api, vx_fs_commands_port(fs->commands));
+        vx_api_add_metrics(fs->api, vx_fs_commands_metrics, fs->commands);
+    }
+    fs->server =
+        fs->commands ? vx_server_start(fs->api, fs->registry, fs->config, error, size) : NULL;
     if (!fs->server)
         return false;
     set_url(fs);
@@ -61,24 +69,41 @@ bool vx_fs_start(struct vx_fs *fs, char *error, size_t size) {
     return true;
 }
 
-void vx_fs_stop(struct vx_fs *fs) {
-    vx_fs_unhook(fs);
-    vx_fs_auditor_stop(fs);
+/* What clients wait for is answered before the server goes; nobody submits after that. */
+static bool stop_serving(struct vx_fs *fs) {
+    bool ended = !fs->commands || vx_fs_commands_close(fs->commands, STOP_PATIENCE_MS);
+
     if (fs->server)
         vx_server_stop(&fs->server);
     if (fs->api)
         vx_api_release(&fs->api);
-    if (fs->registry)
+    return ended;
+}
+
+bool vx_fs_stop(struct vx_fs *fs) {
+    bool ended;
+
+    vx_fs_unhook(fs);
+    vx_fs_auditor_stop(fs);
+    ended = stop_serving(fs);
+    /* A thread that FreeSWITCH keeps may yet come back and use them. */
+    if (!ended)
+        vx_fs_commands_abandon(fs->commands);
+    else if (fs->commands)
+        vx_fs_commands_release(&fs->commands);
+    if (ended && fs->registry)
         vx_registry_release(&fs->registry);
     if (fs->config)
         vx_config_release(&fs->config);
     vx_fs_log_remove();
     pthread_mutex_destroy(&fs->lock);
+    return ended;
 }
 
 static bool configure(struct vx_fs *fs, struct vx_config *config) {
     if (vx_registry_configure(fs->registry, config) && vx_api_configure(fs->api, config)) {
         vx_server_configure(fs->server, config);
+        vx_fs_commands_configure(fs->commands, config);
         return true;
     }
     vx_registry_configure(fs->registry, fs->config);

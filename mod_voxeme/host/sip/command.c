@@ -71,6 +71,12 @@ static void perform_on(struct vx_leg *leg, struct vx_command *command) {
     case VX_VERB_MUTE:
     case VX_VERB_UNMUTE:
     case VX_VERB_REDIRECT:
+    case VX_VERB_REDIRECT_CHILD:
+    case VX_VERB_RECORD:
+    case VX_VERB_WHISPER:
+    case VX_VERB_LISTEN:
+    case VX_VERB_CONF_MUTE:
+    case VX_VERB_CONF_UNMUTE:
     case VX_VERB_TAG:
     case VX_VERB_COUNT:
         vx_sip_command_end(command, VX_OUTCOME_UNABLE, "voxeme-switch cannot do this");

@@ -149,17 +149,21 @@ switch_status_t switch_event_create(switch_event_t **event, switch_event_types_t
     return SWITCH_STATUS_SUCCESS;
 }
 
-void switch_event_destroy(switch_event_t **event) {
+static void free_headers(switch_event_header_t *first) {
     switch_event_header_t *next;
 
-    if (!*event)
-        return;
-    for (switch_event_header_t *h = (*event)->headers; h; h = next) {
+    for (switch_event_header_t *h = first; h; h = next) {
         next = h->next;
         free(h->name);
         free(h->value);
         free(h);
     }
+}
+
+void switch_event_destroy(switch_event_t **event) {
+    if (!*event)
+        return;
+    free_headers((*event)->headers);
     double_take(-(*event)->counted);
     free(*event);
     *event = NULL;
@@ -250,35 +254,33 @@ void double_fire(const switch_event_t *event) {
 
 /* --- channels --- */
 
-struct switch_channel {
-    switch_event_t *data;
-};
-
-struct switch_core_session {
-    char *uuid;
-    bool vanishing;
-    switch_channel_t channel;
-    switch_core_session_t *next;
-};
-
-static pthread_mutex_t sessions_lock = PTHREAD_MUTEX_INITIALIZER;
+pthread_mutex_t double_sessions_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t listed = PTHREAD_COND_INITIALIZER;
 static switch_core_session_t *sessions;
 static size_t times_listed;
 
-static switch_core_session_t *add_session(const char *uuid) {
+switch_core_session_t *double_session(const char *uuid) {
     switch_core_session_t *s = double_need(calloc(1, sizeof *s));
 
     s->uuid = double_need(strdup(uuid));
     s->channel.data = double_event(SWITCH_EVENT_CHANNEL_DATA);
+    s->channel.session = s;
     return s;
 }
 
-static void list_session(switch_core_session_t *s) {
-    pthread_mutex_lock(&sessions_lock);
+void double_session_list(switch_core_session_t *s) {
+    pthread_mutex_lock(&double_sessions_lock);
     s->next = sessions;
     sessions = s;
-    pthread_mutex_unlock(&sessions_lock);
+    pthread_mutex_unlock(&double_sessions_lock);
+}
+
+switch_core_session_t *double_session_find(const char *uuid) {
+    switch_core_session_t *s = sessions;
+
+    while (s && strcmp(s->uuid, uuid) != 0)
+        s = s->next;
+    return s;
 }
 
 static void copy_headers(switch_event_t *to, const switch_event_t *from) {
@@ -287,24 +289,24 @@ static void copy_headers(switch_event_t *to, const switch_event_t *from) {
 }
 
 void double_channel(const char *uuid, const switch_event_t *data) {
-    switch_core_session_t *s = add_session(uuid);
+    switch_core_session_t *s = double_session(uuid);
 
     copy_headers(s->channel.data, data);
-    list_session(s);
+    double_session_list(s);
 }
 
 void double_channel_vanishing(const char *uuid) {
-    switch_core_session_t *s = add_session(uuid);
+    switch_core_session_t *s = double_session(uuid);
 
     s->vanishing = true;
-    list_session(s);
+    double_session_list(s);
 }
 
 /* NULL: all of them. */
 static void remove_sessions(const char *uuid) {
     switch_core_session_t **at = &sessions;
 
-    pthread_mutex_lock(&sessions_lock);
+    pthread_mutex_lock(&double_sessions_lock);
     while (*at) {
         switch_core_session_t *s = *at;
 
@@ -314,13 +316,18 @@ static void remove_sessions(const char *uuid) {
         }
         *at = s->next;
         switch_event_destroy(&s->channel.data);
+        free_headers(s->channel.old);
         free(s->uuid);
         free(s);
     }
-    pthread_mutex_unlock(&sessions_lock);
+    pthread_mutex_unlock(&double_sessions_lock);
 }
 
 void double_channel_gone(const char *uuid) {
+    remove_sessions(uuid);
+}
+
+void double_session_remove(const char *uuid) {
     remove_sessions(uuid);
 }
 
@@ -331,12 +338,11 @@ void double_channels_gone(void) {
 switch_core_session_t *switch_core_session_locate(const char *uuid) {
     switch_core_session_t *s;
 
-    pthread_mutex_lock(&sessions_lock);
-    for (s = sessions; s && strcmp(s->uuid, uuid) != 0;)
-        s = s->next;
+    pthread_mutex_lock(&double_sessions_lock);
+    s = double_session_find(uuid);
     if (s && s->vanishing)
         s = NULL;
-    pthread_mutex_unlock(&sessions_lock);
+    pthread_mutex_unlock(&double_sessions_lock);
     if (s)
         double_take(1);
     return s;
@@ -358,27 +364,27 @@ void switch_channel_event_set_data(switch_channel_t *channel, switch_event_t *ev
 switch_console_callback_match_t *switch_core_session_findall(void) {
     switch_console_callback_match_t *matches = NULL;
 
-    pthread_mutex_lock(&sessions_lock);
+    pthread_mutex_lock(&double_sessions_lock);
     for (const switch_core_session_t *s = sessions; s; s = s->next)
         switch_console_push_match(&matches, s->uuid);
     times_listed++;
     pthread_cond_broadcast(&listed);
-    pthread_mutex_unlock(&sessions_lock);
+    pthread_mutex_unlock(&double_sessions_lock);
     return matches;
 }
 
 size_t double_listed(void) {
     size_t times;
 
-    pthread_mutex_lock(&sessions_lock);
+    pthread_mutex_lock(&double_sessions_lock);
     times = times_listed;
-    pthread_mutex_unlock(&sessions_lock);
+    pthread_mutex_unlock(&double_sessions_lock);
     return times;
 }
 
 void double_wait_listed(size_t times) {
-    pthread_mutex_lock(&sessions_lock);
+    pthread_mutex_lock(&double_sessions_lock);
     while (times_listed < times)
-        pthread_cond_wait(&listed, &sessions_lock);
-    pthread_mutex_unlock(&sessions_lock);
+        pthread_cond_wait(&listed, &double_sessions_lock);
+    pthread_mutex_unlock(&double_sessions_lock);
 }

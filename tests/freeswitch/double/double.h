@@ -41,6 +41,31 @@ void double_channels_gone(void);
 size_t double_listed(void);
 void double_wait_listed(size_t times);
 
+/* --- what the module does to calls --- */
+
+/* How the channel is from now on. */
+void double_channel_is(const char *uuid, bool outbound, bool answered);
+void double_channel_hung_up(const char *uuid);
+void double_channel_joined(const char *uuid, const char *other);
+/* What a variable of it is; copied, NULL when there is none. Freed by the caller. */
+char *double_variable(const char *uuid, const char *name);
+void double_set_variable(const char *uuid, const char *name, const char *value);
+/* A line for each thing done, as "hold UUID"; until the next double_done_clear(). */
+const char *double_done(void);
+void double_done_clear(void);
+/* Waits until a line holds it. */
+void double_wait_done(const char *text);
+/* Whatever begins with that word fails, until another is given; NULL: nothing does. */
+void double_fails(const char *what);
+/* Whatever begins with that word waits until it is let go on by NULL. */
+void double_blocks(const char *what);
+/* What sofia says to those who want a leg. */
+void double_sofia_says(switch_call_cause_t cause);
+/* What the command `conference` answers; NULL: there is no such command. */
+void double_conference_says(const char *text);
+/* Whether there are formats and engines of that name. */
+void double_has_interface(const char *name);
+
 /* --- module --- */
 
 /* What switch_xml_open_cfg() reads; borrowed. NULL: there is no such file. */

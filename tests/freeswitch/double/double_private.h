@@ -2,11 +2,40 @@
 #ifndef VX_DOUBLE_PRIVATE_H
 #define VX_DOUBLE_PRIVATE_H
 
-#include <stddef.h>
+#include <stdbool.h>
+#include <switch.h>
 
 /* Changes what double_left() counts. */
 void double_take(int by);
 /* Ends the test when `p` is NULL. */
 void *double_need(void *p);
+
+/* Guarded by double_sessions_lock, but for what is set before it is listed. */
+struct switch_channel {
+    switch_event_t *data;       /* variables as headers variable_NAME */
+    switch_event_header_t *old; /* somebody may still look at their values */
+    bool outbound, launched;
+    uint32_t flags;
+    switch_channel_state_t state;
+    switch_channel_callstate_t callstate;
+    char partner[64];
+    char private_key[1024];
+    switch_core_session_t *session;
+};
+
+struct switch_core_session {
+    char *uuid;
+    bool vanishing;
+    switch_channel_t channel;
+    switch_core_session_t *next;
+};
+
+extern pthread_mutex_t double_sessions_lock;
+/* Not listed yet. */
+switch_core_session_t *double_session(const char *uuid);
+void double_session_list(switch_core_session_t *session);
+/* The listed one, or NULL; under the lock. */
+switch_core_session_t *double_session_find(const char *uuid);
+void double_session_remove(const char *uuid);
 
 #endif

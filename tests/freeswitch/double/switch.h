@@ -23,7 +23,24 @@ typedef enum {
     SWITCH_STATUS_SUCCESS,
     SWITCH_STATUS_FALSE,
     SWITCH_STATUS_GENERR = 6,
+    SWITCH_STATUS_NOUNLOAD = 21,
 } switch_status_t;
+
+typedef enum { SWITCH_FALSE, SWITCH_TRUE } switch_bool_t;
+typedef enum { SWITCH_STACK_BOTTOM = 1 } switch_stack_t;
+
+switch_status_t double_new_pool(switch_memory_pool_t **pool);
+void double_destroy_pool(switch_memory_pool_t **pool);
+#define switch_core_new_memory_pool(pool)     double_new_pool(pool)
+#define switch_core_destroy_memory_pool(pool) double_destroy_pool(pool)
+
+typedef struct {
+    char *recordings_dir, *sounds_dir;
+} switch_directories;
+extern switch_directories SWITCH_GLOBAL_dirs;
+
+#include <time.h>
+time_t switch_epoch_time_now(time_t *now);
 
 /* --- log --- */
 
@@ -110,6 +127,112 @@ void switch_core_session_rwunlock(switch_core_session_t *session);
 switch_channel_t *switch_core_session_get_channel(switch_core_session_t *session);
 void switch_channel_event_set_data(switch_channel_t *channel, switch_event_t *event);
 
+switch_status_t switch_event_add_header_string(switch_event_t *event, switch_stack_t stack,
+                                               const char *name, const char *value);
+
+char *switch_core_session_get_uuid(switch_core_session_t *session);
+switch_status_t switch_core_session_thread_launch(switch_core_session_t *session);
+void double_session_destroy(switch_core_session_t **session);
+#define switch_core_session_destroy(session) double_session_destroy(session)
+
+typedef enum { CF_ANSWERED = 1, CF_REDIRECT = 2 } switch_channel_flag_t;
+typedef enum { CS_NEW, CS_INIT, CS_CONSUME_MEDIA = 8, CS_HANGUP = 10 } switch_channel_state_t;
+typedef enum { CCS_DOWN, CCS_ACTIVE = 5, CCS_HELD } switch_channel_callstate_t;
+typedef enum {
+    SWITCH_CALL_DIRECTION_INBOUND,
+    SWITCH_CALL_DIRECTION_OUTBOUND
+} switch_call_direction_t;
+
+typedef enum {
+    SWITCH_CAUSE_NONE = 0,
+    SWITCH_CAUSE_NORMAL_CLEARING = 16,
+    SWITCH_CAUSE_NO_ANSWER = 19,
+    SWITCH_CAUSE_CALL_REJECTED = 21,
+    SWITCH_CAUSE_DESTINATION_OUT_OF_ORDER = 27,
+    SWITCH_CAUSE_CHAN_NOT_IMPLEMENTED = 66,
+    SWITCH_CAUSE_SUCCESS = 142,
+    SWITCH_CAUSE_ORIGINATOR_CANCEL = 487,
+    SWITCH_CAUSE_SYSTEM_SHUTDOWN = 701,
+    SWITCH_CAUSE_INVALID_GATEWAY = 808,
+    SWITCH_CAUSE_GATEWAY_DOWN = 809,
+    SWITCH_CAUSE_INVALID_PROFILE = 811,
+} switch_call_cause_t;
+
+uint32_t switch_channel_test_flag(switch_channel_t *channel, switch_channel_flag_t flag);
+void switch_channel_set_flag(switch_channel_t *channel, switch_channel_flag_t flag);
+switch_channel_state_t switch_channel_get_state(switch_channel_t *channel);
+switch_channel_callstate_t switch_channel_get_callstate(switch_channel_t *channel);
+switch_call_direction_t switch_channel_direction(switch_channel_t *channel);
+void switch_channel_hangup(switch_channel_t *channel, switch_call_cause_t cause);
+const char *switch_channel_get_variable(switch_channel_t *channel, const char *name);
+switch_status_t switch_channel_set_variable_var_check(switch_channel_t *channel, const char *name,
+                                                      const char *value, switch_bool_t check);
+switch_status_t switch_channel_set_profile_var(switch_channel_t *channel, const char *name,
+                                               const char *value);
+void *switch_channel_get_private(switch_channel_t *channel, const char *key);
+const char *switch_channel_get_partner_uuid(switch_channel_t *channel);
+
+/* --- making calls --- */
+
+typedef struct switch_caller_profile switch_caller_profile_t;
+typedef enum { SOF_NONE } switch_originate_flag_t;
+
+switch_caller_profile_t *switch_caller_profile_new(switch_memory_pool_t *pool, const char *username,
+                                                   const char *dialplan, const char *caller_id_name,
+                                                   const char *caller_id_number,
+                                                   const char *network_addr, const char *ani,
+                                                   const char *aniii, const char *rdnis,
+                                                   const char *source, const char *context,
+                                                   const char *destination_number);
+switch_call_cause_t switch_core_session_outgoing_channel(
+    switch_core_session_t *session, switch_event_t *variables, const char *endpoint,
+    switch_caller_profile_t *profile, switch_core_session_t **made, switch_memory_pool_t **pool,
+    switch_originate_flag_t flags, switch_call_cause_t *cancel_cause);
+
+/* --- what is done to calls --- */
+
+typedef uint32_t switch_media_flag_t;
+enum { SMF_ECHO_ALEG = 1 << 1, SMF_HOLD_BLEG = 1 << 5 };
+typedef struct switch_file_handle switch_file_handle_t;
+
+switch_status_t switch_ivr_hold(switch_core_session_t *session, const char *message,
+                                switch_bool_t music);
+switch_status_t switch_ivr_unhold(switch_core_session_t *session);
+switch_status_t switch_ivr_session_audio(switch_core_session_t *session, const char *command,
+                                         const char *direction, int level);
+switch_status_t switch_ivr_broadcast(const char *uuid, const char *path, switch_media_flag_t flags);
+switch_status_t switch_ivr_record_session(switch_core_session_t *session, const char *file,
+                                          uint32_t limit, switch_file_handle_t *handle);
+switch_status_t switch_ivr_stop_record_session(switch_core_session_t *session, const char *file);
+switch_status_t switch_ivr_record_session_pause(switch_core_session_t *session, const char *file,
+                                                switch_bool_t on);
+switch_status_t switch_ivr_session_transfer(switch_core_session_t *session, const char *extension,
+                                            const char *dialplan, const char *context);
+uint32_t switch_ivr_schedule_hangup(time_t at, const char *uuid, switch_call_cause_t cause,
+                                    switch_bool_t other_leg);
+switch_status_t switch_core_session_send_dtmf_string(switch_core_session_t *session,
+                                                     const char *digits);
+
+typedef enum {
+    SWITCH_MESSAGE_INDICATE_MESSAGE,
+    SWITCH_MESSAGE_INDICATE_INFO
+} switch_core_session_message_types_t;
+typedef struct {
+    char *from;
+    switch_core_session_message_types_t message_id;
+    const char *string_array_arg[10];
+} switch_core_session_message_t;
+switch_status_t switch_core_session_receive_message(switch_core_session_t *session,
+                                                    switch_core_session_message_t *message);
+
+typedef struct switch_file_interface switch_file_interface_t;
+typedef struct switch_speech_interface switch_speech_interface_t;
+switch_file_interface_t *switch_loadable_module_get_file_interface(const char *name,
+                                                                   const char *module);
+switch_speech_interface_t *switch_loadable_module_get_speech_interface(const char *name);
+void double_unprotect(void *interface);
+#define UNPROTECT_INTERFACE(interface) double_unprotect(interface)
+
 /* --- console --- */
 
 typedef struct switch_console_callback_match_node switch_console_callback_match_node_t;
@@ -144,6 +267,15 @@ struct switch_stream_handle {
         __attribute__((format(printf, 2, 3)));
     void *data;
 };
+switch_status_t double_write(switch_stream_handle_t *handle, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+#define SWITCH_STANDARD_STREAM(stream)                                                             \
+    do {                                                                                           \
+        (stream).data = calloc(1, 4096);                                                           \
+        (stream).write_function = double_write;                                                    \
+    } while (0)
+switch_status_t switch_api_execute(const char *command, const char *arguments,
+                                   switch_core_session_t *session, switch_stream_handle_t *stream);
 
 typedef switch_status_t (*switch_api_function_t)(const char *cmd, switch_core_session_t *session,
                                                  switch_stream_handle_t *stream);

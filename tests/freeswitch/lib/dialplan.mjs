@@ -4,7 +4,7 @@
 import { element, set as setElement } from '../../e2e/lib/config.mjs';
 
 const MODULES = ['mod_logfile', 'mod_commands', 'mod_dptools', 'mod_conference', 'mod_hash', 'mod_dialplan_xml', 'mod_loopback',
-  'mod_tone_stream', 'mod_sofia'];
+  'mod_tone_stream', 'mod_sndfile', 'mod_sofia'];
 
 // What logs comes first, what makes channels after the module, what tells that FreeSWITCH is up last.
 const modules = (autoload) => [MODULES[0], ...(autoload ? ['mod_voxeme'] : []), ...MODULES.slice(1), 'mod_event_socket'];

@@ -19,7 +19,7 @@ import { Esl } from './esl.mjs';
 
 const { VOXEME_FREESWITCH: PREFIX, VOXEME_FREESWITCH_MODULES: MODULES, VOXEME_MODULE: MODULE } = process.env;
 export const PATIENCE_MS = 30_000;
-const DIRECTORIES = ['conf', 'log', 'db', 'run', 'mod', 'temp', 'storage', 'cache', 'recordings', 'certs'];
+const DIRECTORIES = ['conf', 'log', 'db', 'run', 'mod', 'temp', 'storage', 'cache', 'recordings', 'sounds', 'certs'];
 
 export class FreeSwitch {
   #child; #dir; #command; #env; #exit; #clients = []; #slow = 1; #tokens = new Set();

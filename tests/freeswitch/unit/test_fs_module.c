@@ -169,12 +169,91 @@ static void fifty_times_under_traffic(void **state) {
     assert_int_equal(double_left(), 0);
 }
 
+/* --- commands --- */
+
+#define OWNER ACCOUNTS("<account sid=\"" ALPHA_SID "\"><token sha256=\"" ALPHA_SHA "\"/></account>")
+
+static int connected(unsigned port) {
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+static int ask_to_hang_up(const char *call_sid) {
+    int fd = connected(fs_port());
+
+    dprintf(fd,
+            "DELETE /v1/Accounts/" ALPHA_SID "/Calls/%s HTTP/1.1\r\nHost: a\r\n"
+            "Authorization: Bearer alpha-token\r\n\r\n",
+            call_sid);
+    return fd;
+}
+
+static void answers(int fd, const char *status) {
+    char text[4096] = "";
+    ssize_t len = read(fd, text, sizeof text - 1);
+
+    assert_true(len > 0);
+    if (strncmp(text, status, strlen(status)) != 0)
+        fail_msg("%s", text);
+    close(fd);
+}
+
+static void load_with_a_call(void) {
+    switch_event_t *up = fs_inbound(SWITCH_EVENT_CHANNEL_DATA, CHANNEL, PROGRESSED, ANSWERED);
+    size_t listed = double_listed();
+
+    double_config(CONFIG(ANY_PORT, OWNER));
+    double_channel(CHANNEL, up);
+    double_channel_is(CHANNEL, false, true);
+    switch_event_destroy(&up);
+    assert_int_equal(double_load(), SWITCH_STATUS_SUCCESS);
+    double_wait_listed(listed + 1);
+    assert_true(fs_says("audit", "1 channels, 0 taken in"));
+    double_done_clear();
+}
+
+static void hangs_up_on_demand(void **state) {
+    int fd;
+
+    (void)state;
+    load_with_a_call();
+    fd = ask_to_hang_up(CHANNEL);
+    double_wait_done("hangup " CHANNEL " 16");
+    answers(fd, "HTTP/1.1 204");
+    fs_unload();
+}
+
+/* The last of all: what FreeSWITCH keeps is never freed, and the code has to stay. */
+static void unloaded_while_freeswitch_keeps_a_command(void **state) {
+    int fd;
+
+    (void)state;
+    load_with_a_call();
+    double_blocks("hangup");
+    fd = ask_to_hang_up(CHANNEL);
+    double_wait_done("hangup " CHANNEL " 16");
+    assert_int_equal(double_unload(), SWITCH_STATUS_NOUNLOAD);
+    assert_int_equal(double_bound(), 0);
+    close(fd);
+    double_blocks(NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_configurations),        cmocka_unit_test(a_taken_port),
-        cmocka_unit_test(hooks_that_fail),           cmocka_unit_test(out_of_memory),
-        cmocka_unit_test(serves_until_unloaded),     cmocka_unit_test(fifty_times),
+        cmocka_unit_test(bad_configurations),
+        cmocka_unit_test(a_taken_port),
+        cmocka_unit_test(hooks_that_fail),
+        cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(serves_until_unloaded),
+        cmocka_unit_test(fifty_times),
         cmocka_unit_test(fifty_times_under_traffic),
+        cmocka_unit_test(hangs_up_on_demand),
+        cmocka_unit_test(unloaded_while_freeswitch_keeps_a_command),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,282 @@
+/*
+ * Which command does what to which call. Whatever is done to a call is checked against its state in
+ * FreeSWITCH first: the registry, which the API has looked at, may be behind.
+ */
+#include "host/freeswitch/fs_command.h"
+
+#include "core/alloc.h"
+#include "host/freeswitch/fs_command_text.h"
+#include "host/freeswitch/fs_event.h"
+
+#include <stdio.h>
+
+bool vx_fs_is_answered(const struct vx_fs_call *call) {
+    return switch_channel_test_flag(call->channel, CF_ANSWERED);
+}
+
+bool vx_fs_set_variable(switch_channel_t *channel, const char *name, struct vx_str value) {
+    char *text = value.at ? vx_strndup(value.at, value.len) : NULL;
+
+    if (value.at && !text)
+        return false;
+    switch_channel_set_variable_var_check(channel, name, text, SWITCH_FALSE);
+    vx_free(text);
+    return true;
+}
+
+bool vx_fs_set_url(switch_channel_t *channel, const char *name, struct vx_str url) {
+    struct vx_buf text = {0};
+    bool ok;
+
+    vx_fs_text_url(&text, url);
+    ok = vx_buf_ok(&text) &&
+         vx_fs_set_variable(channel, name, (struct vx_str){url.at ? text.at : NULL, text.len});
+    vx_buf_free(&text);
+    return ok;
+}
+
+static struct vx_fs_result hangup(const struct vx_fs_call *call) {
+    bool answered = vx_fs_is_answered(call);
+    bool outbound = switch_channel_direction(call->channel) == SWITCH_CALL_DIRECTION_OUTBOUND;
+    switch_call_cause_t cause = SWITCH_CAUSE_NORMAL_CLEARING;
+
+    if (call->args->hangup == VX_HANG_UP_ANSWERED && !answered)
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has not been answered");
+    if (call->args->hangup == VX_HANG_UP_UNANSWERED && answered)
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has been answered");
+    if (!answered && outbound)
+        cause = SWITCH_CAUSE_ORIGINATOR_CANCEL;
+    else if (!answered)
+        cause = call->args->hangup == VX_HANG_UP_UNANSWERED ? SWITCH_CAUSE_NO_ANSWER      /* 480 */
+                                                            : SWITCH_CAUSE_CALL_REJECTED; /* 603 */
+    switch_channel_hangup(call->channel, cause);
+    return VX_FS_DONE;
+}
+
+/* Set while the API holds the call; FreeSWITCH's own marks also stand for the far end's hold. */
+#define HELD "voxeme_held"
+
+static bool is_held(const struct vx_fs_call *call) {
+    return switch_channel_get_callstate(call->channel) == CCS_HELD;
+}
+
+static struct vx_fs_result hold(const struct vx_fs_call *call) {
+    struct vx_fs_conference in;
+
+    if (!vx_fs_set_url(call->channel, "voxeme_wait_hook", call->args->wait_hook))
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
+    if (vx_fs_conference_of(&in, call))
+        return vx_fs_conference_do_own(&in, "hold");
+    if (is_held(call) && switch_channel_get_variable(call->channel, HELD))
+        return VX_FS_DONE;
+    if (switch_ivr_hold(call->session, NULL, SWITCH_TRUE) != SWITCH_STATUS_SUCCESS)
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is held by its far end, or by FreeSWITCH");
+    vx_fs_set_variable(call->channel, HELD, VX_STR("true"));
+    return VX_FS_DONE;
+}
+
+static struct vx_fs_result unhold(const struct vx_fs_call *call) {
+    struct vx_fs_conference in;
+
+    if (vx_fs_conference_of(&in, call))
+        return vx_fs_conference_do_own(&in, "unhold");
+    vx_fs_set_variable(call->channel, HELD, VX_NONE);
+    if (is_held(call) && switch_ivr_unhold(call->session) != SWITCH_STATUS_SUCCESS)
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is not held");
+    return VX_FS_DONE;
+}
+
+/* What the party of this leg says is not heard. */
+static struct vx_fs_result mute(const struct vx_fs_call *call) {
+    bool off = call->verb == VX_VERB_UNMUTE;
+    struct vx_fs_conference in;
+    struct vx_fs_result result = VX_FS_DONE;
+
+    if (vx_fs_conference_of(&in, call))
+        result = vx_fs_conference_do_own(&in, off ? "unmute" : "mute");
+    else if (switch_ivr_session_audio(call->session, "mute", "read", !off) != SWITCH_STATUS_SUCCESS)
+        result = VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has no audio that FreeSWITCH can mute");
+    if (result.outcome == VX_OUTCOME_DONE && call->args->sound_count)
+        result = vx_fs_whisper(call);
+    return result;
+}
+
+static struct vx_fs_result mute_conference(const struct vx_fs_call *call) {
+    struct vx_fs_conference in;
+
+    if (!vx_fs_conference_of(&in, call))
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is in no conference");
+    return vx_fs_conference_do(&in, call->verb == VX_VERB_CONF_MUTE ? "mute" : "unmute",
+                               "non_moderator");
+}
+
+static struct vx_fs_result send_dtmf(const struct vx_fs_call *call) {
+    char text[160];
+
+    /* The digits have been checked; @ and a number say for how many milliseconds each. */
+    snprintf(text, sizeof text, "%.*s@%u",
+             (int)(call->args->digits.len < 128 ? call->args->digits.len : 128),
+             call->args->digits.at, call->args->duration_ms);
+    if (switch_core_session_send_dtmf_string(call->session, text) != SWITCH_STATUS_SUCCESS)
+        return VX_FS_ENDS(VX_OUTCOME_FAILED, "FreeSWITCH did not send the digits");
+    return VX_FS_DONE;
+}
+
+/* --- requests within the dialog --- */
+
+#define INFO_HEADER "sip_info_h_"
+
+static struct vx_fs_result request_fault(const struct vx_command_args *args) {
+    bool info = vx_str_eq(args->method, VX_STR("INFO"));
+
+    if (!info && !vx_str_eq(args->method, VX_STR("MESSAGE")))
+        return VX_FS_ENDS(VX_OUTCOME_UNABLE,
+                          "FreeSWITCH sends INFO and MESSAGE within a call, nothing else");
+    if (!info && args->header_count)
+        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "FreeSWITCH sends no headers with MESSAGE");
+    if (args->content.len && memchr(args->content.at, '\0', args->content.len))
+        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "FreeSWITCH sends no content with a NUL in it");
+    for (size_t i = 0; i < args->header_count; i++) {
+        const char *fault = vx_fs_text_header_fault(&args->headers[i]);
+
+        if (fault)
+            return VX_FS_ENDS(VX_OUTCOME_UNABLE, fault);
+    }
+    return VX_FS_DONE;
+}
+
+static bool set_headers(const struct vx_fs_call *call, bool set) {
+    bool ok = true;
+
+    for (size_t i = 0; i < call->args->header_count; i++) {
+        const struct vx_command_header *h = &call->args->headers[i];
+        char name[sizeof INFO_HEADER + 64];
+
+        snprintf(name, sizeof name, INFO_HEADER "%.*s", (int)h->name.len, h->name.at);
+        ok = vx_fs_set_variable(call->channel, name, set ? h->value : VX_NONE) && ok;
+    }
+    return ok;
+}
+
+static bool send_request(const struct vx_fs_call *call, char *type, char *body) {
+    bool info = vx_str_eq(call->args->method, VX_STR("INFO"));
+    char from[] = "mod_voxeme", *subtype = strchr(type, '/');
+    switch_core_session_message_t message = {0};
+
+    *subtype++ = '\0';
+    message.from = from;
+    message.message_id = info ? SWITCH_MESSAGE_INDICATE_INFO : SWITCH_MESSAGE_INDICATE_MESSAGE;
+    message.string_array_arg[0] = type;
+    message.string_array_arg[1] = subtype;
+    message.string_array_arg[2] = body;
+    return switch_core_session_receive_message(call->session, &message) == SWITCH_STATUS_SUCCESS;
+}
+
+/* mod_sofia sends them only to another FreeSWITCH, unless a variable allows it. */
+static struct vx_fs_result say_to_far_end(const struct vx_fs_call *call, char *type, char *body) {
+    bool info = vx_str_eq(call->args->method, VX_STR("INFO"));
+    const char *allow = info ? "fs_send_unsupported_info" : "fs_send_unsupported_message";
+    bool allowed = switch_channel_get_variable(call->channel, allow) != NULL;
+    struct vx_fs_result result = VX_FS_DONE;
+
+    if ((!allowed && !vx_fs_set_variable(call->channel, allow, VX_STR("true"))) ||
+        !set_headers(call, true))
+        result = VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
+    else if (!send_request(call, type, body))
+        result = VX_FS_ENDS(VX_OUTCOME_FAILED, "FreeSWITCH did not send the request");
+    set_headers(call, false);
+    if (!allowed)
+        vx_fs_set_variable(call->channel, allow, VX_NONE);
+    return result;
+}
+
+static struct vx_fs_result request(const struct vx_fs_call *call) {
+    const struct vx_command_args *args = call->args;
+    struct vx_fs_result result = request_fault(args);
+    char *type, *body;
+
+    if (result.outcome != VX_OUTCOME_DONE)
+        return result;
+    type = vx_strndup(args->content_type.at, args->content_type.len);
+    body = vx_strndup(args->content.at ? args->content.at : "", args->content.len);
+    if (!type || !body)
+        result = VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
+    else if (!strchr(type, '/'))
+        result = VX_FS_ENDS(VX_OUTCOME_UNABLE, "sip_request.content_type is not a media type");
+    else
+        result = say_to_far_end(call, type, body);
+    vx_free(type);
+    vx_free(body);
+    return result;
+}
+
+/* --- all of them --- */
+
+static const struct {
+    struct vx_fs_result (*perform)(const struct vx_fs_call *call);
+    bool answered; /* only of a call that has been */
+} verbs[VX_VERB_COUNT] = {
+    [VX_VERB_HANGUP] = {hangup, false},
+    [VX_VERB_HOLD] = {hold, true},
+    [VX_VERB_UNHOLD] = {unhold, true},
+    [VX_VERB_MUTE] = {mute, true},
+    [VX_VERB_UNMUTE] = {mute, true},
+    [VX_VERB_DTMF] = {send_dtmf, true},
+    [VX_VERB_REQUEST] = {request, true},
+    [VX_VERB_REDIRECT] = {vx_fs_redirect, false},
+    [VX_VERB_REDIRECT_CHILD] = {vx_fs_redirect, true},
+    [VX_VERB_RECORD] = {vx_fs_record, true},
+    [VX_VERB_WHISPER] = {vx_fs_whisper, true},
+    [VX_VERB_CONF_MUTE] = {mute_conference, true},
+    [VX_VERB_CONF_UNMUTE] = {mute_conference, true},
+};
+
+/* Of a channel whose uuid is no UUID, the sid is made from its name: it has to be looked for. */
+static switch_core_session_t *search(const struct vx_uuid *call_sid) {
+    switch_console_callback_match_t *channels = switch_core_session_findall();
+    switch_core_session_t *session = NULL;
+
+    for (switch_console_callback_match_node_t *c = channels ? channels->head : NULL; c && !session;
+         c = c->next) {
+        struct vx_uuid sid = vx_fs_call_sid(c->val);
+
+        if (vx_uuid_eq(&sid, call_sid))
+            session = switch_core_session_locate(c->val);
+    }
+    if (channels)
+        switch_console_free_matches(&channels);
+    return session;
+}
+
+static switch_core_session_t *locate(const struct vx_uuid *call_sid) {
+    char uuid[VX_UUID_TEXT + 1];
+    switch_core_session_t *session;
+
+    vx_uuid_format(uuid, call_sid);
+    session = switch_core_session_locate(uuid);
+    return session ? session : search(call_sid);
+}
+
+struct vx_fs_result vx_fs_perform(struct vx_registry *registry, const struct vx_config *config,
+                                  enum vx_verb verb, const struct vx_command_args *args) {
+    struct vx_fs_call call = {.verb = verb, .args = args, .config = config};
+    struct vx_fs_result result;
+
+    if (verb == VX_VERB_ORIGINATE)
+        return vx_fs_originate(registry, config, args);
+    if (!verbs[verb].perform)
+        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "FreeSWITCH cannot do this");
+    call.session = locate(&args->call_sid);
+    if (!call.session)
+        return VX_FS_ENDS(VX_OUTCOME_NO_CALL, NULL);
+    call.channel = switch_core_session_get_channel(call.session);
+    call.uuid = switch_core_session_get_uuid(call.session);
+    if (switch_channel_get_state(call.channel) >= CS_HANGUP)
+        result = VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has ended");
+    else if (verbs[verb].answered && !vx_fs_is_answered(&call))
+        result = VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has not been answered");
+    else
+        result = verbs[verb].perform(&call);
+    switch_core_session_rwunlock(call.session);
+    return result;
+}

@@ -1,0 +1,280 @@
+/*
+ * A call that the API makes: a leg of mod_sofia that FreeSWITCH's own thread runs. No dial string
+ * is written: the endpoint is asked for the leg, which then gets its variables one by one.
+ */
+#include "host/freeswitch/fs_command.h"
+#include "host/freeswitch/fs_command_text.h"
+#include "host/freeswitch/fs_event.h"
+
+#include "api/sip_uri.h"
+#include "core/alloc.h"
+
+#include <stdio.h>
+
+/* What the leg is asked for with. */
+struct plan {
+    struct vx_buf destination, number, name, host;
+};
+
+static void plan_clear(struct plan *plan) {
+    vx_buf_free(&plan->destination);
+    vx_buf_free(&plan->number);
+    vx_buf_free(&plan->name);
+    vx_buf_free(&plan->host);
+}
+
+static bool terminate(struct vx_buf *text) {
+    vx_buf_add(text, "", 1);
+    return vx_buf_ok(text);
+}
+
+/* NULL, or what cannot be passed on. */
+static const char *fault_of(const struct vx_command_args *args) {
+    for (size_t i = 0; i < args->header_count; i++) {
+        const char *fault = vx_fs_text_header_fault(&args->headers[i]);
+
+        if (fault)
+            return fault;
+    }
+    for (size_t i = 0; i < VX_SPEECH_COUNT; i++)
+        if (!vx_fs_text_is_value(args->speech[i]))
+            return "the speech fields: FreeSWITCH cannot keep a text with ${ or ARRAY:: in it";
+    return NULL;
+}
+
+static struct vx_fs_result plan_call(struct plan *plan, const struct vx_config *config,
+                                     const struct vx_command_args *args) {
+    const char *fault = fault_of(args);
+
+    if (!fault)
+        fault =
+            vx_fs_text_dial(&plan->destination, vx_config_text(config, VX_SET_FREESWITCH_PROFILE),
+                            vx_config_text(config, VX_SET_FREESWITCH_GATEWAY), args->target);
+    if (fault)
+        return VX_FS_ENDS(VX_OUTCOME_FAILED, fault);
+    vx_sip_user_escape(&plan->number, args->from);
+    vx_fs_text_name(&plan->name, args->caller_name);
+    vx_fs_text_host(&plan->host, args->from_host);
+    if (!terminate(&plan->destination) || !terminate(&plan->number) || !terminate(&plan->name) ||
+        !terminate(&plan->host))
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
+    return VX_FS_DONE;
+}
+
+static struct vx_fs_result refusal(switch_call_cause_t cause) {
+    switch ((int)cause) {
+    case SWITCH_CAUSE_SUCCESS:
+        return VX_FS_DONE;
+    case SWITCH_CAUSE_CHAN_NOT_IMPLEMENTED:
+        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "FreeSWITCH has no mod_sofia loaded");
+    case SWITCH_CAUSE_INVALID_PROFILE:
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED,
+                          "FreeSWITCH has no SIP profile of the name in freeswitch-profile");
+    case SWITCH_CAUSE_INVALID_GATEWAY:
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED,
+                          "FreeSWITCH has no gateway of the name in freeswitch-gateway");
+    case SWITCH_CAUSE_GATEWAY_DOWN:
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "the gateway of freeswitch-gateway is down");
+    case SWITCH_CAUSE_SYSTEM_SHUTDOWN:
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "FreeSWITCH takes no calls now");
+    default:
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "FreeSWITCH made no leg: it is full, or its "
+                                              "configuration does not fit the target");
+    }
+}
+
+/* The session is not started, so that it is ours alone. */
+static struct vx_fs_result make_leg(switch_core_session_t **session, const struct plan *plan,
+                                    const char *uuid) {
+    switch_memory_pool_t *pool = NULL;
+    switch_event_t *variables = NULL;
+    switch_caller_profile_t *profile;
+    switch_call_cause_t cause = SWITCH_CAUSE_NONE;
+
+    if (switch_event_create(&variables, SWITCH_EVENT_CHANNEL_DATA) != SWITCH_STATUS_SUCCESS)
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
+    if (switch_core_new_memory_pool(&pool) != SWITCH_STATUS_SUCCESS) {
+        switch_event_destroy(&variables);
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
+    }
+    switch_event_add_header_string(variables, SWITCH_STACK_BOTTOM, "origination_uuid", uuid);
+    switch_event_add_header_string(variables, SWITCH_STACK_BOTTOM, "sofia_suppress_url_encoding",
+                                   "true");
+    /* Without a dialplan the leg waits for its answer, and goes nowhere by itself. */
+    profile = switch_caller_profile_new(pool, NULL, NULL, plan->name.at, plan->number.at, NULL,
+                                        NULL, NULL, NULL, "mod_voxeme", NULL, plan->destination.at);
+    *session = NULL;
+    if (profile)
+        cause = switch_core_session_outgoing_channel(NULL, variables, "sofia", profile, session,
+                                                     NULL, SOF_NONE, NULL);
+    switch_event_destroy(&variables);
+    switch_core_destroy_memory_pool(&pool);
+    if (*session)
+        return VX_FS_DONE;
+    return refusal(cause == SWITCH_CAUSE_SUCCESS ? SWITCH_CAUSE_NONE : cause);
+}
+
+/* All of these: false when memory is short. */
+
+static bool set_uuid(switch_channel_t *channel, const char *name, const struct vx_uuid *value) {
+    char text[VX_UUID_TEXT + 1];
+
+    if (vx_uuid_is_nil(value))
+        return true;
+    vx_uuid_format(text, value);
+    return vx_fs_set_variable(channel, name, vx_str(text));
+}
+
+static bool set_tag(switch_channel_t *channel, struct vx_str tag) {
+    struct vx_buf json = {0};
+    bool ok;
+
+    vx_fs_text_json(&json, tag);
+    ok = vx_buf_ok(&json) && vx_fs_set_variable(channel, "voxeme_tag",
+                                                (struct vx_str){tag.at ? json.at : NULL, json.len});
+    vx_buf_free(&json);
+    return ok;
+}
+
+/* For the dialplan. */
+static bool set_facts(switch_channel_t *channel, const struct vx_command_args *args) {
+    static const char *const speech[VX_SPEECH_COUNT] = {
+        [VX_SYNTHESIS_VENDOR] = "voxeme_speech_synthesis_vendor",
+        [VX_SYNTHESIS_LANGUAGE] = "voxeme_speech_synthesis_language",
+        [VX_SYNTHESIS_VOICE] = "voxeme_speech_synthesis_voice",
+        [VX_RECOGNIZER_VENDOR] = "voxeme_speech_recognizer_vendor",
+        [VX_RECOGNIZER_LANGUAGE] = "voxeme_speech_recognizer_language",
+    };
+    struct vx_str method = args->hook_method;
+    bool ok = true;
+
+    if (args->hook.at && !method.at)
+        method = VX_STR("POST");
+    for (size_t i = 0; i < VX_SPEECH_COUNT; i++)
+        ok = ok && vx_fs_set_variable(channel, speech[i], args->speech[i]);
+    return ok && set_uuid(channel, "voxeme_account_sid", &args->account_sid) &&
+           set_uuid(channel, "voxeme_application_sid", &args->application_sid) &&
+           vx_fs_set_url(channel, "voxeme_call_hook", args->hook) &&
+           vx_fs_set_variable(channel, "voxeme_call_hook_method", method) &&
+           vx_fs_set_variable(channel, "voxeme_answer_on_bridge",
+                              args->answer_on_bridge ? VX_STR("true") : VX_NONE) &&
+           set_tag(channel, args->tag);
+}
+
+static bool set_invite(switch_channel_t *channel, const struct plan *plan,
+                       const struct vx_command_args *args) {
+    bool ok = true;
+
+    /* mod_sofia cuts a name at what looks like a part of a URI. */
+    switch_channel_set_profile_var(channel, "caller_id_name", plan->name.at);
+    if (plan->host.at[0])
+        ok = vx_fs_set_variable(channel, "sip_invite_domain", vx_str(plan->host.at));
+    for (size_t i = 0; i < args->header_count; i++) {
+        char name[80];
+
+        snprintf(name, sizeof name, "sip_h_%.*s", (int)args->headers[i].name.len,
+                 args->headers[i].name.at);
+        ok = ok && vx_fs_set_variable(channel, name, args->headers[i].value);
+    }
+    return ok;
+}
+
+/* FreeSWITCH runs these in their order when the leg is answered: the task that would end it is
+ * taken back before there is one that ends it at its time limit. */
+static bool set_course(switch_channel_t *channel, const struct vx_config *config,
+                       const struct vx_command_args *args) {
+    struct vx_fs_place place;
+    char limit[64], transfer[320];
+
+    vx_fs_place_read(&place, config);
+    snprintf(limit, sizeof limit, "sched_hangup +%u ALLOTTED_TIMEOUT", args->time_limit_s);
+    snprintf(transfer, sizeof transfer, "transfer %s %s %s", place.extension, place.dialplan,
+             place.context);
+    return vx_fs_set_variable(channel, "execute_on_answer_1", VX_STR("sched_cancel")) &&
+           vx_fs_set_variable(channel, "execute_on_answer_2",
+                              args->time_limit_s ? vx_str(limit) : VX_NONE) &&
+           vx_fs_set_variable(channel, "execute_on_answer_3", vx_str(transfer));
+}
+
+/* The leg as the API's client named it, before FreeSWITCH tells of it. */
+static bool enter(struct vx_registry *registry, switch_channel_t *channel,
+                  const struct vx_command_args *args) {
+    struct vx_fs_scratch scratch;
+    switch_event_t *event = NULL;
+    enum vx_applied applied = VX_NO_MEMORY;
+    struct vx_event e;
+
+    if (switch_event_create(&event, SWITCH_EVENT_CHANNEL_DATA) != SWITCH_STATUS_SUCCESS)
+        return false;
+    switch_channel_event_set_data(channel, event);
+    if (vx_fs_event_read(&e, &scratch, event)) {
+        e.sequence = 1; /* nothing that comes later is the first to say whose call it is */
+        e.call_sid = args->call_sid;
+        e.direction = VX_OUTBOUND;
+        e.from = args->from;
+        e.to = args->to;
+        e.caller_name = args->caller_name.at ? args->caller_name : VX_STR("");
+        e.tag = args->tag;
+        applied = vx_registry_apply(registry, &e);
+    }
+    switch_event_destroy(&event);
+    return applied == VX_APPLIED || applied == VX_UNCHANGED;
+}
+
+static void set_timeout(const char *uuid, unsigned seconds) {
+    if (seconds)
+        switch_ivr_schedule_hangup(switch_epoch_time_now(NULL) + (time_t)seconds, uuid,
+                                   SWITCH_CAUSE_NO_ANSWER, SWITCH_FALSE);
+}
+
+/* Nobody has been told of it: it was never there. */
+static void leave(struct vx_registry *registry, const struct vx_command_args *args) {
+    struct vx_scope *all = vx_registry_all(registry);
+    struct vx_event over = {.type = VX_EVENT_HANGUP,
+                            .call_sid = args->call_sid,
+                            .direction = VX_OUTBOUND,
+                            .sip_status = 503,
+                            .cause = VX_STR("SWITCH_CONGESTION")};
+
+    vx_registry_apply(registry, &over);
+    vx_registry_remove(registry, all, &args->call_sid);
+    vx_scope_release(&all);
+}
+
+/* VX_OUTCOME_DONE: FreeSWITCH runs it; else it is still ours. */
+static struct vx_fs_result launch(struct vx_registry *registry, const struct vx_config *config,
+                                  switch_core_session_t *session, const struct plan *plan,
+                                  const struct vx_command_args *args) {
+    switch_channel_t *channel = switch_core_session_get_channel(session);
+
+    if (!set_facts(channel, args) || !set_invite(channel, plan, args) ||
+        !set_course(channel, config, args))
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
+    /* A call that nobody could see or end by the API is not made by it. */
+    if (!enter(registry, channel, args))
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "the registry is full");
+    set_timeout(switch_core_session_get_uuid(session), args->timeout_s);
+    if (switch_core_session_thread_launch(session) == SWITCH_STATUS_SUCCESS)
+        return VX_FS_DONE;
+    leave(registry, args);
+    return VX_FS_ENDS(VX_OUTCOME_REFUSED, "FreeSWITCH has no thread for the leg");
+}
+
+struct vx_fs_result vx_fs_originate(struct vx_registry *registry, const struct vx_config *config,
+                                    const struct vx_command_args *args) {
+    switch_core_session_t *session = NULL;
+    struct plan plan = {.name = {0}};
+    struct vx_fs_result result = plan_call(&plan, config, args);
+    char uuid[VX_UUID_TEXT + 1];
+
+    vx_uuid_format(uuid, &args->call_sid);
+    if (result.outcome == VX_OUTCOME_DONE)
+        result = make_leg(&session, &plan, uuid);
+    if (session) {
+        result = launch(registry, config, session, &plan, args);
+        if (result.outcome != VX_OUTCOME_DONE)
+            switch_core_session_destroy(&session);
+    }
+    plan_clear(&plan);
+    return result;
+}
