@@ -215,7 +215,7 @@ test('a client that stops reading costs little, delays nobody, is brought up to 
   }
   // Kernel buffers take what so few calls bring: nothing has grown here, and pings go unanswered.
   assert.ok((await rss(sw.pid)) - before < 20_000 * SLOW, 'memory does not follow what is not read');
-  await deadline(Promise.all(stalled.map((raw) => new Promise((resolve) => { if (raw.socket.destroyed) resolve(); raw.socket.on('close', resolve); raw.resume(); }))), 'the stalled clients to be reset');
+  await deadline(Promise.all(stalled.map((raw) => new Promise((resolve) => { if (raw.socket.destroyed) resolve(); raw.socket.on('close', resolve); raw.resume(); raw.socket.resume(); }))), 'the stalled clients to be reset');
   assert.ok((await read(admin, 'voxeme_http_timeouts_total', 'kind="ping"')) >= 50);
   assert.ok(!feed.ended);
 });
