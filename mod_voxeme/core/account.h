@@ -27,6 +27,13 @@ struct vx_gateway {
     bool secure;          /* sips: */
 };
 
+/* Where statuses of an account's calls are told, unless a call has a place of its own, and the
+ * secret that signs what is told, wherever it goes. */
+struct vx_webhook_spec {
+    struct vx_hook *hook; /* NULL: nowhere */
+    char *secret;         /* NULL: unsigned */
+};
+
 /* What configuration says of one account. Borrowed by vx_directory_new() for the call. */
 struct vx_account_spec {
     struct vx_uuid sid;
@@ -39,6 +46,7 @@ struct vx_account_spec {
     size_t gateway_count;
     struct vx_uuid *applications;
     size_t application_count;
+    struct vx_webhook_spec webhook;
 };
 
 struct vx_directory_spec {

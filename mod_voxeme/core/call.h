@@ -38,9 +38,11 @@ struct vx_call_fields {
     uint16_t sip_status;
     struct vx_str text[VX_TEXT_COUNT];
     const char *service_url; /* outlives the snapshot; not copied */
+    struct vx_hook *hook;    /* where its status is told, if it has a place of its own; or NULL */
 };
 
-/* A new snapshot with one reference, owned by the caller. Texts are copied. NULL: out of memory. */
+/* A new snapshot with one reference, owned by the caller. Texts are copied, the hook gets a
+ * reference. NULL: out of memory. */
 struct vx_snapshot *vx_snapshot_new(const struct vx_call_fields *fields);
 
 /* One more reference, for the caller. Returns `s`. */
@@ -70,6 +72,7 @@ int64_t vx_snapshot_ended_us(const struct vx_snapshot *s); /* 0: lives */
 struct vx_str vx_snapshot_text(const struct vx_snapshot *s, enum vx_call_text which);
 /* Whether both have the same `from`, `to` and direction. */
 bool vx_snapshot_same_parties(const struct vx_snapshot *a, const struct vx_snapshot *b);
+struct vx_hook *vx_snapshot_hook(const struct vx_snapshot *s); /* borrowed; NULL: none of its own */
 
 /* The length of the JSON object for `fields`. `plain`: no text needs an escape
  * (vx_json_is_plain()), which saves looking at them. */

@@ -94,6 +94,7 @@ struct vx_command *vx_command_new(enum vx_verb verb, const struct vx_command_arg
     c->verb = verb;
     c->args = *args;
     copy_args(&c->args, (char *)(c + 1));
+    vx_hook_ref(c->args.status_hook);
     pthread_mutex_init(&c->lock, NULL);
     c->state = QUEUED;
     c->waited_for = true;
@@ -113,6 +114,7 @@ void vx_command_release(struct vx_command **command) {
     *command = NULL;
     if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
         return;
+    vx_hook_release(&c->args.status_hook);
     pthread_mutex_destroy(&c->lock);
     vx_free(c);
 }

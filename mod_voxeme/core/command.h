@@ -11,6 +11,7 @@
 #ifndef VX_COMMAND_H
 #define VX_COMMAND_H
 
+#include "core/hook.h"
 #include "core/uuid.h"
 
 struct vx_command;
@@ -85,6 +86,9 @@ struct vx_command_args {
     struct vx_str recording_id;                  /* RECORD: A-Z a-z 0-9 - _ */
     enum vx_recording recording;
     enum vx_listening listening;
+    /* ORIGINATE, REDIRECT: where the status of the call is told from now on, or NULL. The API tells
+     * the registry of it: no host need look at it. The command has a reference of its own. */
+    struct vx_hook *status_hook;
     bool answer_on_bridge;            /* ORIGINATE */
     unsigned timeout_s, time_limit_s; /* ORIGINATE; 0: the host's own */
     /* WHISPER; MUTE, UNMUTE and LISTEN: after it. Any text. */

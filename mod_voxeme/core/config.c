@@ -118,6 +118,34 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
         {"max-account-idempotency-memory", VX_INT, 4096, 1099511627776, "33554432", true, "bytes",
          "The part of max-idempotency-memory that the keys of one account may hold; beyond it its "
          "requests with a new one get 429."},
+    [VX_SET_WEBHOOK_ALLOW] = {"webhook-allow", VX_CIDRS, 0, 0, "", true, "",
+                              "Addresses that webhooks may go to although they are loopback, "
+                              "private, link-local or multicast ones."},
+    [VX_SET_WEBHOOK_CA] = {"webhook-ca", VX_TEXT, 0, 4096, "", true, "",
+                           "PEM file with the authorities whose certificates webhook receivers may "
+                           "have, instead of the system's."},
+    [VX_SET_WEBHOOK_CONNECT_TIMEOUT_SECONDS] =
+        {"webhook-connect-timeout-seconds", VX_INT, 1, 300, "5", true, "s",
+         "How long a webhook waits for a connection, TLS included."},
+    [VX_SET_WEBHOOK_TIMEOUT_SECONDS] = {"webhook-timeout-seconds", VX_INT, 1, 300, "10", true, "s",
+                                        "How long one attempt to deliver a webhook may take."},
+    [VX_SET_WEBHOOK_MAX_ATTEMPTS] = {"webhook-max-attempts", VX_INT, 1, 100, "8", true, "attempts",
+                                     "How often a webhook is attempted before it is dropped."},
+    [VX_SET_WEBHOOK_MAX_AGE_SECONDS] = {"webhook-max-age-seconds", VX_INT, 1, 86400, "600", true,
+                                        "s", "How old a webhook may become before it is dropped."},
+    [VX_SET_WEBHOOK_MAX_QUEUED] =
+        {"webhook-max-queued", VX_INT, 1, 1000000, "10000", true, "webhooks",
+         "Webhooks of one account that wait; for a further one the oldest is dropped."},
+    [VX_SET_WEBHOOK_MAX_QUEUED_TOTAL] =
+        {"webhook-max-queued-total", VX_INT, 1, 10000000, "100000", true, "webhooks",
+         "Webhooks of all accounts that wait; further ones are dropped."},
+    [VX_SET_WEBHOOK_MAX_REQUESTS] =
+        {"webhook-max-requests", VX_INT, 1, 1000, "8", true, "requests",
+         "Webhooks of one account that are on their way at the same time; one while its receiver "
+         "fails."},
+    [VX_SET_WEBHOOK_MAX_REQUESTS_TOTAL] =
+        {"webhook-max-requests-total", VX_INT, 1, 10000, "256", true, "requests",
+         "Webhooks of all accounts that are on their way at the same time."},
     [VX_SET_METRICS_ALLOW] = {"metrics-allow", VX_CIDRS, 0, 0, "", true, "",
                               "Sources that may read /metrics without an admin token."},
     [VX_SET_LOG_LEVEL] = {"log-level", VX_LEVEL, 0, 0, "notice", true, "",
@@ -173,6 +201,7 @@ void vx_account_spec_clear(struct vx_account_spec *a) {
     }
     vx_free(a->gateways);
     vx_free(a->applications);
+    vx_webhook_spec_clear(&a->webhook);
     vx_free(a->name);
     *a = (struct vx_account_spec){0};
 }

@@ -17,6 +17,12 @@ struct vx_config {
     int setting_line[VX_SET_COUNT];
 };
 
+/* config_webhook.c: reads the attributes of <webhook> into `out`, which is all zero or filled in
+ * part when it fails; writes why, without file and line. */
+bool vx_webhook_spec_read(struct vx_webhook_spec *out, const char *const *attributes, char *why,
+                          size_t size);
+void vx_webhook_spec_clear(struct vx_webhook_spec *webhook);
+
 void vx_account_spec_clear(struct vx_account_spec *account);
 
 #endif

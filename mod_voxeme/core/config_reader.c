@@ -30,7 +30,7 @@ struct vx_config_reader {
 
 struct element {
     const char *name, *parent;
-    const char *required[3], *optional[3];
+    const char *required[4], *optional[8]; /* each ends with NULL */
     bool (*begin)(struct vx_config_reader *r, const char *const *attributes);
     bool once;
 };
@@ -303,6 +303,16 @@ static bool begin_application(struct vx_config_reader *r, const char *const *att
     return true;
 }
 
+static bool begin_webhook(struct vx_config_reader *r, const char *const *attributes) {
+    struct vx_webhook_spec *webhook = &current_account(r)->webhook;
+    char why[256];
+
+    if (webhook->hook || webhook->secret)
+        return fail(r, "webhook: a second one of this account");
+    return vx_webhook_spec_read(webhook, attributes, why, sizeof why) ||
+           fail(r, "webhook: %s", why);
+}
+
 /* Somebody else's file would be one without accounts. */
 static bool begin_configuration(struct vx_config_reader *r, const char *const *attributes) {
     const char *name = required(attributes, "name");
@@ -322,6 +332,12 @@ static const struct element elements[] = {
     {"source", "account", {"cidr"}, {0}, begin_source, false},
     {"gateway", "account", {"name", "address"}, {"secure"}, begin_gateway, false},
     {"application", "account", {"sid"}, {"name"}, begin_application, false},
+    {"webhook",
+     "account",
+     {0},
+     {"url", "method", "username", "password", "secret", "secret-file"},
+     begin_webhook,
+     false},
     {"admin", "configuration", {0}, {0}, NULL, true},
     {"token", "admin", {"sha256"}, {0}, begin_admin_token, false},
 };
@@ -338,18 +354,20 @@ static const struct element *find_element(const char *name, const char *parent) 
 }
 
 static bool takes(const struct element *e, const char *attribute) {
-    for (size_t i = 0; i < 3; i++)
-        if ((e->required[i] && strcmp(e->required[i], attribute) == 0) ||
-            (e->optional[i] && strcmp(e->optional[i], attribute) == 0))
+    for (const char *const *a = e->required; *a; a++)
+        if (strcmp(*a, attribute) == 0)
+            return true;
+    for (const char *const *a = e->optional; *a; a++)
+        if (strcmp(*a, attribute) == 0)
             return true;
     return false;
 }
 
 static bool check_attributes(struct vx_config_reader *r, const struct element *e,
                              const char *const *attributes) {
-    for (size_t i = 0; i < 3; i++)
-        if (e->required[i] && !vx_attribute(attributes, e->required[i]))
-            return fail(r, "<%s> lacks its attribute '%s'", e->name, e->required[i]);
+    for (const char *const *a = e->required; *a; a++)
+        if (!vx_attribute(attributes, *a))
+            return fail(r, "<%s> lacks its attribute '%s'", e->name, *a);
     for (const char *const *a = attributes; a && a[0]; a += 2)
         if (!takes(e, a[0]))
             return fail(r, "<%s> has no attribute '%.64s'", e->name, a[0]);

@@ -7,6 +7,7 @@
 #define VX_EVENT_H
 
 #include "core/addr.h"
+#include "core/hook.h"
 #include "core/sip.h"
 #include "core/uuid.h"
 
@@ -58,6 +59,7 @@ struct vx_event {
     /* A JSON object, compact, no longer than VX_TAG_BYTES: replaces the one that the call has. It
      * is put into the call's JSON as it is. */
     struct vx_str tag;
+    struct vx_hook *status_hook; /* where its status is told from now on; NULL: not said */
     int64_t attempted_us, answered_us, ended_us; /* wall clock, microseconds */
     /* The host's own order of its events; 0 when it has none. Among events that arrive out of order
      * the earliest decides what was seen first. */

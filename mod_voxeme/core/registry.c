@@ -74,6 +74,7 @@ void vx_registry_release(struct vx_registry **registry) {
         vx_scope_free(r->scopes);
         r->scopes = next;
     }
+    vx_expected_free(r);
     vx_scope_free(r->all);
     vx_free(r->by_index);
     vx_call_table_free(&r->table);

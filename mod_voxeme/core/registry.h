@@ -62,6 +62,21 @@ int64_t vx_registry_expire(struct vx_registry *registry, size_t max);
 void vx_registry_set_wake(struct vx_registry *registry, void (*wake)(void *ctx), void *ctx);
 void vx_registry_woken(struct vx_registry *registry);
 
+/* `told` runs at every change of a call's status, its first one included, in the order of the
+ * changes, on the host's thread and under the registry's lock: it must not wait, call back, or do
+ * more than put the snapshot (borrowed) somewhere. One observer; NULL turns it off, and none runs
+ * when this has returned. */
+void vx_registry_observe_statuses(struct vx_registry *registry,
+                                  void (*told)(void *ctx, struct vx_snapshot *call), void *ctx);
+
+/* The call that is about to come by this sid has this hook from its first event on. Takes a
+ * reference of its own. What is expected longest is let go of beyond 16,384, or when two minutes
+ * old. Any thread. False: out of memory. */
+bool vx_registry_expect_hook(struct vx_registry *registry, const struct vx_uuid *call_sid,
+                             struct vx_hook *hook);
+/* It will not come. */
+void vx_registry_forget_hook(struct vx_registry *registry, const struct vx_uuid *call_sid);
+
 /* An ended call leaves at once, before its retention is over. False: the scope has no such call, or
  * it has not ended. Any thread. */
 bool vx_registry_remove(struct vx_registry *registry, struct vx_scope *scope,

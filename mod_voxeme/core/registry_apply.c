@@ -51,6 +51,15 @@ static void find_application(const struct vx_registry *r, const struct vx_event 
         vx_uuid_parse(&f->application_sid, e->application_sid_header);
 }
 
+/* Its own: told by the event, known before, or expected. Else that of the call that dialled it. */
+static void find_hook(struct vx_registry *r, const struct call *c, const struct call *parent,
+                      struct vx_call_fields *f) {
+    if (!f->hook && !c->snapshot)
+        f->hook = vx_expected_hook(r, &c->sid);
+    if (!f->hook && parent)
+        f->hook = vx_snapshot_hook(parent->snapshot);
+}
+
 struct owner {
     struct vx_scope *account; /* NULL: unassigned */
     enum vx_account_rank rank;
@@ -117,6 +126,7 @@ static void consider(struct vx_registry *r, struct call *c, const struct vx_even
     parent = vx_call_parent(c);
     if (parent)
         u->f.parent_call_sid = parent->sid; /* it may have been renamed */
+    find_hook(r, c, parent, &u->f);
     u->owner = find_owner(r, c, e);
 }
 
@@ -126,6 +136,20 @@ static void learn(struct call *c, const struct update *u) {
     c->rank = u->owner.rank & 7U;
 }
 
+/* No reader sees that. False: out of memory. */
+static bool change_hook(struct call *c, const struct update *u, struct after *after) {
+    struct vx_snapshot *fresh;
+
+    if (u->f.hook == u->before.hook)
+        return true;
+    fresh = vx_snapshot_new(&u->f);
+    if (!fresh)
+        return false;
+    after->dead = c->snapshot;
+    c->snapshot = fresh;
+    return true;
+}
+
 static enum vx_applied commit(struct vx_registry *r, struct call *c, struct update *u,
                               struct after *after) {
     bool is_new = !c->snapshot;
@@ -133,6 +157,8 @@ static enum vx_applied commit(struct vx_registry *r, struct call *c, struct upda
 
     u->f.account_sid = u->owner.account ? *vx_scope_sid(u->owner.account) : (struct vx_uuid){{0}};
     if (!is_new && vx_call_fields_eq(&u->before, &u->f)) {
+        if (!change_hook(c, u, after))
+            return VX_NO_MEMORY;
         learn(c, u);
         return VX_UNCHANGED;
     }
@@ -144,9 +170,12 @@ static enum vx_applied commit(struct vx_registry *r, struct call *c, struct upda
     if (is_new) {
         add_call(r, c, fresh, u->owner.account, u->f.ended_us);
         vx_call_find_legs(r, c);
+        vx_expected_came(r, &c->sid);
     } else {
         after->dead = vx_call_replace(r, c, fresh, u->owner.account);
     }
+    if (is_new || u->before.status != u->f.status)
+        vx_call_tell(r, fresh);
     if (is_new || !vx_uuid_eq(&u->before.account_sid, &u->f.account_sid))
         vx_call_lead_family(r, c, &after->wake);
     after->wake = after->wake || vx_call_followed(c, r);
@@ -213,9 +242,12 @@ static enum vx_applied rename_call(struct vx_registry *r, struct call *c, const 
 
     vx_snapshot_fields(c->snapshot, &f);
     f.call_sid = e->call_sid;
+    if (!f.hook)
+        f.hook = vx_expected_hook(r, &e->call_sid);
     fresh = vx_snapshot_new(&f);
     if (!fresh)
         return VX_NO_MEMORY;
+    vx_expected_came(r, &e->call_sid);
     vx_call_renamed(r, c);
     vx_scope_release(&c->account);
     vx_call_table_remove(&r->table, c);
@@ -288,6 +320,8 @@ static enum vx_applied absorb(struct vx_registry *r, struct call *older, struct 
     vx_snapshot_fields(older->snapshot, &f);
     said = retold(older, &f, application);
     said.call_sid = newer->sid;
+    if (!vx_snapshot_hook(newer->snapshot))
+        said.status_hook = f.hook;
     consider(r, newer, &said, &u);
     take_guesses(&u, older, &f);
     if (older->account && older->rank < u.owner.rank)

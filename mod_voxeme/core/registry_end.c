@@ -201,6 +201,7 @@ static bool lose(struct vx_registry *r, struct call *c, struct vx_snapshot **dea
     }
     c->guessed = guessed & 31U;
     *dead = vx_call_replace(r, c, fresh, c->account);
+    vx_call_tell(r, fresh);
     r->stats.lost++;
     return true;
 }

@@ -73,6 +73,8 @@ static void fill(struct vx_call_fields *f, struct knowledge *k, const struct vx_
     fill_text(&f->text[VX_TEXT_TRUNK], e->originating_sip_trunk_name, max, truncated);
     if (e->tag.at && e->tag.len <= VX_TAG_BYTES)
         f->text[VX_TEXT_TAG] = e->tag;
+    if (e->status_hook)
+        f->hook = e->status_hook;
     if (f->direction == VX_DIRECTION_UNKNOWN)
         f->direction = e->direction;
     fill_sid(&f->parent_call_sid, &e->parent_call_sid);

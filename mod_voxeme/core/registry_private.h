@@ -120,6 +120,15 @@ struct call_table {
     uint64_t seed;
 };
 
+/* registry_hook.c */
+#define VX_EXPECTED_SLOTS 1024
+
+struct expectations {
+    struct expected *slots[VX_EXPECTED_SLOTS];
+    struct expected *oldest, *newest;
+    size_t count;
+};
+
 struct vx_registry {
     pthread_mutex_t lock;
     const struct vx_clock *clock;
@@ -132,6 +141,9 @@ struct vx_registry {
     uint64_t next_orphan;
     struct rename renames[VX_RENAMES];
     uint64_t next_rename;
+    struct expectations expected;
+    void (*told)(void *ctx, struct vx_snapshot *call); /* the observer of statuses, or NULL */
+    void *told_ctx;
     _Atomic int64_t next_due; /* no call is due before; written under the lock, read without */
     uint64_t last_order;
     uint32_t audit;
@@ -209,6 +221,15 @@ void vx_call_leave_family(struct vx_registry *r, struct call *c);
 /* What that sid became, for a call that is not known by it. */
 struct vx_uuid vx_sid_after_renames(const struct vx_registry *r, struct vx_uuid sid,
                                     uint64_t sequence);
+
+/* registry_hook.c */
+/* The hook that waits for the call of this sid, borrowed; NULL: none does. */
+struct vx_hook *vx_expected_hook(struct vx_registry *r, const struct vx_uuid *sid);
+/* Its call has a reference of its own now. */
+void vx_expected_came(struct vx_registry *r, const struct vx_uuid *sid);
+void vx_expected_free(struct vx_registry *r);
+/* The call is new, or has another status than before. */
+void vx_call_tell(const struct vx_registry *r, struct vx_snapshot *call);
 
 /* registry_end.c: from LIVE to ENDED; the call's snapshot says so already. */
 void vx_call_end(struct vx_registry *r, struct call *c, int64_t ended_us);

@@ -12,11 +12,12 @@ struct vx_snapshot {
     const char *service_url;
     _Atomic(char *) json; /* of json_len bytes, made by the first reader that asks */
     int64_t attempted_us, answered_us, ended_us;
-    uint64_t json_len : 24, units : 16; /* `units`: what it takes from the heap, see UNIT */
+    uint64_t json_len : 23, has_hook : 1;
+    uint64_t units : 16; /* what it takes from the heap, see UNIT */
     uint64_t sip_status : 16, status : 4, direction : 2, has_application : 1, has_parent : 1;
     struct vx_uuid call_sid, account_sid;
     atomic_uint refs;
-    char rest[]; /* application_sid, parent_call_sid, a mark for each text, the texts */
+    char rest[]; /* hook, application_sid, parent_call_sid, a mark for each text, the texts */
 };
 
 #define HEAD offsetof(struct vx_snapshot, rest)
@@ -96,8 +97,28 @@ static void get_texts(const char *from, struct vx_str text[VX_TEXT_COUNT]) {
     }
 }
 
+static char *put_hook(char *to, struct vx_hook *hook) {
+    if (hook) {
+        vx_hook_ref(hook);
+        memcpy(to, &hook, sizeof hook);
+    }
+    return to + (hook ? sizeof hook : 0);
+}
+
+struct vx_hook *vx_snapshot_hook(const struct vx_snapshot *s) {
+    struct vx_hook *hook = NULL;
+
+    if (s->has_hook)
+        memcpy(&hook, s->rest, sizeof hook);
+    return hook;
+}
+
+static const char *sids_of(const struct vx_snapshot *s) {
+    return s->rest + s->has_hook * sizeof(struct vx_hook *);
+}
+
 static const char *texts_of(const struct vx_snapshot *s) {
-    return s->rest + (s->has_application + s->has_parent) * sizeof(struct vx_uuid);
+    return sids_of(s) + (s->has_application + s->has_parent) * sizeof(struct vx_uuid);
 }
 
 /* --- a snapshot's life --- */
@@ -106,6 +127,7 @@ static const char *texts_of(const struct vx_snapshot *s) {
 static size_t size_of(const struct vx_call_fields *f) {
     size_t size = HEAD, longest = 0;
 
+    size += f->hook ? sizeof f->hook : 0;
     size += vx_uuid_is_nil(&f->application_sid) ? 0 : sizeof f->application_sid;
     size += vx_uuid_is_nil(&f->parent_call_sid) ? 0 : sizeof f->parent_call_sid;
     for (size_t i = 0; i < VX_TEXT_COUNT; i++) {
@@ -117,7 +139,9 @@ static size_t size_of(const struct vx_call_fields *f) {
 }
 
 static size_t cost(const struct vx_snapshot *s) {
-    return s->units * (size_t)UNIT + vx_alloc_cost(s->json_len);
+    const struct vx_hook *hook = vx_snapshot_hook(s);
+
+    return s->units * (size_t)UNIT + vx_alloc_cost(s->json_len) + (hook ? vx_hook_cost(hook) : 0);
 }
 
 /* Looks at all texts at once, as they stand before `end`. */
@@ -143,12 +167,14 @@ static void fill(struct vx_snapshot *s, const struct vx_call_fields *f) {
     s->sip_status = f->sip_status;
     s->status = f->status & 15;
     s->direction = f->direction & 3;
+    s->has_hook = f->hook != NULL;
     s->has_application = !vx_uuid_is_nil(&f->application_sid);
     s->has_parent = !vx_uuid_is_nil(&f->parent_call_sid);
+    to = put_hook(to, f->hook);
     to = put_sid(to, &f->application_sid, s->has_application);
     to = put_sid(to, &f->parent_call_sid, s->has_parent);
     to = put_texts(to, f->text);
-    s->json_len = vx_call_json_len(f, are_plain(to, f->text)) & 0xffffff;
+    s->json_len = vx_call_json_len(f, are_plain(to, f->text)) & 0x7fffff;
 }
 
 static struct vx_call_fields shortened(const struct vx_call_fields *f) {
@@ -186,11 +212,14 @@ struct vx_snapshot *vx_snapshot_ref(struct vx_snapshot *s) {
 
 void vx_snapshot_release(struct vx_snapshot **snapshot) {
     struct vx_snapshot *s = *snapshot;
+    struct vx_hook *hook;
 
     *snapshot = NULL;
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
         return;
     atomic_fetch_sub_explicit(&memory_held, cost(s), memory_order_relaxed);
+    hook = vx_snapshot_hook(s);
+    vx_hook_release(&hook);
     vx_free(atomic_load(&s->json));
     vx_free(s);
 }
@@ -212,7 +241,7 @@ bool vx_snapshot_same_parties(const struct vx_snapshot *a, const struct vx_snaps
 }
 
 void vx_snapshot_fields(const struct vx_snapshot *s, struct vx_call_fields *f) {
-    const char *at = s->rest;
+    const char *at = sids_of(s);
 
     f->call_sid = s->call_sid;
     f->account_sid = s->account_sid;
@@ -225,6 +254,7 @@ void vx_snapshot_fields(const struct vx_snapshot *s, struct vx_call_fields *f) {
     f->direction = (enum vx_direction)s->direction;
     f->sip_status = s->sip_status;
     f->service_url = s->service_url;
+    f->hook = vx_snapshot_hook(s);
     get_texts(at, f->text);
 }
 
@@ -278,7 +308,7 @@ const struct vx_uuid *vx_snapshot_sid(const struct vx_snapshot *s) {
 }
 
 bool vx_snapshot_has_parent(const struct vx_snapshot *s, const struct vx_uuid *sid) {
-    const char *at = s->rest + s->has_application * sizeof *sid;
+    const char *at = sids_of(s) + s->has_application * sizeof *sid;
 
     return s->has_parent && memcmp(at, sid, sizeof *sid) == 0;
 }
