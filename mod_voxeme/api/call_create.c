@@ -5,8 +5,6 @@
 
 #include <stdio.h>
 
-#define LONGEST_URL 2048
-
 struct creation {
     struct exchange *x;
     const struct vx_json *body;
@@ -18,60 +16,6 @@ struct creation {
 static bool refuse(struct exchange *x, const char *msg) {
     vx_fail(x, 400, "%s", msg);
     return false;
-}
-
-static bool is_url(struct vx_str url, bool relative) {
-    static const struct vx_str schemes[] = {VX_STR("http://"), VX_STR("https://"), VX_STR("ws://"),
-                                            VX_STR("wss://")};
-
-    for (size_t i = 0; i < url.len; i++)
-        if ((unsigned char)url.at[i] <= ' ' || url.at[i] == 0x7f)
-            return false;
-    if (relative && url.len && url.at[0] == '/')
-        return true;
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (url.len > schemes[i].len &&
-            vx_str_ieq((struct vx_str){url.at, schemes[i].len}, schemes[i]))
-            return true;
-    return false;
-}
-
-bool vx_in_hook(struct exchange *x, const struct vx_json *body, const char *key, bool relative,
-                struct vx_str *url) {
-    static const char *const methods[] = {"POST", "GET", "post", "get", NULL};
-    const struct vx_json *hook = vx_json_member(body, key);
-    struct vx_str unused;
-    int method = 0;
-
-    *url = VX_NONE;
-    if (!hook)
-        return true;
-    if (vx_is_string(hook)) {
-        if (!vx_in_text(x, body, key, LONGEST_URL, url))
-            return false;
-    } else if (!vx_is_object(hook)) {
-        vx_fail(x, 400, "%s must be a URL or an object with url", key);
-        return false;
-    } else if (!vx_in_text(x, hook, "url", LONGEST_URL, url) ||
-               !vx_in_word(x, hook, "method", methods, &method) ||
-               !vx_in_text(x, hook, "username", 256, &unused) ||
-               !vx_in_text(x, hook, "password", 256, &unused)) {
-        return false;
-    }
-    if (!is_url(*url, relative)) {
-        vx_fail(x, 400, "%s has no absolute URL", key);
-        return false;
-    }
-    return true;
-}
-
-struct vx_str vx_in_hook_method(const struct vx_json *body, const char *key) {
-    const struct vx_json *hook = vx_json_member(body, key);
-    const struct vx_json *method = vx_is_object(hook) ? vx_json_member(hook, "method") : NULL;
-
-    if (!vx_is_string(method))
-        return VX_NONE;
-    return vx_str_ieq(method->text, VX_STR("GET")) ? VX_STR("GET") : VX_STR("POST");
 }
 
 bool vx_in_tag(struct exchange *x, const struct vx_json *body, const char *key,
@@ -208,10 +152,10 @@ static bool read_speech(struct creation *c) {
 }
 
 static bool read_control(struct creation *c) {
-    struct vx_str sid, status_hook;
+    struct vx_str sid;
 
     if (!vx_in_text(c->x, c->body, "application_sid", 64, &sid) ||
-        !vx_in_hook(c->x, c->body, "call_status_hook", false, &status_hook))
+        !vx_in_status_hook(c->x, c->body, &c->args.status_hook))
         return false;
     if (sid.at)
         return read_application(c, sid);
@@ -264,22 +208,33 @@ static void begin(struct creation *c) {
         return;
     }
     c->args.target = (struct vx_str){c->target.at, c->target.len};
+    /* Before the host may tell of the call. */
+    if (c->args.status_hook &&
+        !vx_registry_expect_hook(x->api->registry, &c->args.call_sid, c->args.status_hook)) {
+        vx_answer_no_memory(x);
+        return;
+    }
     vx_command_start(x, VX_VERB_ORIGINATE, &c->args,
                      (unsigned)vx_config_int(x->state->config, VX_SET_COMMAND_TIMEOUT_SECONDS));
+    if (c->args.status_hook && x->response->status)
+        vx_registry_forget_hook(x->api->registry, &c->args.call_sid);
 }
 
 static void answer_created(struct exchange *x) {
+    const struct vx_command_args *args;
     struct vx_command_result result;
     struct vx_buf out = {0};
     char sid[VX_UUID_TEXT + 1];
 
     if (!vx_command_await(x, &result))
         return;
+    args = vx_command_args(x->request->command);
     if (result.outcome != VX_OUTCOME_DONE) {
+        vx_registry_forget_hook(x->api->registry, &args->call_sid);
         vx_command_fail(x, &result);
         return;
     }
-    vx_uuid_format(sid, &vx_command_args(x->request->command)->call_sid);
+    vx_uuid_format(sid, &args->call_sid);
     vx_buf_printf(&out, "{\"sid\":\"%s\"}", sid);
     vx_answer(x, 201, NULL, &out);
 }
@@ -297,6 +252,7 @@ void vx_create_call(struct exchange *x) {
         return;
     c.body = vx_json_root(body);
     begin(&c);
+    vx_hook_release(&c.args.status_hook);
     vx_buf_free(&c.target);
     vx_buf_free(&c.tag);
     vx_json_release(&body);

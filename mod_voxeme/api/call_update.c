@@ -131,7 +131,7 @@ static bool read_hook(struct change *c, const char *key) {
         return false;
     if (c->args.child_hook.at)
         c->verb = VX_VERB_REDIRECT_CHILD;
-    return true;
+    return vx_in_status_hook(c->x, c->body, &c->args.status_hook);
 }
 
 /* Known to the family, and nothing that a switch of calls alone can do. */
@@ -245,6 +245,22 @@ static void answer_request(struct exchange *x, const struct vx_command_result *r
     vx_answer(x, 200, NULL, &out);
 }
 
+/* Where the status is told from now on, when the call has gone to another application. False:
+ * answered. */
+static bool take_status_hook(struct exchange *x) {
+    const struct vx_command_args *args = vx_command_args(x->request->command);
+    struct vx_event said = {
+        .type = VX_EVENT_UPDATE, .call_sid = args->call_sid, .status_hook = args->status_hook};
+    struct vx_snapshot *call =
+        args->status_hook ? vx_scope_find(x->tenant->scope, &args->call_sid) : NULL;
+    bool taken = !call || vx_registry_apply(x->api->registry, &said) != VX_NO_MEMORY;
+
+    vx_snapshot_release(&call);
+    if (!taken)
+        vx_answer_no_memory(x);
+    return taken;
+}
+
 static void answer_result(struct exchange *x) {
     struct vx_command_result result;
 
@@ -254,7 +270,7 @@ static void answer_result(struct exchange *x) {
         vx_command_fail(x, &result);
     else if (vx_command_verb(x->request->command) == VX_VERB_REQUEST)
         answer_request(x, &result);
-    else
+    else if (take_status_hook(x))
         x->response->status = 204;
 }
 
@@ -288,6 +304,7 @@ void vx_update_call(struct exchange *x) {
         return;
     c.body = vx_json_root(body);
     begin(&c);
+    vx_hook_release(&c.args.status_hook);
     vx_buf_free(&c.tag);
     vx_json_release(&body);
 }

@@ -19,12 +19,14 @@ bool vx_in_number(struct exchange *x, const struct vx_json *object, const char *
 bool vx_in_word(struct exchange *x, const struct vx_json *object, const char *key,
                 const char *const *words, int *index);
 
-/* call_create.c: a webhook, as an object or its URL alone; *url is VX_NONE when there is none. */
+/* hook_in.c: a webhook, as an object or its URL alone; *url is VX_NONE when there is none. */
 bool vx_in_hook(struct exchange *x, const struct vx_json *body, const char *key, bool relative,
                 struct vx_str *url);
 /* Of one that vx_in_hook() has read: "POST" or "GET"; VX_NONE when it says nothing. */
 struct vx_str vx_in_hook_method(const struct vx_json *body, const char *key);
-/* A tag as compact JSON, appended to `tag`, which stays empty when there is none. */
+/* call_status_hook, a reference for the caller; NULL and true when there is none. */
+bool vx_in_status_hook(struct exchange *x, const struct vx_json *body, struct vx_hook **hook);
+/* call_create.c: a tag as compact JSON, appended to `tag`, which stays empty when there is none. */
 bool vx_in_tag(struct exchange *x, const struct vx_json *body, const char *key, struct vx_buf *tag);
 
 static inline bool vx_is_object(const struct vx_json *value) {

@@ -3,6 +3,7 @@
  * parameters, the fields of a call. What no table knows stands in the texts below.
  */
 #include "api/api_private.h"
+#include "api/status_report.h"
 #include "core/alloc.h"
 
 static const char info_text[] =
@@ -64,7 +65,8 @@ static const char bodies_text[] =
     "\"required\":[\"method\",\"content_type\",\"content\"],\"properties\":{\"method\":{\"type\":"
     "\"string\",\"enum\":[\"INFO\",\"NOTIFY\",\"MESSAGE\"]},\"content_type\":{\"type\":\"string\"},"
     "\"content\":{\"type\":\"string\"},\"headers\":{\"type\":\"object\"}}},\"tag\":{\"type\":"
-    "\"object\"},\"call_hook\":{\"$ref\":\"#/components/schemas/Hook\"},\"child_call_hook\":{"
+    "\"object\"},\"call_status_hook\":{\"$ref\":\"#/components/schemas/Hook\"},"
+    "\"call_hook\":{\"$ref\":\"#/components/schemas/Hook\"},\"child_call_hook\":{"
     "\"$ref\":\"#/components/schemas/Hook\"},\"wait_hook\":{\"$ref\":\"#/components/schemas/"
     "Hook\"},\"conf_mute_status\":{\"type\":\"string\",\"enum\":[\"mute\",\"unmute\"]},"
     "\"listen_status\":{\"type\":\"string\",\"enum\":[\"pause\",\"resume\",\"silence\"]},"
@@ -74,6 +76,16 @@ static const char bodies_text[] =
     "\"siprecServerURL\":{\"type\":\"string\"}}},\"whisper\":{\"oneOf\":[{\"$ref\":\"#/components/"
     "schemas/Sound\"},{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Sound\"}}]}"
     "}},";
+
+static const char callbacks_text[] =
+    ",\"callbacks\":{\"callStatus\":{\"{$request.body#/call_status_hook/url}\":{\"post\":{"
+    "\"summary\":\"Sent at every change of the call's status, in order; tried again when it "
+    "fails.\",\"parameters\":[{\"name\":\"Voxeme-Signature\",\"in\":\"header\",\"schema\":{"
+    "\"type\":\"string\"},\"description\":\"t=<unix seconds>,v1=<hex HMAC-SHA256, by the "
+    "account's secret, of t, a dot and the body>. A GET has the scalars in its query, and that "
+    "is signed.\"}],\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{"
+    "\"schema\":{\"$ref\":\"#/components/schemas/CallStatus\"}}}},\"responses\":{\"200\":{"
+    "\"description\":\"Any 2xx: taken. 408, 429 and 5xx are tried again, others are not.\"}}}}}}";
 
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
 
@@ -302,6 +314,8 @@ static void operation(struct vx_buf *out, const struct route *r) {
         vx_buf_puts(out, r->schema);
         vx_buf_puts(out, "}}}");
     }
+    if (r->body)
+        vx_buf_puts(out, callbacks_text);
     vx_buf_puts(out, ",\"responses\":{");
     responses(out, r);
     vx_buf_puts(out, "}}");
@@ -375,6 +389,8 @@ char *vx_openapi_render(const char *server_url) {
     vx_buf_puts(&out, schemas_text);
     vx_buf_puts(&out, ",\"Call\":");
     vx_schema_of_call(&out);
+    vx_buf_puts(&out, ",\"CallStatus\":");
+    vx_status_schema(&out);
     vx_buf_puts(&out, "}}}");
     vx_buf_add(&out, "", 1);
     if (!vx_buf_ok(&out))

@@ -214,6 +214,15 @@ static void test_bad_creations(void **state) {
         {"{" FROM "," TO ",\"call_hook\":{}," SPEECH "}", "call_hook", 400},
         {"{" FROM "," TO ",\"call_hook\":7," SPEECH "}", "call_hook", 400},
         {"{" FROM "," TO "," HOOK ",\"call_status_hook\":\"x\"," SPEECH "}", "status_hook", 400},
+        {"{" FROM "," TO "," HOOK ",\"call_status_hook\":\"ws://a.example/\"," SPEECH "}",
+         "WebSocket", 400},
+        {"{" FROM "," TO "," HOOK ",\"call_status_hook\":\"http://u:p@a.example/\"," SPEECH "}",
+         "credentials", 400},
+        {"{" FROM "," TO "," HOOK ",\"call_status_hook\":{\"method\":\"GET\"}," SPEECH "}",
+         "call_status_hook", 400},
+        {"{" FROM "," TO "," HOOK ",\"call_status_hook\":{\"url\":\"http://a.example/\","
+         "\"password\":\"p\"}," SPEECH "}",
+         "username", 400},
         {"{" FROM "," TO "," HOOK "," SPEECH ",\"timeout\":0}", "timeout", 400},
         {"{" FROM "," TO "," HOOK "," SPEECH ",\"timeout\":\"30\"}", "timeout", 400},
         {"{" FROM "," TO "," HOOK "," SPEECH ",\"timeLimit\":1e9}", "timeLimit", 400},
@@ -476,6 +485,7 @@ static void test_bad_updates(void **state) {
          "too many"},
         {"{\"mute_status\":\"mute\",\"whisper\":{}}", "verb"},
         {"{\"dtmf\":{\"digit\":\"1\"},\"whisper\":{\"verb\":\"say\",\"text\":\"x\"}}", "together"},
+        {"{\"call_hook\":\"/a\",\"call_status_hook\":\"/b\"}", "call_status_hook"},
     };
     vx_test_apply(&s.world, VX_EVENT_ANSWER, 1);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -503,6 +513,74 @@ static void test_a_tag(void **state) {
     memset(body + strlen(body), 'x', VX_TAG_BYTES);
     strcat(body, "\"}}");
     assert_int_equal(update(body), 400);
+}
+
+/* --- where statuses are told --- */
+
+static struct vx_snapshot *told;
+
+static void on_status(void *ctx, struct vx_snapshot *call) {
+    (void)ctx;
+    vx_snapshot_release(&told);
+    told = vx_snapshot_ref(call);
+}
+
+/* The URL that the status of the call, which has just changed, is told to. */
+static const char *told_to(void) {
+    static char url[128];
+    struct vx_hook *hook = told ? vx_snapshot_hook(told) : NULL;
+    snprintf(url, sizeof url, "%s", hook ? vx_hook_fields(hook)->url.at : "");
+    vx_snapshot_release(&told);
+    return url;
+}
+
+static void host_tells(const struct vx_uuid *sid, enum vx_event_type type) {
+    struct vx_event e = vx_test_event(type, 1);
+    e.call_sid = *sid;
+    vx_registry_apply(s.world.registry, &e);
+}
+
+#define STATUS_HOOK "\"call_status_hook\":{\"url\":\"https://acme.example/s\",\"username\":\"bob\"}"
+
+/* The host's first event may come before the command is finished, or after it. */
+static void test_a_status_hook_goes_with_the_call(void **state) {
+    (void)state;
+    vx_registry_observe_statuses(s.world.registry, on_status, NULL);
+    for (int late = 0; late < 2; late++) {
+        create("{" FROM "," TO "," HOOK "," STATUS_HOOK "," SPEECH "}");
+        is_held(VX_VERB_ORIGINATE);
+        struct vx_uuid sid = vx_command_args(host.command)->call_sid;
+        if (!late)
+            host_tells(&sid, VX_EVENT_PROGRESS);
+        assert_int_equal(finish(VX_OUTCOME_DONE, 0, NULL), 201);
+        if (late)
+            host_tells(&sid, VX_EVENT_CREATE);
+        assert_string_equal(told_to(), "https://acme.example/s");
+        host_tells(&sid, VX_EVENT_HANGUP);
+        assert_string_equal(told_to(), "https://acme.example/s");
+    }
+    create("{" FROM "," TO "," HOOK ",\"call_status_hook\":\"http://a.example/\"," SPEECH "}");
+    struct vx_uuid sid = vx_command_args(host.command)->call_sid;
+    assert_int_equal(finish(VX_OUTCOME_FAILED, 0, NULL), 422);
+    host_tells(&sid, VX_EVENT_CREATE); /* not the one that was asked for */
+    assert_string_equal(told_to(), "");
+    vx_registry_observe_statuses(s.world.registry, NULL, NULL);
+}
+
+static void test_a_status_hook_goes_with_a_redirect(void **state) {
+    (void)state;
+    vx_registry_observe_statuses(s.world.registry, on_status, NULL);
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 1);
+    update("{\"call_hook\":\"/a\"," STATUS_HOOK "}");
+    is_held(VX_VERB_REDIRECT);
+    assert_int_equal(finish(VX_OUTCOME_NOT_NOW, 0, NULL), 422);
+    vx_test_apply(&s.world, VX_EVENT_PROGRESS, 1);
+    assert_string_equal(told_to(), "");
+    update("{\"call_hook\":\"/a\"," STATUS_HOOK "}");
+    assert_int_equal(finish(VX_OUTCOME_DONE, 0, NULL), 204);
+    vx_test_apply(&s.world, VX_EVENT_ANSWER, 1);
+    assert_string_equal(told_to(), "https://acme.example/s");
+    vx_registry_observe_statuses(s.world.registry, NULL, NULL);
 }
 
 /* --- ending calls --- */
@@ -572,7 +650,7 @@ static void test_every_allocation_fails(void **state) {
     struct vx_test_ask rows[] = {
         {.method = VX_POST,
          .target = ALPHA_CALLS,
-         .body = "{" FROM "," TO "," HOOK "," SPEECH
+         .body = "{" FROM "," TO "," HOOK "," STATUS_HOOK "," SPEECH
                  ",\"headers\":{\"X-A\":\"b\"},\"tag\":{\"a\":[1]}}"},
         {.method = VX_PUT, .target = CALL_1, .body = "{\"tag\":{\"a\":1}}"},
         {.method = VX_PUT, .target = CALL_1, .body = "{\"dtmf\":{\"digit\":\"1\"}}"},
@@ -604,6 +682,8 @@ int main(void) {
         TEST(test_a_host_that_does_not_answer),
         TEST(test_bad_updates),
         TEST(test_a_tag),
+        TEST(test_a_status_hook_goes_with_the_call),
+        TEST(test_a_status_hook_goes_with_a_redirect),
         TEST(test_delete),
         TEST(test_only_the_accounts_own),
         TEST(test_without_a_host),
