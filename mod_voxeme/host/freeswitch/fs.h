@@ -12,6 +12,7 @@
 #include "core/registry.h"
 #include "host/freeswitch/fs_command.h"
 #include "net/server.h"
+#include "net/webhook.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,6 +32,7 @@ struct vx_fs {
     struct vx_api *api;
     struct vx_server *server;
     struct vx_fs_commands *commands;
+    struct vx_webhooks *webhooks;
     char url[320]; /* what is listened on */
 
     switch_event_node_t *hooks[VX_FS_MAX_HOOKS];

@@ -44,8 +44,10 @@ static bool start(struct vx_fs *fs, char *error, size_t size) {
         vx_api_set_host(fs->api, vx_fs_commands_port(fs->commands));
         vx_api_add_metrics(fs->api, vx_fs_commands_metrics, fs->commands);
     }
+    fs->webhooks =
+        fs->commands ? vx_webhooks_start(fs->api, fs->registry, fs->config, error, size) : NULL;
     fs->server =
-        fs->commands ? vx_server_start(fs->api, fs->registry, fs->config, error, size) : NULL;
+        fs->webhooks ? vx_server_start(fs->api, fs->registry, fs->config, error, size) : NULL;
     if (!fs->server)
         return false;
     set_url(fs);
@@ -75,6 +77,8 @@ static bool stop_serving(struct vx_fs *fs) {
 
     if (fs->server)
         vx_server_stop(&fs->server);
+    if (fs->webhooks)
+        vx_webhooks_stop(&fs->webhooks);
     if (fs->api)
         vx_api_release(&fs->api);
     return ended;
@@ -102,6 +106,7 @@ bool vx_fs_stop(struct vx_fs *fs) {
 
 static bool configure(struct vx_fs *fs, struct vx_config *config) {
     if (vx_registry_configure(fs->registry, config) && vx_api_configure(fs->api, config)) {
+        vx_webhooks_configure(fs->webhooks, config);
         vx_server_configure(fs->server, config);
         vx_fs_commands_configure(fs->commands, config);
         return true;

@@ -161,7 +161,8 @@ static bool check_file(const struct vx_config *config, const char *file, enum vx
 
 static bool check_files(struct vx_loaded *loaded, const char *file, char *error, size_t size) {
     if (check_file(loaded->config, file, VX_SET_TLS_CERT, error, size) &&
-        check_file(loaded->config, file, VX_SET_TLS_KEY, error, size))
+        check_file(loaded->config, file, VX_SET_TLS_KEY, error, size) &&
+        check_file(loaded->config, file, VX_SET_WEBHOOK_CA, error, size))
         return true;
     vx_loaded_clear(loaded);
     return false;

@@ -60,6 +60,9 @@ static bool start(struct vx_running *r, su_root_t *root, char *error, size_t siz
     if (!r->commands)
         return false;
     vx_api_set_host(r->api, vx_command_queue_port(r->commands));
+    r->webhooks = vx_webhooks_start(r->api, r->registry, r->loaded.config, error, size);
+    if (!r->webhooks)
+        return false;
     r->server = vx_server_start(r->api, r->registry, r->loaded.config, error, size);
     if (!r->server || !set_service_url(r))
         return false;
@@ -87,6 +90,8 @@ static bool stop(struct vx_running *r) {
 
     if (r->server)
         vx_server_stop(&r->server);
+    if (r->webhooks)
+        vx_webhooks_stop(&r->webhooks);
     if (r->api)
         vx_api_release(&r->api);
     if (r->commands)

@@ -79,6 +79,7 @@ static void finish(struct vx_reloader *reloader) {
     vx_loaded_clear(&r->loaded);
     r->loaded = *new;
     *new = (struct vx_loaded){0};
+    vx_webhooks_configure(r->webhooks, r->loaded.config);
     /* Last: the network thread then holds the last reference to the old configuration, and it is
      * there that thousands of accounts are freed. */
     vx_server_configure(r->server, r->loaded.config);

@@ -11,6 +11,7 @@
 #include "host/sip/config_xml.h"
 #include "host/sip/sip_stack.h"
 #include "net/server.h"
+#include "net/webhook.h"
 
 #include <pthread.h>
 
@@ -23,6 +24,7 @@ struct vx_running {
     struct vx_registry *registry;
     struct vx_api *api;
     struct vx_server *server;
+    struct vx_webhooks *webhooks;
     struct vx_command_queue *commands;
     struct vx_sip *sip;
     struct vx_sip_metrics sip_metrics;

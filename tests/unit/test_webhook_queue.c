@@ -1,0 +1,391 @@
+/* Statuses that wait to be told: their order, their times, their bounds; the clock is the test's.
+ */
+#include "net/webhook_queue.h"
+#include "support.h"
+
+enum { SECOND = 1000000 };
+
+static struct vx_webhook_queue *q;
+static int64_t now;
+
+static const struct vx_webhook_limits usual = {.queued = 100,
+                                               .requests = 2,
+                                               .requests_total = 4,
+                                               .attempts = 8,
+                                               .max_age_us = 600 * VX_SECOND_US};
+
+static void open_queue(struct vx_webhook_limits limits) {
+    now = 1000 * VX_SECOND_US;
+    q = vx_webhook_queue_new(42);
+    assert_non_null(q);
+    vx_webhook_queue_limit(q, &limits);
+}
+
+static void close_queue(void) {
+    vx_webhook_queue_release(&q);
+    assert_null(q);
+    assert_int_equal(vx_snapshots_memory(), 0);
+}
+
+static struct vx_snapshot *status(unsigned account, unsigned call, enum vx_call_status s) {
+    struct vx_call_fields f = {.call_sid = vx_test_sid(call),
+                               .account_sid = vx_test_sid(1000 + account),
+                               .status = s,
+                               .service_url = ""};
+    return vx_snapshot_new(&f);
+}
+
+static void add(unsigned account, unsigned call, enum vx_call_status s) {
+    struct vx_snapshot *snapshot = status(account, call, s);
+    assert_non_null(snapshot);
+    vx_webhook_queue_add(q, snapshot, now);
+}
+
+static struct vx_delivery *start(void) {
+    return vx_webhook_queue_start(q, now);
+}
+
+static struct vx_delivery *starts(unsigned call, enum vx_call_status s) {
+    struct vx_delivery *d = start();
+    assert_non_null(d);
+    struct vx_uuid sid = vx_test_sid(call);
+    assert_memory_equal(vx_snapshot_sid(vx_delivery_call(d)), &sid, sizeof sid);
+    assert_int_equal(vx_snapshot_status(vx_delivery_call(d)), s);
+    return d;
+}
+
+static enum vx_receiver_turn end(struct vx_delivery *d, enum vx_attempt how) {
+    return vx_webhook_queue_end(q, d, how, VX_LOSS_REFUSED, now);
+}
+
+static uint64_t lost(enum vx_webhook_loss why) {
+    return vx_webhook_queue_lost(q, why);
+}
+
+static void test_one_call_is_told_in_order(void **state) {
+    (void)state;
+    open_queue(usual);
+    add(1, 1, VX_CALL_TRYING);
+    add(1, 1, VX_CALL_RINGING);
+    struct vx_delivery *d = starts(1, VX_CALL_TRYING);
+    assert_null(start());
+    add(1, 1, VX_CALL_COMPLETED);
+    assert_null(start());
+    assert_int_equal(end(d, VX_ATTEMPT_TOLD), VX_RECEIVER_SAME);
+    d = starts(1, VX_CALL_RINGING);
+    assert_int_equal(end(d, VX_ATTEMPT_LOST), VX_RECEIVER_SAME);
+    assert_int_equal(lost(VX_LOSS_REFUSED), 1);
+    assert_false(vx_webhook_queue_idle(q));
+    end(starts(1, VX_CALL_COMPLETED), VX_ATTEMPT_TOLD);
+    assert_true(vx_webhook_queue_idle(q));
+    assert_int_equal(vx_webhook_queue_count(q), 0);
+    close_queue();
+}
+
+static void test_accounts_take_turns(void **state) {
+    (void)state;
+    open_queue(usual);
+    for (unsigned call = 1; call <= 4; call++)
+        add(1, call, VX_CALL_TRYING);
+    add(2, 5, VX_CALL_TRYING);
+    add(3, 6, VX_CALL_TRYING);
+    add(4, 7, VX_CALL_TRYING);
+    struct vx_delivery *first = starts(1, VX_CALL_TRYING), *other = starts(5, VX_CALL_TRYING);
+    starts(6, VX_CALL_TRYING);
+    struct vx_delivery *fourth = starts(7, VX_CALL_TRYING);
+    assert_null(start()); /* four at a time */
+    end(other, VX_ATTEMPT_TOLD);
+    struct vx_delivery *second = starts(2, VX_CALL_TRYING);
+    end(fourth, VX_ATTEMPT_TOLD);
+    assert_null(start()); /* two of one account */
+    end(second, VX_ATTEMPT_TOLD);
+    starts(3, VX_CALL_TRYING);
+    end(first, VX_ATTEMPT_TOLD);
+    starts(4, VX_CALL_TRYING);
+    vx_webhook_queue_release(&q);
+}
+
+static void test_one_at_a_time_while_it_fails(void **state) {
+    (void)state;
+    open_queue(usual);
+    for (unsigned call = 1; call <= 4; call++)
+        add(1, call, VX_CALL_TRYING);
+    struct vx_delivery *one = start(), *two = start();
+    assert_int_equal(end(one, VX_ATTEMPT_AGAIN), VX_RECEIVER_FAILS);
+    assert_null(start());
+    assert_int_equal(end(two, VX_ATTEMPT_AGAIN), VX_RECEIVER_SAME);
+    one = starts(3, VX_CALL_TRYING);
+    assert_null(start());
+    assert_int_equal(end(one, VX_ATTEMPT_TOLD), VX_RECEIVER_WORKS);
+    now += VX_SECOND_US;
+    assert_non_null(start());
+    assert_non_null(start());
+    assert_null(start());
+    vx_webhook_queue_release(&q);
+}
+
+/* 1 s, 2 s, 4 s ... 60 s, each shortened by a half at most; then it is given up. */
+static void test_back_off(void **state) {
+    (void)state;
+    static const int seconds[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
+    struct vx_webhook_limits limits = usual;
+    limits.attempts = 10;
+    open_queue(limits);
+    add(1, 1, VX_CALL_TRYING);
+    add(1, 1, VX_CALL_RINGING);
+    for (unsigned n = 1; n <= 9; n++) {
+        assert_int_equal(vx_webhook_delay_us(n), seconds[n - 1] * VX_SECOND_US);
+        int64_t began = now;
+        end(starts(1, VX_CALL_TRYING), VX_ATTEMPT_AGAIN);
+        int64_t due = vx_webhook_queue_due(q);
+        assert_true(due >= began + seconds[n - 1] * VX_SECOND_US / 2);
+        assert_true(due <= began + seconds[n - 1] * VX_SECOND_US);
+        assert_true(vx_webhook_queue_idle(q));
+        now = due - 1;
+        assert_null(start());
+        now = due;
+    }
+    end(starts(1, VX_CALL_TRYING), VX_ATTEMPT_AGAIN);
+    assert_int_equal(lost(VX_LOSS_ATTEMPTS), 1);
+    assert_int_equal(vx_webhook_queue_due(q), INT64_MAX);
+    end(starts(1, VX_CALL_RINGING), VX_ATTEMPT_AGAIN); /* with attempts of its own */
+    assert_true(vx_webhook_queue_due(q) <= now + VX_SECOND_US);
+    vx_webhook_queue_release(&q);
+}
+
+static void test_delays_differ(void **state) {
+    (void)state;
+    struct vx_webhook_limits limits = usual;
+    limits.requests = limits.requests_total = 100;
+    open_queue(limits);
+    struct vx_delivery *all[50];
+    for (unsigned i = 0; i < 50; i++) {
+        add(1, i, VX_CALL_TRYING);
+        all[i] = start();
+    }
+    int64_t least = INT64_MAX, most = 0;
+    for (unsigned i = 0; i < 50; i++) {
+        struct vx_delivery *d = all[i];
+        end(d, VX_ATTEMPT_AGAIN);
+        least = vx_webhook_queue_due(q); /* of all so far */
+    }
+    for (unsigned i = 0; i < 50; i++) {
+        int64_t due = vx_webhook_queue_due(q);
+        assert_true(due >= most);
+        most = due;
+        now = due;
+        struct vx_delivery *d = start();
+        assert_non_null(d);
+        end(d, VX_ATTEMPT_LOST);
+    }
+    assert_true(most - least > VX_SECOND_US / 4);
+    assert_int_equal(vx_webhook_queue_count(q), 0);
+    close_queue();
+}
+
+static void test_too_old(void **state) {
+    (void)state;
+    struct vx_webhook_limits limits = usual;
+    limits.max_age_us = 10 * VX_SECOND_US;
+    limits.requests = 1;
+    open_queue(limits);
+    add(1, 1, VX_CALL_TRYING);
+    add(1, 1, VX_CALL_RINGING);
+    add(1, 2, VX_CALL_TRYING);
+    struct vx_delivery *d = start();
+    now += 9 * VX_SECOND_US;
+    add(1, 3, VX_CALL_TRYING);
+    end(d, VX_ATTEMPT_AGAIN); /* half a second at least: may be in time */
+    now += 2 * VX_SECOND_US;
+    d = starts(3, VX_CALL_TRYING);
+    end(d, VX_ATTEMPT_TOLD);
+    assert_null(start());
+    assert_int_equal(lost(VX_LOSS_AGE), 3);
+    assert_int_equal(vx_webhook_queue_count(q), 0);
+    close_queue();
+}
+
+static void test_the_oldest_gives_way(void **state) {
+    (void)state;
+    struct vx_webhook_limits limits = usual;
+    limits.queued = 3;
+    limits.requests = 1;
+    open_queue(limits);
+    add(1, 1, VX_CALL_TRYING);
+    struct vx_delivery *d = start();
+    add(1, 1, VX_CALL_RINGING);
+    add(1, 2, VX_CALL_TRYING);
+    add(1, 2, VX_CALL_RINGING); /* for it call 1's ringing */
+    assert_int_equal(lost(VX_LOSS_QUEUE), 1);
+    add(1, 3, VX_CALL_TRYING); /* for it call 2's trying */
+    add(2, 4, VX_CALL_TRYING); /* another account */
+    assert_int_equal(lost(VX_LOSS_QUEUE), 2);
+    assert_int_equal(vx_webhook_queue_count(q), 4);
+    end(d, VX_ATTEMPT_TOLD);
+    for (int i = 0; i < 3; i++) {
+        struct vx_delivery *next = start();
+        assert_non_null(next);
+        if (vx_snapshot_sid(vx_delivery_call(next))->b[15] == 2)
+            assert_int_equal(vx_snapshot_status(vx_delivery_call(next)), VX_CALL_RINGING);
+        end(next, VX_ATTEMPT_TOLD);
+    }
+    assert_null(start());
+    close_queue();
+}
+
+static void test_what_is_on_its_way_does_not_give_way(void **state) {
+    (void)state;
+    struct vx_webhook_limits limits = usual;
+    limits.queued = 2;
+    open_queue(limits);
+    add(1, 1, VX_CALL_TRYING);
+    add(1, 2, VX_CALL_TRYING);
+    struct vx_delivery *one = start(), *two = start();
+    add(1, 3, VX_CALL_TRYING);
+    assert_int_equal(lost(VX_LOSS_QUEUE), 1);
+    assert_int_equal(vx_webhook_queue_count(q), 2);
+    end(one, VX_ATTEMPT_TOLD);
+    end(two, VX_ATTEMPT_TOLD);
+    assert_null(start());
+    close_queue();
+}
+
+/* Of a call that waits for its time, too. */
+static void test_one_that_waits_gives_way(void **state) {
+    (void)state;
+    struct vx_webhook_limits limits = usual;
+    limits.queued = 1;
+    open_queue(limits);
+    add(1, 1, VX_CALL_TRYING);
+    end(start(), VX_ATTEMPT_AGAIN);
+    assert_true(vx_webhook_queue_due(q) < INT64_MAX);
+    add(1, 2, VX_CALL_TRYING);
+    assert_int_equal(vx_webhook_queue_due(q), INT64_MAX);
+    end(starts(2, VX_CALL_TRYING), VX_ATTEMPT_TOLD);
+    assert_int_equal(lost(VX_LOSS_QUEUE), 1);
+    close_queue();
+}
+
+/* It is the receiver that fails: the next status of the call waits as long. */
+static void test_a_call_goes_on_waiting_for_another_status(void **state) {
+    (void)state;
+    struct vx_webhook_limits limits = usual;
+    limits.queued = 2;
+    open_queue(limits);
+    add(1, 1, VX_CALL_TRYING);
+    add(1, 1, VX_CALL_RINGING);
+    end(start(), VX_ATTEMPT_AGAIN);
+    int64_t due = vx_webhook_queue_due(q);
+    add(1, 1, VX_CALL_COMPLETED);
+    assert_int_equal(lost(VX_LOSS_QUEUE), 1);
+    assert_int_equal(vx_webhook_queue_due(q), due);
+    assert_null(start());
+    now = due;
+    end(starts(1, VX_CALL_RINGING), VX_ATTEMPT_AGAIN);
+    assert_true(vx_webhook_queue_due(q) <= now + VX_SECOND_US); /* its first attempt */
+    close_queue();
+}
+
+/* --- memory --- */
+
+static void run_short_of_memory(void *ctx) {
+    (void)ctx;
+    open_queue(usual);
+    struct vx_snapshot *all[6];
+    for (unsigned i = 0; i < 6; i++)
+        all[i] = status(i % 2, i % 3, VX_CALL_RINGING);
+    vx_test_arm();
+    for (unsigned i = 0; i < 6; i++)
+        vx_webhook_queue_add(q, all[i], now);
+    bool failed = vx_test_disarm();
+    assert_int_equal(lost(VX_LOSS_MEMORY), failed);
+    struct vx_delivery *d;
+    unsigned told = 0;
+    for (; (d = start()); told++)
+        end(d, VX_ATTEMPT_TOLD);
+    assert_int_equal(told + lost(VX_LOSS_MEMORY), 6);
+    assert_true(vx_webhook_queue_idle(q));
+    close_queue();
+}
+
+static void test_out_of_memory(void **state) {
+    (void)state;
+    vx_test_every_allocation_fails(run_short_of_memory, NULL, false);
+}
+
+/* --- at random --- */
+
+enum { CALLS = 20, ON_THEIR_WAY = 4, STEPS = 20000 };
+
+/* Whatever happens: nothing is told out of order, no bound is passed, and all is accounted for. */
+static void test_at_random(void **state) {
+    (void)state;
+    struct vx_test_random r = vx_test_random_start("webhook_queue");
+    struct vx_webhook_limits limits = {.queued = 12,
+                                       .requests = 2,
+                                       .requests_total = ON_THEIR_WAY,
+                                       .attempts = 3,
+                                       .max_age_us = 20 * VX_SECOND_US};
+    struct vx_delivery *way[ON_THEIR_WAY] = {NULL};
+    unsigned given[CALLS] = {0}, seen[CALLS] = {0}, added = 0, told = 0;
+    open_queue(limits);
+    for (int step = 0; step < STEPS; step++) {
+        unsigned slot = vx_test_random(&r, ON_THEIR_WAY), call = vx_test_random(&r, CALLS);
+        now += vx_test_random(&r, SECOND / 2);
+        bool busy = step / 2000 % 2;
+        if (vx_test_random(&r, busy ? 2 : 10) == 0) {
+            struct vx_call_fields f = {.call_sid = vx_test_sid(call),
+                                       .account_sid = vx_test_sid(1000 + call % 3),
+                                       .attempted_us = ++given[call],
+                                       .service_url = ""};
+            vx_webhook_queue_add(q, vx_snapshot_new(&f), now);
+            added++;
+        } else if (!way[slot]) {
+            way[slot] = start();
+            if (!way[slot])
+                continue;
+            struct vx_call_fields f;
+            vx_snapshot_fields(vx_delivery_call(way[slot]), &f);
+            unsigned which = f.call_sid.b[15];
+            assert_true((unsigned)f.attempted_us >= seen[which]);
+            seen[which] = (unsigned)f.attempted_us;
+        } else {
+            enum vx_attempt how = vx_test_random(&r, 3);
+            told += how == VX_ATTEMPT_TOLD;
+            end(way[slot], how);
+            way[slot] = NULL;
+        }
+        assert_true(vx_webhook_queue_count(q) <= 3 * limits.queued);
+        uint64_t all = told + vx_webhook_queue_count(q);
+        for (enum vx_webhook_loss why = 0; why < VX_LOSS_COUNT; why++)
+            all += lost(why);
+        assert_int_equal(all, added);
+    }
+    for (unsigned i = 0; i < ON_THEIR_WAY; i++)
+        if (way[i])
+            end(way[i], VX_ATTEMPT_TOLD);
+    print_message("# %u told of %u, dropped: %u full, %u old, %u tried\n", told, added,
+                  (unsigned)lost(VX_LOSS_QUEUE), (unsigned)lost(VX_LOSS_AGE),
+                  (unsigned)lost(VX_LOSS_ATTEMPTS));
+    assert_true(told > STEPS / 20);
+    assert_true(lost(VX_LOSS_QUEUE) && lost(VX_LOSS_AGE) && lost(VX_LOSS_ATTEMPTS));
+    close_queue();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_call_is_told_in_order),
+        cmocka_unit_test(test_accounts_take_turns),
+        cmocka_unit_test(test_one_at_a_time_while_it_fails),
+        cmocka_unit_test(test_back_off),
+        cmocka_unit_test(test_delays_differ),
+        cmocka_unit_test(test_too_old),
+        cmocka_unit_test(test_the_oldest_gives_way),
+        cmocka_unit_test(test_what_is_on_its_way_does_not_give_way),
+        cmocka_unit_test(test_one_that_waits_gives_way),
+        cmocka_unit_test(test_a_call_goes_on_waiting_for_another_status),
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_at_random),
+    };
+    return cmocka_run_group_tests_name("webhook_queue", tests, NULL, NULL);
+}
