@@ -26,11 +26,20 @@ static struct vx_addr addr(const char *text) {
 
 static struct vx_directory_spec spec(const char *default_account) {
     accounts[FIRST] = (struct vx_account_spec){
-        vx_test_uuid(ALPHA_SID), name_a, realms_a, 1, sources, 2, NULL, 0, NULL, 0};
-    accounts[SECOND] = (struct vx_account_spec){
-        vx_test_uuid(BETA_SID), name_b, realms_b, 2, sources + 2, 3, NULL, 0, NULL, 0};
+        vx_test_uuid(ALPHA_SID), name_a, realms_a, 1, sources, 2, NULL, 0, NULL, 0, {NULL, NULL}};
+    accounts[SECOND] = (struct vx_account_spec){vx_test_uuid(BETA_SID),
+                                                name_b,
+                                                realms_b,
+                                                2,
+                                                sources + 2,
+                                                3,
+                                                NULL,
+                                                0,
+                                                NULL,
+                                                0,
+                                                {NULL, NULL}};
     accounts[THIRD] = (struct vx_account_spec){
-        vx_test_uuid(GAMMA_SID), NULL, NULL, 0, sources + 5, 1, NULL, 0, NULL, 0};
+        vx_test_uuid(GAMMA_SID), NULL, NULL, 0, sources + 5, 1, NULL, 0, NULL, 0, {NULL, NULL}};
     sources[0] = cidr("192.0.2.0/24");
     sources[1] = cidr("2001:db8::/32");
     sources[2] = cidr("192.0.2.128/25");
