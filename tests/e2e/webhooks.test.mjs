@@ -37,9 +37,9 @@ async function setup(t, accounts, { settings = ALLOW, routes = [RING, BUSY, ANSW
   return {
     sw,
     metric: (name, labels) => read(admin, `voxeme_webhook_${name}`, labels),
-    // Waits for a counter: what it counts has no other sign. Between two looks the API's long poll passes some time.
+    // Waits for a counter: what it counts has no other sign.
     becomes: (name, labels, enough) => deadline((async () => {
-      while (!enough(await read(admin, `voxeme_webhook_${name}`, labels))) await new Promise(setImmediate);
+      while (!enough(await read(admin, `voxeme_webhook_${name}`, labels))) await new Promise((resolve) => { setTimeout(resolve, 20); });
     })(), `${name}{${labels}} to be enough`),
   };
 }
