@@ -139,10 +139,10 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
     [VX_SET_WEBHOOK_MAX_QUEUED_TOTAL] =
         {"webhook-max-queued-total", VX_INT, 1, 10000000, "100000", true, "webhooks",
          "Webhooks of all accounts that wait; further ones are dropped."},
-    [VX_SET_WEBHOOK_MAX_REQUESTS] =
-        {"webhook-max-requests", VX_INT, 1, 1000, "8", true, "requests",
-         "Webhooks of one account that are on their way at the same time; one while its receiver "
-         "fails."},
+    [VX_SET_WEBHOOK_MAX_REQUESTS] = {"webhook-max-requests", VX_INT, 1, 1000, "8", true, "requests",
+                                     "Webhooks of one account that are on their way at the same "
+                                     "time; one until its receiver has "
+                                     "taken one, and while it fails."},
     [VX_SET_WEBHOOK_MAX_REQUESTS_TOTAL] =
         {"webhook-max-requests-total", VX_INT, 1, 10000, "256", true, "requests",
          "Webhooks of all accounts that are on their way at the same time."},

@@ -39,7 +39,8 @@ struct receiver {
     struct item *oldest, *newest;
     size_t count;
     unsigned on_their_way;
-    bool fails, in_ring;
+    bool works, fails; /* as of its last attempt; neither: there was none */
+    bool in_ring;
     struct vx_delivery *first, *last; /* READY ones */
     struct receiver *prev, *next;     /* in the ring of those that something can be started of */
 };
@@ -72,7 +73,7 @@ void vx_webhook_queue_lose(struct vx_webhook_queue *q, enum vx_webhook_loss why)
 /* --- receivers --- */
 
 static unsigned limit_of(const struct vx_webhook_queue *q, const struct receiver *r) {
-    return r->fails ? 1 : q->limits.requests;
+    return r->works ? q->limits.requests : 1;
 }
 
 static void leave_ring(struct vx_webhook_queue *q, struct receiver *r) {
@@ -411,8 +412,10 @@ enum vx_receiver_turn vx_webhook_queue_end(struct vx_webhook_queue *q, struct vx
     r->on_their_way--;
     q->on_their_way--;
     /* A receiver that refuses is there; of one whose address is no good nothing is known. */
-    if (how != VX_ATTEMPT_LOST || loss == VX_LOSS_REFUSED)
+    if (how != VX_ATTEMPT_LOST || loss == VX_LOSS_REFUSED) {
         r->fails = how == VX_ATTEMPT_AGAIN;
+        r->works = !r->fails;
+    }
     failed = failed != r->fails;
     if (how == VX_ATTEMPT_LOST)
         vx_webhook_queue_lose(q, loss);

@@ -4,8 +4,8 @@
  * DESIGN
  * Statuses of one call are told one after the other; the next is not attempted before the one
  * before it is done or given up. Calls of an account are told side by side, as many as its limit
- * allows, and only one at a time while its receiver fails: one that hangs takes up little of what
- * all accounts share. Accounts take turns. Each keeps a bounded number of statuses; for a further
+ * allows, but only one at a time until its receiver has taken one, and while it fails: one that
+ * hangs takes up little of what all accounts share. Accounts take turns. Each keeps a bounded number of statuses; for a further
  * one the oldest that is not on its way gives place, so that after an outage it is the latest that
  * are told.
  *

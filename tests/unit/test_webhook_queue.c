@@ -82,35 +82,59 @@ static void test_one_call_is_told_in_order(void **state) {
     close_queue();
 }
 
+/* The receivers of accounts 1 to `count` have taken a status, and have another call's waiting. */
+static void let_work(unsigned count) {
+    for (unsigned account = 1; account <= count; account++) {
+        add(account, 100 + account, VX_CALL_TRYING);
+        add(account, 200 + account, VX_CALL_TRYING);
+    }
+    for (unsigned account = 1; account <= count; account++)
+        end(start(), VX_ATTEMPT_TOLD);
+}
+
+/* One that hangs from the start takes one place, however many of its calls wait. */
+static void test_one_at_a_time_until_it_works(void **state) {
+    (void)state;
+    open_queue(usual);
+    for (unsigned call = 1; call <= 3; call++)
+        add(1, call, VX_CALL_TRYING);
+    struct vx_delivery *d = starts(1, VX_CALL_TRYING);
+    assert_null(start());
+    end(d, VX_ATTEMPT_TOLD);
+    starts(2, VX_CALL_TRYING);
+    starts(3, VX_CALL_TRYING);
+    vx_webhook_queue_release(&q);
+}
+
 static void test_accounts_take_turns(void **state) {
     (void)state;
     open_queue(usual);
-    for (unsigned call = 1; call <= 4; call++)
+    let_work(4);
+    for (unsigned call = 1; call <= 3; call++)
         add(1, call, VX_CALL_TRYING);
-    add(2, 5, VX_CALL_TRYING);
-    add(3, 6, VX_CALL_TRYING);
-    add(4, 7, VX_CALL_TRYING);
-    struct vx_delivery *first = starts(1, VX_CALL_TRYING), *other = starts(5, VX_CALL_TRYING);
-    starts(6, VX_CALL_TRYING);
-    struct vx_delivery *fourth = starts(7, VX_CALL_TRYING);
+    struct vx_delivery *first = starts(201, VX_CALL_TRYING);
+    starts(202, VX_CALL_TRYING);
+    struct vx_delivery *third = starts(203, VX_CALL_TRYING);
+    struct vx_delivery *fourth = starts(204, VX_CALL_TRYING);
     assert_null(start()); /* four at a time */
-    end(other, VX_ATTEMPT_TOLD);
-    struct vx_delivery *second = starts(2, VX_CALL_TRYING);
+    end(third, VX_ATTEMPT_TOLD);
+    struct vx_delivery *fifth = starts(1, VX_CALL_TRYING);
     end(fourth, VX_ATTEMPT_TOLD);
     assert_null(start()); /* two of one account */
-    end(second, VX_ATTEMPT_TOLD);
-    starts(3, VX_CALL_TRYING);
+    end(fifth, VX_ATTEMPT_TOLD);
+    starts(2, VX_CALL_TRYING);
     end(first, VX_ATTEMPT_TOLD);
-    starts(4, VX_CALL_TRYING);
+    starts(3, VX_CALL_TRYING);
     vx_webhook_queue_release(&q);
 }
 
 static void test_one_at_a_time_while_it_fails(void **state) {
     (void)state;
     open_queue(usual);
-    for (unsigned call = 1; call <= 4; call++)
+    let_work(1);
+    for (unsigned call = 2; call <= 4; call++)
         add(1, call, VX_CALL_TRYING);
-    struct vx_delivery *one = start(), *two = start();
+    struct vx_delivery *one = starts(201, VX_CALL_TRYING), *two = starts(2, VX_CALL_TRYING);
     assert_int_equal(end(one, VX_ATTEMPT_AGAIN), VX_RECEIVER_FAILS);
     assert_null(start());
     assert_int_equal(end(two, VX_ATTEMPT_AGAIN), VX_RECEIVER_SAME);
@@ -160,7 +184,7 @@ static void test_delays_differ(void **state) {
     open_queue(limits);
     struct vx_delivery *all[50];
     for (unsigned i = 0; i < 50; i++) {
-        add(1, i, VX_CALL_TRYING);
+        add(i, i, VX_CALL_TRYING);
         all[i] = start();
     }
     int64_t least = INT64_MAX, most = 0;
@@ -238,9 +262,9 @@ static void test_what_is_on_its_way_does_not_give_way(void **state) {
     struct vx_webhook_limits limits = usual;
     limits.queued = 2;
     open_queue(limits);
-    add(1, 1, VX_CALL_TRYING);
+    let_work(1);
     add(1, 2, VX_CALL_TRYING);
-    struct vx_delivery *one = start(), *two = start();
+    struct vx_delivery *one = starts(201, VX_CALL_TRYING), *two = starts(2, VX_CALL_TRYING);
     add(1, 3, VX_CALL_TRYING);
     assert_int_equal(lost(VX_LOSS_QUEUE), 1);
     assert_int_equal(vx_webhook_queue_count(q), 2);
@@ -375,6 +399,7 @@ static void test_at_random(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_call_is_told_in_order),
+        cmocka_unit_test(test_one_at_a_time_until_it_works),
         cmocka_unit_test(test_accounts_take_turns),
         cmocka_unit_test(test_one_at_a_time_while_it_fails),
         cmocka_unit_test(test_back_off),
