@@ -5,9 +5,9 @@
  * Statuses of one call are told one after the other; the next is not attempted before the one
  * before it is done or given up. Calls of an account are told side by side, as many as its limit
  * allows, but only one at a time until its receiver has taken one, and while it fails: one that
- * hangs takes up little of what all accounts share. Accounts take turns. Each keeps a bounded number of statuses; for a further
- * one the oldest that is not on its way gives place, so that after an outage it is the latest that
- * are told.
+ * hangs takes up little of what all accounts share. Accounts take turns. Each keeps a bounded
+ * number of statuses; for a further one the oldest that is not on its way gives place, so that
+ * after an outage it is the latest that are told.
  *
  * What fails in passing is tried again after 1 s, 2 s, 4 s ... 60 s at most, each shortened by up
  * to a half at random, until it has been tried or has waited for too long.
