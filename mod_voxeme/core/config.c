@@ -123,7 +123,7 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
                               "private, link-local or multicast ones."},
     [VX_SET_WEBHOOK_CA] = {"webhook-ca", VX_TEXT, 0, 4096, "", true, "",
                            "PEM file with the authorities whose certificates webhook receivers may "
-                           "have, instead of the system's."},
+                           "have, instead of the system's. Read anew by a reload."},
     [VX_SET_WEBHOOK_CONNECT_TIMEOUT_SECONDS] =
         {"webhook-connect-timeout-seconds", VX_INT, 1, 300, "5", true, "s",
          "How long a webhook waits for a connection, TLS included."},

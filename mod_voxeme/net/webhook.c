@@ -443,12 +443,24 @@ static bool run_thread(struct vx_webhooks *w, char *error, size_t size) {
     return !e;
 }
 
+/* What certificates are held against is OpenSSL's. */
+static bool is_openssl(void) {
+    const char *tls = curl_version_info(CURLVERSION_NOW)->ssl_version;
+
+    return tls && strstr(tls, "OpenSSL/");
+}
+
 struct vx_webhooks *vx_webhooks_start(struct vx_api *api, struct vx_registry *registry,
                                       struct vx_config *config, char *error, size_t size) {
     struct vx_webhooks *w;
 
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         snprintf(error, size, "libcurl cannot be set up");
+        return NULL;
+    }
+    if (!is_openssl()) {
+        curl_global_cleanup();
+        snprintf(error, size, "webhooks need a libcurl that is built with OpenSSL");
         return NULL;
     }
     w = vx_calloc(1, sizeof *w);

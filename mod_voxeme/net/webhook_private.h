@@ -7,13 +7,14 @@
 #include "net/webhook_queue.h"
 
 #include <curl/curl.h>
+#include <openssl/x509_vfy.h>
 
 /* What all requests made under one configuration share; counted, as they may outlive it. Used on
  * the webhooks' thread alone. */
 struct vx_webhook_terms {
     unsigned refs;
     struct vx_config *config; /* a reference */
-    struct vx_buf ca;         /* webhook-ca, as PEM; empty: the system's */
+    X509_STORE *store;        /* authorities whose certificates are believed */
     int64_t since_us;         /* monotonic; connections made before are not used any more */
 };
 

@@ -19,7 +19,7 @@
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,28 +51,36 @@ static bool read_file(struct vx_buf *out, const char *file, char *error, size_t 
     return got == 0;
 }
 
-static bool has_certificate(const struct vx_buf *pem) {
+/* Adds every certificate of the text. How many. */
+static size_t add_certificates(X509_STORE *store, const struct vx_buf *pem) {
     BIO *bio = pem->len ? BIO_new_mem_buf(pem->at, (int)pem->len) : NULL;
-    X509 *x509 = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-    bool found = x509 != NULL;
+    size_t count = 0;
+    X509 *x509;
 
-    X509_free(x509);
+    while (bio && (x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+        count += X509_STORE_add_cert(store, x509) == 1;
+        X509_free(x509);
+    }
     BIO_free(bio);
-    ERR_clear_error();
-    return found;
+    ERR_clear_error(); /* the end of the text is one */
+    return count;
 }
 
-static bool read_ca(struct vx_webhook_terms *terms, char *error, size_t size) {
-    const char *file = vx_config_text(terms->config, VX_SET_WEBHOOK_CA);
+static bool load_store(X509_STORE *store, const char *file, char *error, size_t size) {
+    struct vx_buf pem = {0};
+    bool ok;
 
-    if (!*file)
-        return true;
-    if (!read_file(&terms->ca, file, error, size))
-        return false;
-    if (has_certificate(&terms->ca))
-        return true;
-    snprintf(error, size, "webhook-ca '%.128s' holds no certificate", file);
-    return false;
+    if (!*file) {
+        snprintf(error, size, "webhooks: the system's certificate authorities cannot be read");
+        return X509_STORE_set_default_paths(store) == 1;
+    }
+    ok = read_file(&pem, file, error, size);
+    if (ok && !add_certificates(store, &pem)) {
+        snprintf(error, size, "webhook-ca '%.128s' holds no certificate", file);
+        ok = false;
+    }
+    vx_buf_free(&pem);
+    return ok;
 }
 
 struct vx_webhook_terms *vx_webhook_terms_new(struct vx_config *config, int64_t now, char *error,
@@ -86,7 +94,11 @@ struct vx_webhook_terms *vx_webhook_terms_new(struct vx_config *config, int64_t 
     terms->refs = 1;
     terms->config = vx_config_ref(config);
     terms->since_us = now;
-    if (!read_ca(terms, error, size))
+    terms->store = X509_STORE_new();
+    if (!terms->store)
+        snprintf(error, size, "out of memory");
+    if (!terms->store ||
+        !load_store(terms->store, vx_config_text(config, VX_SET_WEBHOOK_CA), error, size))
         vx_webhook_terms_release(&terms);
     return terms;
 }
@@ -98,7 +110,7 @@ void vx_webhook_terms_release(struct vx_webhook_terms **terms) {
     if (!t || --t->refs)
         return;
     vx_config_release(&t->config);
-    vx_buf_free(&t->ca);
+    X509_STORE_free(t->store);
     vx_free(t);
 }
 
@@ -165,14 +177,21 @@ static bool set_target(struct vx_webhook_request *r, const struct vx_hook_fields
             SET(CURLOPT_PASSWORD, hook->password.at ? hook->password.at : ""));
 }
 
-static bool set_tls(struct vx_webhook_request *r) {
-    const struct vx_buf *ca = &r->terms->ca;
-    struct curl_blob blob = {ca->at, ca->len, CURL_BLOB_NOCOPY};
+/* One store for all: curl would read all of the system's authorities anew for every connection,
+ * which takes as long as a hundred handshakes. */
+static CURLcode set_store(CURL *easy, void *ssl_ctx, void *ctx) {
+    struct vx_webhook_request *r = ctx;
 
+    (void)easy;
+    SSL_CTX_set1_cert_store(ssl_ctx, r->terms->store);
+    return CURLE_OK;
+}
+
+static bool set_tls(struct vx_webhook_request *r) {
     return SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
-           SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
-           (!ca->len || (SET(CURLOPT_CAINFO, NULL) && SET(CURLOPT_CAPATH, NULL) &&
-                         SET(CURLOPT_CAINFO_BLOB, &blob)));
+           SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(CURLOPT_CAINFO, NULL) &&
+           SET(CURLOPT_CAPATH, NULL) && SET(CURLOPT_SSL_CTX_FUNCTION, set_store) &&
+           SET(CURLOPT_SSL_CTX_DATA, r);
 }
 
 /* A connection that was made before the last reload may lead where none may go any more. curl

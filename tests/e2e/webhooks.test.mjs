@@ -268,6 +268,18 @@ test('HTTPS is verified: a stranger\'s certificate, one for another host, a good
   assert.equal(await metric('told_total'), 2);
 });
 
+test('without webhook-ca the system\'s authorities count', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'voxeme-hooks-'));
+  t.after(() => rm(dir, { recursive: true, force: true }));
+  const good = await certificate(dir, 'good', 'IP:127.0.0.1');
+  const receiver = await Receiver.start(t, { tls: good.tls });
+  process.env.SSL_CERT_FILE = good.file; // where OpenSSL looks for them
+  t.after(() => { delete process.env.SSL_CERT_FILE; });
+  const { sw } = await setup(t, [withHook(receiver)]);
+  await busyCall(t, sw);
+  await told(receiver, undefined, 'trying', 'busy');
+});
+
 test('a webhook-ca that is none does not start, and changes nothing on a reload', async (t) => {
   const receiver = await Receiver.start(t);
   const { sw } = await setup(t, [withHook(receiver)]);
