@@ -191,7 +191,10 @@ static bool set_tls(struct vx_webhook_request *r) {
     return SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
            SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(CURLOPT_CAINFO, NULL) &&
            SET(CURLOPT_CAPATH, NULL) && SET(CURLOPT_SSL_CTX_FUNCTION, set_store) &&
-           SET(CURLOPT_SSL_CTX_DATA, r);
+           SET(CURLOPT_SSL_CTX_DATA, r) &&
+           /* Else it would keep the first store that it sees, and put it in the place of later
+              ones. */
+           SET(CURLOPT_CA_CACHE_TIMEOUT, 0L);
 }
 
 /* A connection that was made before the last reload may lead where none may go any more. curl
