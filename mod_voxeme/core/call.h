@@ -67,12 +67,13 @@ bool vx_snapshot_is_rendered(const struct vx_snapshot *s);
 enum vx_call_status vx_snapshot_status(const struct vx_snapshot *s);
 enum vx_direction vx_snapshot_direction(const struct vx_snapshot *s);
 const struct vx_uuid *vx_snapshot_sid(const struct vx_snapshot *s);
+const struct vx_uuid *vx_snapshot_account(const struct vx_snapshot *s); /* nil: unassigned */
 bool vx_snapshot_has_parent(const struct vx_snapshot *s, const struct vx_uuid *call_sid);
 int64_t vx_snapshot_ended_us(const struct vx_snapshot *s); /* 0: lives */
 struct vx_str vx_snapshot_text(const struct vx_snapshot *s, enum vx_call_text which);
+struct vx_hook *vx_snapshot_hook(const struct vx_snapshot *s); /* borrowed; NULL: none of its own */
 /* Whether both have the same `from`, `to` and direction. */
 bool vx_snapshot_same_parties(const struct vx_snapshot *a, const struct vx_snapshot *b);
-struct vx_hook *vx_snapshot_hook(const struct vx_snapshot *s); /* borrowed; NULL: none of its own */
 
 /* The length of the JSON object for `fields`. `plain`: no text needs an escape
  * (vx_json_is_plain()), which saves looking at them. */

@@ -307,6 +307,10 @@ const struct vx_uuid *vx_snapshot_sid(const struct vx_snapshot *s) {
     return &s->call_sid;
 }
 
+const struct vx_uuid *vx_snapshot_account(const struct vx_snapshot *s) {
+    return &s->account_sid;
+}
+
 bool vx_snapshot_has_parent(const struct vx_snapshot *s, const struct vx_uuid *sid) {
     const char *at = sids_of(s) + s->has_application * sizeof *sid;
 
