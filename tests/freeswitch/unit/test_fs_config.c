@@ -16,6 +16,9 @@ static const struct {
     {CONFIG("", ACCOUNTS(DEMO DEMO)), "given twice"},
     {CONFIG("", ACCOUNTS("<account sid=\"x\"/>")), "'x' is not a UUID"},
     {CONFIG("", ACCOUNTS("<accuont/>")), "accuont"},
+    {CONFIG("", ACCOUNTS("<account sid=\"" ALPHA_SID "\"><webhook url=\"ws://a/\"/></account>")),
+     "webhook: url is that of a WebSocket"},
+    {CONFIG(PARAM("webhook-allow", "10.0.0.1/8"), ACCOUNTS(DEMO)), "webhook-allow"},
     {CONFIG("words", ACCOUNTS(DEMO)), "text inside <settings>"},
     {CONFIG("", ACCOUNTS("<account sid=\"" ALPHA_SID "\">demo</account>")),
      "text inside <account>"},
@@ -48,7 +51,9 @@ static void is_read(void **state) {
                   "  <settings>\n    <param name=\"retention-seconds\" value=\"7\"/>\n"
                   "    <param name=\"track-loopback\" value=\"true\"/>\n  </settings>\n"
                   "  <accounts>\n    <account sid=\"" ALPHA_SID "\" name=\"demo\">\n"
-                  "      <token sha256=\"" ALPHA_SHA "\"/>\n    </account>\n"
+                  "      <token sha256=\"" ALPHA_SHA "\"/>\n"
+                  "      <webhook url=\"https://a.example/s\" secret=\"wh_secret_0123456789\"/>\n"
+                  "    </account>\n"
                   "    <account sid=\"" BETA_SID "\"/>\n  </accounts>\n"
                   "  <switch><param name=\"sip-listen\" value=\"x\"/><any><thing/></any></switch>\n"
                   "  <admin><token sha256=\"" ADMIN_SHA "\"/></admin>\n</configuration>\n");
@@ -60,6 +65,8 @@ static void is_read(void **state) {
     assert_int_equal(vx_config_accounts(config, &accounts), 2);
     assert_string_equal(accounts[0].name, "demo");
     assert_null(accounts[1].name);
+    assert_string_equal(vx_hook_fields(accounts[0].webhook.hook)->url.at, "https://a.example/s");
+    assert_string_equal(accounts[0].webhook.secret, "wh_secret_0123456789");
     assert_int_equal(vx_config_tokens(config, &tokens), 2);
     vx_config_release(&config);
     assert_int_equal(double_left(), 0);
