@@ -43,6 +43,8 @@ static void render_registry(struct exchange *x, struct vx_buf *out) {
         "Calls removed at the end of their retention.");
     row(out, "voxeme_removals_forgotten_total", "counter", s.forgotten,
         "Removed calls that ?since= no longer knows of because of max-removed.");
+    row(out, "voxeme_hooks_forgotten_total", "counter", s.hooks_forgotten,
+        "Hooks of new calls that were forgotten before the server had told of the call.");
     row(out, "voxeme_calls_lost_total", "counter", s.lost, "Calls that an audit ended as lost.");
     row(out, "voxeme_calls_moved_total", "counter", s.moved,
         "Calls that a later, stronger match moved to another account.");

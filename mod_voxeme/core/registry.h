@@ -131,6 +131,7 @@ struct vx_registry_stats {
     uint64_t full, full_memory; /* calls not kept because of max-calls, of max-call-memory */
     uint64_t created, ended[VX_CALL_STATUS_COUNT], expired, lost, moved;
     uint64_t forgotten;         /* removals forgotten before their time because of max-removed */
+    uint64_t hooks_forgotten;   /* expected for calls that did not come in time */
     uint64_t untrusted_headers; /* X-Account-Sid from a source that may not choose */
     uint64_t unknown_accounts;  /* voxeme_account_sid or X-Account-Sid that names no account */
 };

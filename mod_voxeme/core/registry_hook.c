@@ -101,8 +101,10 @@ bool vx_registry_expect_hook(struct vx_registry *r, const struct vx_uuid *call_s
     vx_expected_came(r, call_sid);
     add(x, e);
     for (int i = 0; i < 2 && x->oldest != e; i++)
-        if (x->count > MOST_EXPECTED || x->oldest->since_us + LONGEST_WAIT_US < e->since_us)
+        if (x->count > MOST_EXPECTED || x->oldest->since_us + LONGEST_WAIT_US < e->since_us) {
             drop(x, x->oldest);
+            r->stats.hooks_forgotten++;
+        }
     pthread_mutex_unlock(&r->lock);
     return true;
 }

@@ -216,6 +216,9 @@ static void test_expectations_are_bounded(void **state) {
     vx_test_apply(&w, VX_EVENT_CREATE, 20000);
     assert_string_equal(hook_of(2), "");
     assert_string_equal(hook_of(3), "http://b/");
+    struct vx_registry_stats s;
+    vx_registry_stats(w.registry, &s);
+    assert_int_equal(s.hooks_forgotten, 2 + 2);
 }
 
 /* --- memory --- */
