@@ -118,13 +118,14 @@ static void take_limits(struct vx_webhooks *w, const struct vx_config *c) {
 }
 
 void vx_webhooks_configure(struct vx_webhooks *w, struct vx_config *config) {
+    bool any = any_hook(config); /* may take a while: not under the lock that events take */
     struct vx_config *older;
 
     pthread_mutex_lock(&w->lock);
     older = w->config;
     w->config = vx_config_ref(config);
     w->configured++;
-    atomic_store(&w->any, any_hook(config));
+    atomic_store(&w->any, any);
     curl_multi_wakeup(w->multi);
     pthread_mutex_unlock(&w->lock);
     vx_config_release(&older);
@@ -153,7 +154,6 @@ static void log_end(struct vx_webhooks *w, const struct vx_uuid *account,
         log_line(w, VX_LOG_NOTICE, account, "arrive again", "");
 }
 
-/* `request` may be NULL when there is none. */
 static void end_delivery(struct vx_webhooks *w, struct vx_delivery *delivery,
                          const struct vx_webhook_verdict *v) {
     struct vx_uuid account = *vx_snapshot_account(vx_delivery_call(delivery));
