@@ -484,15 +484,19 @@ static void test_digits(void **state) {
     all_gone();
 }
 
-static struct vx_command *message(const char *method, struct vx_str content) {
+static struct vx_command *message_of(unsigned n, const char *method, struct vx_str content) {
     const struct vx_command_header h = {VX_STR("Event"), VX_STR("talk")};
-    const struct vx_command_args args = {.call_sid = vx_test_sid(1),
+    const struct vx_command_args args = {.call_sid = vx_test_sid(n),
                                          .method = vx_str(method),
                                          .content_type = VX_STR("text/plain"),
                                          .content = content,
                                          .headers = &h,
                                          .header_count = 1};
     return submit(VX_VERB_REQUEST, &args);
+}
+
+static struct vx_command *message(const char *method, struct vx_str content) {
+    return message_of(1, method, content);
 }
 
 static void test_requests(void **state) {
@@ -564,22 +568,35 @@ static void test_the_call_ends_meanwhile(void **state) {
     becomes(1, VX_CALL_COMPLETED, 200);
 }
 
-/* nua sends the requests of a dialog one after the other, so the BYE follows the answer; whoever
- * asked, and the registry, need not wait for that. */
-static void test_hung_up_while_a_request_waits(void **state) {
-    (void)state;
-    const struct vx_command_args args = {.call_sid = vx_test_sid(1)};
-    originate(1);
-    answer(1);
-    struct vx_command *waits = message("INFO", VX_STR("x"));
+/* The BYE waits for no answer, whichever of the two comes first. */
+static void hang_up_while_a_request_waits(unsigned n, bool answered) {
+    const struct vx_command_args args = {.call_sid = vx_test_sid(n)};
+    originate(n);
+    answer(n);
+    struct vx_command *waits = message_of(n, "INFO", VX_STR("x")),
+                      *behind = message_of(n, "INFO", VX_STR("y"));
     assert_true(hears("INFO ", PATIENT));
+    memcpy(invite, w.got, sizeof invite);
     ends(submit(VX_VERB_HANGUP, &args), VX_OUTCOME_DONE);
     ends(waits, VX_OUTCOME_NO_CALL);
-    becomes(1, VX_CALL_COMPLETED, 200);
-    reply(200, "", NULL);
+    ends(behind, VX_OUTCOME_NO_CALL);
+    becomes(n, VX_CALL_COMPLETED, 200);
     assert_true(hears("BYE ", PATIENT));
+    if (answered) {
+        char bye[sizeof w.got];
+        memcpy(bye, w.got, sizeof bye);
+        reply_to_invite(200, NULL);
+        hears("nothing", BRIEF);
+        memcpy(w.got, bye, sizeof bye);
+    }
     reply(200, "", NULL);
     all_gone();
+}
+
+static void test_hung_up_while_a_request_waits(void **state) {
+    (void)state;
+    hang_up_while_a_request_waits(1, false);
+    hang_up_while_a_request_waits(2, true);
 }
 
 static void test_hung_up_while_a_hold_waits(void **state) {

@@ -6,6 +6,7 @@
 #define MAX_NAME         64
 #define MAX_HEADER_BYTES 16384
 #define MAX_CONTENT_TYPE 256
+#define MAX_HOOK         4096
 #define MAX_DIGITS       128
 #define DTMF_MS          250 /* where the command says nothing */
 #define LONGEST_DTMF_MS  10000
@@ -195,6 +196,23 @@ const char *vx_sip_command_content_type(struct vx_buf *out, const struct vx_comm
         return "content_type: not a media type";
     vx_buf_str(out, args->content_type);
     return NULL;
+}
+
+static bool is_hook_char(unsigned char c) {
+    return c > ' ' && c != 0x7f;
+}
+
+bool vx_sip_is_hook(struct vx_str hook) {
+    return hook.len > 0 && hook.len <= MAX_HOOK && is_all(hook, is_hook_char);
+}
+
+void vx_sip_command_refer_to(struct vx_buf *out, const char *user, const char *host,
+                             struct vx_str hook) {
+    vx_buf_puts(out, "<sip:");
+    vx_uri_escape(out, vx_str(user));
+    vx_buf_printf(out, "@%s?" VX_HOOK_HEADER "=", host);
+    vx_uri_escape(out, hook);
+    vx_buf_puts(out, ">");
 }
 
 static bool is_digit(unsigned char c) {
