@@ -23,6 +23,10 @@ const char *vx_sip_command_from(struct vx_buf *out, const struct vx_command_args
 /* Appends the target, which voxeme-switch can call. */
 const char *vx_sip_command_target(struct vx_buf *out, const struct vx_command_args *args);
 
+/* Of a REQUEST: what its method wants beside that; a NOTIFY names its event (RFC 6665,
+ * section 8.2), and is given the state of its subscription where it does not. */
+const char *vx_sip_command_method_headers(struct vx_buf *out, const struct vx_command_args *args);
+
 /* Of a REQUEST: appends the Content-Type; it may not be given. */
 const char *vx_sip_command_content_type(struct vx_buf *out, const struct vx_command_args *args);
 
