@@ -160,6 +160,6 @@ test('the README\'s configuration reference is what --settings prints', async ()
   assert.equal(between.trim(), stdout.trim(), 'run script/update-readme');
 });
 
-test('script/update-readme changes nothing when the README is current', async () => {
+test('script/update-readme changes nothing when the documents are current', async () => {
   await promisify(execFile)(join(ROOT, 'script/update-readme'), ['--check'], { env: process.env });
 });

@@ -182,8 +182,10 @@ export const accept = ({ body = sdp(7), afterAck = [] } = {}) => [
 export const decline = (line) => [send(respondInvite(line)), recv('ACK')];
 
 // The answer to a request that is not the INVITE (BYE, CANCEL, ...), which came last.
-export const okay = (body) =>
-  send(withBody(['SIP/2.0 200 OK', '[last_Via:]', '[last_From:]', '[last_To:]', '[last_Call-ID:]', '[last_CSeq:]',
+export const okay = (body) => reply('200 OK', body);
+
+export const reply = (line, body) =>
+  send(withBody([`SIP/2.0 ${line}`, '[last_Via:]', '[last_From:]', '[last_To:]', '[last_Call-ID:]', '[last_CSeq:]',
     'Contact: <sip:[local_ip]:[local_port];transport=[transport]>'], body), { retrans: false });
 
 export const hungUp = () => [recv('BYE'), report('bye'), okay()];
