@@ -12,6 +12,7 @@ struct vx_leg *vx_leg_new(struct vx_sip *sip, const struct vx_route *route,
 
     if (!leg)
         return NULL;
+    vx_sip_count(&sip->metrics->legs);
     leg->sip = sip;
     leg->config = vx_switch_config_ref(config);
     leg->route = route;
@@ -209,6 +210,7 @@ void vx_leg_free(struct vx_leg *leg) {
         nua_handle_bind(leg->nh, NULL);
         nua_handle_destroy(leg->nh);
     }
+    atomic_fetch_sub_explicit(&sip->metrics->legs, 1, memory_order_relaxed);
     *leg->link = leg->next;
     if (leg->next)
         leg->next->link = leg->link;
