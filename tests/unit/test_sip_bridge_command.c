@@ -512,6 +512,47 @@ static void test_the_hook(void **state) {
     vx_test_far_end_close();
 }
 
+/* --- challenges --- */
+
+static const char challenge[] = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n";
+
+/* nua would wait for credentials, which nobody has, and keep the call. */
+static void test_a_challenge_is_a_refusal(void **state) {
+    (void)state;
+    open_redirecting("1000");
+    originate(1);
+    reply(401, challenge, NULL);
+    becomes(1, VX_CALL_FAILED, 401);
+    all_gone();
+    begin_bridge();
+    reply(401, challenge, NULL);
+    w.dialog = caller.dialog;
+    end_hears(&caller, "SIP/2.0 403 ");
+    acknowledge();
+    all_gone();
+    struct end end = originated(2);
+    for (int i = 0; i < 2; i++) {
+        const struct vx_command_args args = {.call_sid = end.sid, .digits = VX_STR("1")};
+        struct vx_command *c = submit(VX_VERB_DTMF, &args);
+        end_hears(&end, "INFO ");
+        reply(401, challenge, NULL);
+        ends(c, VX_OUTCOME_FAILED);
+        c = command(VX_VERB_REDIRECT, &end);
+        end_hears(&end, "REFER ");
+        reply(401, challenge, NULL);
+        ends(c, VX_OUTCOME_FAILED);
+        c = command(VX_VERB_HOLD, &end);
+        end_hears(&end, "INVITE ");
+        reply(401, challenge, NULL);
+        ends(c, VX_OUTCOME_FAILED);
+    }
+    ends(command(VX_VERB_HANGUP, &end), VX_OUTCOME_DONE);
+    end_hears(&end, "BYE ");
+    reply(401, challenge, NULL);
+    all_gone();
+    vx_test_far_end_close();
+}
+
 /* --- memory --- */
 
 /* Answers whatever comes until the command has ended. */
@@ -581,6 +622,7 @@ int main(void) {
         cmocka_unit_test(test_the_leg_it_has_called_is_cancelled),
         cmocka_unit_test(test_early_media_is_settled),
         cmocka_unit_test(test_the_hook),
+        cmocka_unit_test(test_a_challenge_is_a_refusal),
         cmocka_unit_test(test_memory_is_short),
     };
     return cmocka_run_group_tests_name("sip_bridge_command", tests, NULL, NULL);

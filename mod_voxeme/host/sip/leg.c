@@ -2,8 +2,8 @@
 
 #include "core/alloc.h"
 #include "core/log.h"
-#include "host/sip/bye.h"
 #include "host/sip/command.h"
+#include "host/sip/nua_client.h"
 #include "host/sip/sdp_pass.h"
 
 struct vx_leg *vx_leg_new(struct vx_sip *sip, const struct vx_route *route,

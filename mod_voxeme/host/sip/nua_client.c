@@ -1,6 +1,6 @@
 #include "config.h" /* first: it asks for RTLD_NEXT */
 
-#include "host/sip/bye.h"
+#include "host/sip/nua_client.h"
 
 #include <dlfcn.h>
 #include <stdbool.h>
@@ -46,4 +46,14 @@ REPLACES int nua_client_request_queue(struct nua_client_request *request) {
     if (library.queue || find(&library.queue, "nua_client_request_queue"))
         waits = library.queue(request);
     return at_once ? 0 : waits;
+}
+
+/* Below 0: there is nothing to answer it with, and the response is the last one. */
+REPLACES int auc_challenge(struct auth_client_s **clients, su_home_t *home,
+                           msg_auth_t const *challenge, msg_hclass_t *credentials_class) {
+    (void)clients;
+    (void)home;
+    (void)challenge;
+    (void)credentials_class;
+    return -1;
 }
