@@ -339,6 +339,8 @@ static void test_the_far_end_refuses(void **state) {
         char said[8];
         struct vx_command *c = command(VX_VERB_REDIRECT, &end);
         end_hears(&end, "REFER ");
+        has(", NOTIFY\r\n"); /* is allowed from now on, and named once */
+        has_not("NOTIFY, NOTIFY");
         reply(statuses[i], "", NULL);
         struct vx_command_result result = result_of(&c);
         assert_int_equal(result.outcome, VX_OUTCOME_FAILED);

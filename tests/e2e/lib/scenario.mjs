@@ -199,6 +199,14 @@ export const calleeBye = () => [
   recv(200),
 ];
 
+// The called side tells how a REFER went (RFC 3515).
+export const notified = (statusLine) => [
+  send(['NOTIFY [next_url] SIP/2.0', via('notify'), `From:[$to];tag=[pid]-[call_number]`, 'To:[$from]', 'Call-ID: [call_id]',
+    'CSeq: 1 NOTIFY', 'Contact: <sip:[local_ip]:[local_port];transport=[transport]>', 'Max-Forwards: 70', 'Event: refer',
+    'Subscription-State: terminated;reason=noresource', 'Content-Type: message/sipfrag', 'Content-Length: [len]', '', statusLine]),
+  recv(200),
+];
+
 export const reinvited = (body = sdp(8, 'recvonly')) => [
   recv('INVITE'),
   report('reinvite'),
