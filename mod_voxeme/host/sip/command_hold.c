@@ -45,8 +45,10 @@ static const char *obstacle(const struct vx_leg *leg) {
         return "the call is being negotiated";
     if (!vx_leg_is_bridged(leg))
         return NULL;
-    if (!peer || !peer->answered || !leg->sdp.len)
+    if (!peer || !peer->answered)
         return "the other end of the bridge is not there";
+    if (!leg->sdp.len)
+        return "the other end of the bridge has described no session";
     if (vx_relay_negotiating(peer) || peer->inviting)
         return "the call is being negotiated";
     return NULL;
@@ -124,6 +126,10 @@ void vx_leg_hold(struct vx_leg *leg, struct vx_command *command) {
     vx_sip_command_end(command, outcome, why);
 }
 
+static void disagree(void) {
+    vx_log(VX_LOG_WARNING, "the ends of a bridge do not agree on where media goes");
+}
+
 /* The answer of one end, where it says more than the other end knows, is offered to that. */
 static void settle(struct vx_leg *leg, const sip_t *answer, bool directions, unsigned rounds) {
     struct vx_leg *peer = leg->peer;
@@ -145,7 +151,7 @@ static void settle(struct vx_leg *leg, const sip_t *answer, bool directions, uns
     }
     if (h)
         drop(peer);
-    vx_log(VX_LOG_WARNING, "the ends of a bridge do not agree on where media goes");
+    disagree();
 }
 
 static void taken(struct vx_leg *leg, struct vx_holding *h) {
@@ -173,6 +179,8 @@ bool vx_leg_hold_response(struct vx_leg *leg, int status, const char *phrase, co
         taken(leg, h);
     else if (h->command)
         vx_sip_command_fail(h->command, (unsigned)status, phrase);
+    else
+        disagree();
     drop(leg);
     if (status < 300 && bridged)
         settle(leg, sip, directions, rounds + 1);
