@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import test from 'node:test';
 import { RING } from './lib/calls.mjs';
-import { demo, route } from './lib/config.mjs';
+import { account, demo, route, set } from './lib/config.mjs';
 import { freePort } from './lib/ports.mjs';
 import * as s from './lib/scenario.mjs';
 import { body, header, Sipp } from './lib/sipp.mjs';
@@ -148,6 +148,26 @@ test('a call is redirected: its far end calls anew, and an application gets the 
   await watch.call(callId, 'in-progress');
   anew.go(callId);
   await Promise.all([anew.finished(), app.finished()]);
+});
+
+test('a call that goes another way has what its new route sets', async (t) => {
+  const owner = demo(), other = account('other', { sources: [] });
+  const sw = await Switch.start(t, {
+    accounts: [owner, other], sip: { 'redirect-to': '1000' }, routes: [RING, route('^1000$', 'answer', {}, [set('voxeme_account_sid', other.sid)])],
+  });
+  const client = sw.client(owner.token), before = new Watch(client, callsOf(owner)), after = new Watch(sw.client(other.token), callsOf(other));
+  const sipp = await Sipp.start(t, {
+    scenario: s.caller({ from: '1', to: '180' }, s.invite(), s.trying(), s.recv(180), s.answered(), s.gate('up'), s.bye()), remote: sw.sip,
+  });
+  const { callId } = await sipp.at('start');
+  const { call_sid: sid } = await before.call(callId, 'ringing');
+  const answer = await client.request('PUT', `${callsOf(owner)}/${sid}`, { headers: { 'Content-Type': 'application/json' }, body: '{"call_hook":"/next"}' });
+  assert.equal(answer.status, 204, answer.text);
+  assert.equal((await after.call(callId, 'in-progress')).call_sid, sid);
+  await before.until((calls) => calls.length === 0, 'the call to move');
+  sipp.go(callId);
+  await sipp.finished();
+  await after.call(callId, 'completed');
 });
 
 test('a client of the family, unchanged: creates, retrieves, lists, updates, deletes', async (t) => {
