@@ -16,6 +16,8 @@ const speech = {
   speech_recognizer_vendor: 'google', speech_recognizer_language: 'en-US',
 };
 const UNANSWERED = ['trying', 'ringing', 'early-media'];
+// What the API calls those that it has no word of its own for.
+const STATUS = { held: 'in-progress', bridged: 'in-progress', ended: 'busy' };
 const isUp = (state) => !UNANSWERED.includes(state) && state !== 'ended';
 
 // What the far end of a leg does when it sees this, and whether the call is over then.
@@ -77,49 +79,47 @@ class Stage {
 
   change(sid, content) { return content ? this.send('PUT', `/${sid}`, content) : this.send('DELETE', `/${sid}`); }
 
-  async caller({ to, steps }, tail) {
-    this.callerSipp = await Sipp.start(this.t, { scenario: s.caller({ from: '15083728299', to }, s.invite(), ...steps, ...tail), remote: this.sw.sip });
-    return this.callerSipp;
+  caller({ to, steps }, tail) {
+    return Sipp.start(this.t, { scenario: s.caller({ from: '15083728299', to }, s.invite(), ...steps, ...tail), remote: this.sw.sip });
   }
 
-  async callee(steps, tail, port) {
-    this.calleeSipp = await Sipp.start(this.t, { scenario: s.callee(...steps, ...tail), port });
-    return this.calleeSipp;
+  callee(steps, tail, port) { return Sipp.start(this.t, { scenario: s.callee(...steps, ...tail), port }); }
+
+  // One that the API makes: {sid, far}.
+  async made(state, tail) {
+    const far = await this.callee(CALLEE[state], tail);
+    const answer = await this.send('POST', '', {
+      from: '15083728299', to: { type: 'sip', sipUri: `sip:bob@${far.address}` }, call_hook: 'https://example.com/', ...speech,
+    });
+    assert.equal(answer.status, 201, answer.text);
+    return { sid: answer.json.sid, far, others: [] };
   }
 
-  // A call in this state, whose far end then does `tail`: {sid, far, others}.
+  // One that comes in, or the leg that it has dialled: whoever is not the far end hangs up when that does.
+  async dialled(direction, state, tail) {
+    const inbound = direction === 'inbound', others = [];
+    if (state === 'trying') others.push(await this.callee(CALLEE.trying, [s.cancelled()], this.calleePort));
+    if (state === 'bridged') others.push(await this.callee(CALLEE.bridged, inbound ? [s.hungUp()] : tail, this.calleePort));
+    const caller = await this.caller(CALLER[state], inbound ? tail : [s.hungUp()]);
+    const far = inbound ? caller : others.splice(0, 1, caller)[0];
+    const { callId } = await far.at(inbound ? 'start' : 'invite');
+    const call = await this.watch.call(callId, STATUS[state] ?? state);
+    if (state === 'trying') await others[0].at('invite');
+    return { sid: call.call_sid, far, others };
+  }
+
+  // A call in this state, whose far end then does `tail`; `others` are the ends of other legs.
   async call(direction, state, tail) {
-    const status = { held: 'in-progress', bridged: 'in-progress', ended: 'busy' }[state] ?? state;
-    const others = [];
-    let far, sid;
-    if (direction === 'outbound' && state !== 'bridged') {
-      far = await this.callee(CALLEE[state], tail);
-      const made = await this.send('POST', '', { from: '15083728299', to: { type: 'sip', sipUri: `sip:bob@${far.address}` }, call_hook: 'https://example.com/', ...speech });
-      assert.equal(made.status, 201, made.text);
-      sid = made.json.sid;
-    } else {
-      const inbound = direction === 'inbound';
-      if (state === 'bridged') {
-        const other = inbound ? [] : tail;
-        const callee = await this.callee(CALLEE.bridged, inbound ? [s.hungUp()] : other, this.calleePort);
-        const caller = await this.caller(CALLER.bridged, inbound ? tail : [s.hungUp()]);
-        far = inbound ? caller : callee;
-        others.push(inbound ? callee : caller);
-      } else {
-        if (state === 'trying') others.push(await this.callee([s.provisional('100 Trying')], [s.cancelled()], this.calleePort));
-        far = await this.caller(CALLER[state], tail);
-        if (state === 'trying') await others[0].at('invite');
-      }
-      const at = inbound || state !== 'bridged' ? await far.at('start') : await far.at('invite');
-      sid = (await this.watch.call(at.callId, status)).call_sid;
-    }
-    await this.watch.until((calls) => calls.find((c) => c.call_sid === sid && c.call_status === status), `${direction} to be ${status}`);
+    const made = direction === 'outbound' && state !== 'bridged';
+    const call = made ? await this.made(state, tail) : await this.dialled(direction, state, tail);
+    const status = STATUS[state] ?? state;
+    await this.watch.until((calls) => calls.find((c) => c.call_sid === call.sid && c.call_status === status), `${direction} to be ${status}`);
     if (state === 'held') {
-      const held = await this.change(sid, { conf_hold_status: 'hold' });
+      const held = await this.change(call.sid, { conf_hold_status: 'hold' });
       assert.equal(held.status, 204, held.text);
-      await far.at('reinvite');
+      await call.far.at('reinvite');
     }
-    return { sid, far, others };
+    return call;
   }
 
   async over({ sid, far, others }) {

@@ -23,6 +23,7 @@ struct vx_sip {
     struct vx_leg_index index;
     struct vx_command_queue *commands; /* borrowed; NULL: nobody commands */
     uint64_t most_legs;                /* since memory was given back last (audit.c) */
+    int64_t calm_since;                /* monotonic; 0: it is not */
     unsigned calls;                    /* inbound and originated legs that are not over */
     struct vx_sip_metrics *metrics;
     char host[64];    /* of our Contact, as URIs have it */
