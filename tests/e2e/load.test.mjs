@@ -155,7 +155,9 @@ test(`calls at ${RATE} a second`, { timeout: 600_000 }, async (t) => {
   if (!FULL) return;
   await sw.reload(spec(1));
   // An INVITE that nobody answers is repeated for 32 s.
-  await settles(admin, { voxeme_sip_legs: 0, voxeme_call_memory_bytes: 0 }, 120_000);
+  await settles(admin, { voxeme_sip_legs: 0 }, 60_000);
+  assert.deepEqual((await client.get(callsOf(owner))).json, []);
+  await settles(admin, { voxeme_call_memory_bytes: 0 }, PATIENCE_MS);
   const kept = await residentKiB(sw.pid);
   // An audit gives back what the C library has kept.
   let left = kept;

@@ -14,8 +14,8 @@
 
 /* Twice as long as any SIP transaction may take (64*T1, and Timer C aside). */
 #define OVER_FOR_TOO_LONG (120 * VX_SECOND_US)
-#define BURST_LEGS        1000
-#define FEW_LEGS          100
+#define BURST             1000
+#define FEW               100
 #define CALM_FOR_LONG     (40 * VX_SECOND_US) /* 64*T1, and some */
 
 static void name_legs(struct vx_sip *sip) {
@@ -41,26 +41,41 @@ static void take_down(struct vx_sip *sip) {
     }
 }
 
-/* The C library keeps what has been freed, a thousand legs of it for the sake of a few. To have it
- * give that back takes some 10 ms for 100 MiB, so it is done after a burst, when the last of
- * its transactions have gone as well. */
-static void give_back_memory(struct vx_sip *sip) {
-    uint64_t legs = atomic_load_explicit(&sip->metrics->legs, memory_order_relaxed);
-    int64_t now = vx_mono_us(&vx_clock_system);
-
-    if (sip->most_legs < BURST_LEGS || legs > sip->most_legs / 4) {
-        sip->calm_since = 0;
-    } else if (!sip->calm_since) {
-        sip->calm_since = now;
-    } else if (now - sip->calm_since > CALM_FOR_LONG) {
-        sip->calm_since = 0;
-        /* The rest of a burst keeps more than it needs: it is looked at again until few are left.
-         */
-        sip->most_legs = legs > FEW_LEGS && legs < BURST_LEGS ? BURST_LEGS : legs;
-#ifdef HAVE_MALLOC_TRIM
-        malloc_trim(0);
-#endif
+/* Whether so many of them are but the rest of a burst, and have been for long enough. */
+static bool has_ebbed(struct vx_tide *tide, uint64_t count, int64_t now) {
+    if (count > tide->most)
+        tide->most = count;
+    if (tide->most < BURST || count > tide->most / 4) {
+        tide->calm_since = 0;
+    } else if (!tide->calm_since) {
+        tide->calm_since = now;
+    } else if (now - tide->calm_since > CALM_FOR_LONG) {
+        /* The rest keeps more than it needs: it is looked at again until few are left. */
+        tide->most = count > FEW && count < BURST ? BURST : count;
+        tide->calm_since = 0;
+        return true;
     }
+    return false;
+}
+
+/* The C library keeps what has been freed, a thousand legs of it for the sake of a few. To have it
+ * give that back takes some 10 ms for 100 MiB, so it is done after a burst only: when the last of
+ * its transactions have gone, and when its calls have left the registry. */
+static void give_back_memory(struct vx_sip *sip) {
+    int64_t now = vx_mono_us(&vx_clock_system);
+    struct vx_registry_stats stats;
+
+    vx_registry_stats(sip->registry, &stats);
+    bool legs = has_ebbed(&sip->legs_tide,
+                          atomic_load_explicit(&sip->metrics->legs, memory_order_relaxed), now);
+    bool calls = has_ebbed(&sip->calls_tide, stats.calls, now);
+#ifdef HAVE_MALLOC_TRIM
+    if (legs || calls)
+        malloc_trim(0);
+#else
+    (void)legs;
+    (void)calls;
+#endif
 }
 
 static void audit(su_root_magic_t *magic, su_timer_t *timer, su_timer_arg_t *arg) {

@@ -14,8 +14,8 @@ struct vx_leg *vx_leg_new(struct vx_sip *sip, const struct vx_route *route,
         return NULL;
     vx_sip_count(&sip->metrics->legs);
     uint64_t legs = atomic_load_explicit(&sip->metrics->legs, memory_order_relaxed);
-    if (legs > sip->most_legs)
-        sip->most_legs = legs;
+    if (legs > sip->legs_tide.most)
+        sip->legs_tide.most = legs;
     leg->sip = sip;
     leg->config = vx_switch_config_ref(config);
     leg->route = route;

@@ -13,6 +13,12 @@
 #include "host/sip/sofia.h"
 #include "host/sip/switch_config.h"
 
+/* Of how many there have been since memory was given back last. */
+struct vx_tide {
+    uint64_t most;
+    int64_t calm_since; /* monotonic; 0: it is not */
+};
+
 struct vx_sip {
     su_root_t *root;
     nua_t *nua;
@@ -21,10 +27,9 @@ struct vx_sip {
     struct vx_switch_config *switch_config;
     struct vx_leg *legs; /* newest first */
     struct vx_leg_index index;
-    struct vx_command_queue *commands; /* borrowed; NULL: nobody commands */
-    uint64_t most_legs;                /* since memory was given back last (audit.c) */
-    int64_t calm_since;                /* monotonic; 0: it is not */
-    unsigned calls;                    /* inbound and originated legs that are not over */
+    struct vx_command_queue *commands;    /* borrowed; NULL: nobody commands */
+    struct vx_tide legs_tide, calls_tide; /* audit.c */
+    unsigned calls;                       /* inbound and originated legs that are not over */
     struct vx_sip_metrics *metrics;
     char host[64];    /* of our Contact, as URIs have it */
     char address[64]; /* the same as SDP has it: no brackets */
