@@ -70,7 +70,7 @@ test('a call is made, held, spoken to and hung up', async (t) => {
   const answer = await update(sid, { sip_request: { method: 'INFO', content_type: 'text/plain', content: 'hello' } }, 200);
   assert.deepEqual(answer.json, { status: 200, reason: 'OK' });
   assert.equal(header((await sipp.at('request')).message, 'Content-Type'), 'text/plain');
-  await update(sid, { mute_status: 'mute' }, 501);
+  assert.match((await update(sid, { mute_status: 'mute' }, 501)).json.msg, /no media/);
   await update(sid, { call_status: 'no-answer' }, 422);
   await update(sid, { conf_hold_status: 'unhold' });
   assert.match(body((await sipp.at('reinvite')).message), /^a=sendrecv\r?$/m);

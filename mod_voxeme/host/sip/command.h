@@ -9,11 +9,10 @@
 #include "core/command.h"
 #include "host/sip/sofia.h"
 
-/* Mute and unmute among them, to say why not. */
+/* Not: mute and unmute. To have a party send nothing is to hold it, and its display says so. */
 #define VX_SIP_VERBS                                                                               \
     (1U << VX_VERB_ORIGINATE | 1U << VX_VERB_HANGUP | 1U << VX_VERB_HOLD | 1U << VX_VERB_UNHOLD |  \
-     1U << VX_VERB_MUTE | 1U << VX_VERB_UNMUTE | 1U << VX_VERB_DTMF | 1U << VX_VERB_REQUEST |      \
-     1U << VX_VERB_REDIRECT)
+     1U << VX_VERB_DTMF | 1U << VX_VERB_REQUEST | 1U << VX_VERB_REDIRECT)
 
 /* For vx_command_queue_open(); `ctx` is the struct vx_sip. */
 void vx_sip_command_perform(void *ctx, struct vx_command *command);
