@@ -7,8 +7,8 @@ static const char *const verb_names[VX_VERB_COUNT] = {
     [VX_VERB_HANGUP] = "hang up",
     [VX_VERB_HOLD] = "hold calls",
     [VX_VERB_UNHOLD] = "hold calls",
-    [VX_VERB_MUTE] = "mute calls",
-    [VX_VERB_UNMUTE] = "mute calls",
+    [VX_VERB_MUTE] = "mute calls: it carries no media of theirs",
+    [VX_VERB_UNMUTE] = "mute calls: it carries no media of theirs",
     [VX_VERB_DTMF] = "send DTMF",
     [VX_VERB_REQUEST] = "send SIP requests within a dialog",
     [VX_VERB_REDIRECT] = "redirect calls",
@@ -114,26 +114,33 @@ static bool is_value(const struct vx_json *value) {
 }
 
 /* What belongs to the dialog, its transaction or its body is the server's to write. */
-static bool is_reserved(struct vx_str name) {
+static bool is_reserved(struct vx_str name, bool notify) {
     static const char *const names[] = {
         "via", "v", "from", "f", "to", "t", "call-id", "i", "cseq", "contact", "m", "route",
         "record-route", "max-forwards", "content-length", "l", "content-type", "c",
         "content-encoding", "e", "allow", "supported", "k", "require", "proxy-require",
         "session-expires", "x", "min-se", "authorization", "proxy-authorization", "expires", "rseq",
-        "rack", "replaces", "refer-to", "r", "referred-by", "b", "event", "o", "subscription-state",
+        "rack", "replaces", "refer-to", "r", "referred-by", "b",
         /* Who may choose an account is told by the source of an INVITE: not by whoever has us send
            one. */
         "x-account-sid", "x-application-sid"};
 
+    static const char *const of_notify[] = {"event", "o", "subscription-state"};
+
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (vx_str_ieq(name, vx_str(names[i])))
             return true;
+    for (size_t i = 0; i < sizeof of_notify / sizeof *of_notify; i++)
+        if (vx_str_ieq(name, vx_str(of_notify[i])))
+            return !notify;
     return false;
 }
 
 bool vx_command_headers(struct exchange *x, const struct vx_json *object,
                         struct vx_command_header headers[VX_MAX_HEADERS], size_t *count) {
     const struct vx_json *member = vx_json_member(object, "headers");
+    const struct vx_json *method = vx_json_member(object, "method");
+    bool notify = method && vx_is_string(method) && vx_str_eq(method->text, VX_STR("NOTIFY"));
 
     *count = 0;
     if (!member)
@@ -150,7 +157,7 @@ bool vx_command_headers(struct exchange *x, const struct vx_json *object,
             return false;
         }
         h->name = value->name;
-        if (!is_token(h->name) || is_reserved(h->name)) {
+        if (!is_token(h->name) || is_reserved(h->name, notify)) {
             vx_fail(x, 400, "headers may not hold %.*s", is_token(h->name) ? (int)h->name.len : 11,
                     is_token(h->name) ? h->name.at : "such a name");
             return false;

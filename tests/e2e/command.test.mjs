@@ -116,6 +116,8 @@ const BAD = [
   ['routes twice', wrong('', '', '<routes/>\n<routes/>'), 10, /second <routes>/],
   ['min-se above session-expires', wrong('', '', `${param('session-expires-seconds', '100')}\n${param('min-se-seconds', '101')}`), 10, /min-se-seconds.*101.*100/],
   ['session-expires below min-se', wrong('', '', `${param('min-se-seconds', '3600')}\n`), 9, /min-se-seconds.*3600.*1800/],
+  ['a redirection that no route takes', wrong('', '', `${param('redirect-to', '7')}\n<routes><route to="^1$" action="answer"/></routes>`), 9, /redirect-to.*7/],
+  ['a redirection without routes', wrong('', '', param('redirect-to', '7')), 9, /redirect-to.*7/],
   ['a route for an account that is not there', wrong('', `<account sid="${SID}" name="demo"/>`, `<routes><route to="1" action="answer">\n<set name="accountcode" value="dema"/></route></routes>`), 10, /accountcode.*dema/],
   ['a route for a sid that is not there', wrong('', `<account sid="${SID}" name="demo"/>`, `<routes><route to="1" action="answer">\n<set name="voxeme_account_sid" value="${SID.replace('5', '6')}"/></route></routes>`), 10, /voxeme_account_sid.*6f8e/],
   ['a name where a sid is wanted', wrong('', `<account sid="${SID}" name="demo"/>`, `<routes><route to="1" action="answer">\n<set name="voxeme_account_sid" value="demo"/></route></routes>`), 10, /voxeme_account_sid.*demo/],
@@ -165,6 +167,6 @@ test('the README\'s configuration reference is what --settings prints', async ()
   assert.equal(between.trim(), stdout.trim(), 'run script/update-readme');
 });
 
-test('script/update-readme changes nothing when the README is current', async () => {
+test('script/update-readme changes nothing when the documents are current', async () => {
   await promisify(execFile)(join(ROOT, 'script/update-readme'), ['--check'], { env: process.env });
 });

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import test from 'node:test';
 import { RING } from './lib/calls.mjs';
-import { demo } from './lib/config.mjs';
+import { account, demo, route, set } from './lib/config.mjs';
+import { freePort } from './lib/ports.mjs';
 import * as s from './lib/scenario.mjs';
 import { body, header, Sipp } from './lib/sipp.mjs';
 import { Switch } from './lib/switch.mjs';
@@ -69,7 +70,7 @@ test('a call is made, held, spoken to and hung up', async (t) => {
   const answer = await update(sid, { sip_request: { method: 'INFO', content_type: 'text/plain', content: 'hello' } }, 200);
   assert.deepEqual(answer.json, { status: 200, reason: 'OK' });
   assert.equal(header((await sipp.at('request')).message, 'Content-Type'), 'text/plain');
-  await update(sid, { mute_status: 'mute' }, 501);
+  assert.match((await update(sid, { mute_status: 'mute' }, 501)).json.msg, /no media/);
   await update(sid, { call_status: 'no-answer' }, 422);
   await update(sid, { conf_hold_status: 'unhold' });
   assert.match(body((await sipp.at('reinvite')).message), /^a=sendrecv\r?$/m);
@@ -106,6 +107,67 @@ test('an inbound call that rings is declined', async (t) => {
   assert.equal((await send('DELETE', `/${sid}`)).status, 204);
   await sipp.finished();
   assert.equal((await becomes(sid, 'busy')).sip_status, 603);
+});
+
+test('a call over TLS is turned away, and why', async (t) => {
+  const { send } = await setup(t);
+  for (const sipUri of ['sips:bob@127.0.0.1', 'sip:bob@127.0.0.1;transport=tls']) {
+    const answer = await send('POST', '', { from: '1', to: { type: 'sip', sipUri }, call_hook: 'https://example.com/', ...speech });
+    assert.equal(answer.status, 501, answer.text);
+    assert.match(answer.json.msg, /no TLS/);
+  }
+});
+
+test('a call is redirected: its far end calls anew, and an application gets the hook', async (t) => {
+  const owner = demo(), appPort = await freePort();
+  const sw = await Switch.start(t, {
+    accounts: [owner], sip: { 'redirect-to': 'apps' }, routes: [route('^apps$', 'bridge', { target: `sip:app@127.0.0.1:${appPort}` })],
+  });
+  const client = sw.client(owner.token), watch = new Watch(client, callsOf(owner));
+  const send = (method, path, content) => client.request(method, callsOf(owner) + path, { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(content) });
+  const phone = await Sipp.start(t, {
+    scenario: s.callee(s.accept(), s.recv('REFER'), s.report('refer'), s.reply('202 Accepted'), s.gate('calls anew'), s.notified('SIP/2.0 200 OK'), s.hungUp()),
+  });
+  const hook = 'https://example.com/next?a=1&b=2';
+  const made = await send('POST', '', { from: '1', to: { type: 'sip', sipUri: `sip:bob@${phone.address}` }, call_hook: 'https://example.com/', ...speech });
+  const old = await watch.until((calls) => calls.find((c) => c.call_sid === made.json.sid && c.call_status === 'in-progress'), 'the answer');
+  assert.equal((await send('PUT', `/${old.call_sid}`, { call_hook: { url: hook, method: 'POST' } })).status, 204);
+  const [, uri, header_] = /^<(sip:apps@[^?]+)\?X-Voxeme-Hook=(.*)>$/.exec(header((await phone.at('refer')).message, 'Refer-To'));
+  assert.equal(uri, `sip:apps@${sw.sip}`);
+  // What a telephone makes of it (RFC 3261, section 19.1.5).
+  const app = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()), port: appPort });
+  const anew = await Sipp.start(t, {
+    scenario: s.caller({ from: 'bob', to: 'apps', headers: [`X-Voxeme-Hook: ${decodeURIComponent(header_)}`] },
+      s.invite(), s.trying(), s.answered(), s.report('up'), s.gate('done'), s.bye()), remote: sw.sip,
+  });
+  assert.equal(header((await app.at('invite')).message, 'X-Voxeme-Hook'), hook);
+  const { callId } = await anew.at('up');
+  phone.go(old.call_id);
+  await phone.finished();
+  await watch.call(old.call_id, 'completed');
+  await watch.call(callId, 'in-progress');
+  anew.go(callId);
+  await Promise.all([anew.finished(), app.finished()]);
+});
+
+test('a call that goes another way has what its new route sets', async (t) => {
+  const owner = demo(), other = account('other', { sources: [] });
+  const sw = await Switch.start(t, {
+    accounts: [owner, other], sip: { 'redirect-to': '1000' }, routes: [RING, route('^1000$', 'answer', {}, [set('voxeme_account_sid', other.sid)])],
+  });
+  const client = sw.client(owner.token), before = new Watch(client, callsOf(owner)), after = new Watch(sw.client(other.token), callsOf(other));
+  const sipp = await Sipp.start(t, {
+    scenario: s.caller({ from: '1', to: '180' }, s.invite(), s.trying(), s.recv(180), s.answered(), s.gate('up'), s.bye()), remote: sw.sip,
+  });
+  const { callId } = await sipp.at('start');
+  const { call_sid: sid } = await before.call(callId, 'ringing');
+  const answer = await client.request('PUT', `${callsOf(owner)}/${sid}`, { headers: { 'Content-Type': 'application/json' }, body: '{"call_hook":"/next"}' });
+  assert.equal(answer.status, 204, answer.text);
+  assert.equal((await after.call(callId, 'in-progress')).call_sid, sid);
+  await before.until((calls) => calls.length === 0, 'the call to move');
+  sipp.go(callId);
+  await sipp.finished();
+  await after.call(callId, 'completed');
 });
 
 test('a client of the family, unchanged: creates, retrieves, lists, updates, deletes', async (t) => {

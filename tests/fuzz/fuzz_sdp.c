@@ -6,6 +6,7 @@
 
 #include "host/sip/command_text.h"
 #include "host/sip/sdp.h"
+#include "host/sip/sdp_pass.h"
 #include "host/sip/uri.h"
 
 #include <stdlib.h>
@@ -26,6 +27,19 @@ static void turn(struct vx_str last) {
     for (size_t i = 0; i < out.len; i++)
         FUZZ_CHECK(out.at[i] != '\n' || out.at[i - 1] == '\r');
     FUZZ_CHECK(media_lines((struct vx_str){out.at, out.len}) == media_lines(last));
+    vx_buf_free(&out);
+}
+
+/* The same of one that is not ours; turned, it still leads to the same place. */
+static void pass(struct vx_str sdp, enum vx_sdp_turning turning) {
+    struct vx_buf out = {0};
+    vx_sdp_pass(&out, sdp, 3, turning);
+    const struct vx_str passed = {out.at, out.len};
+    FUZZ_CHECK(vx_buf_ok(&out));
+    for (size_t i = 0; i < out.len; i++)
+        FUZZ_CHECK(out.at[i] != '\n' || out.at[i - 1] == '\r');
+    FUZZ_CHECK(media_lines(passed) == media_lines(sdp));
+    FUZZ_CHECK(vx_sdp_same_media(passed, sdp, turning == VX_SDP_KEEP));
     vx_buf_free(&out);
 }
 
@@ -90,6 +104,8 @@ static void command_texts(struct vx_str in) {
     vx_sip_command_target(&out, &args);
     vx_sip_command_content_type(&out, &args);
     vx_sip_command_digits_fault(&args);
+    if (vx_sip_is_hook(in))
+        vx_sip_command_refer_to(&out, "1000", "127.0.0.1", in);
     for (size_t i = 0; i < out.len; i++)
         FUZZ_CHECK(out.at[i] != '\r' && out.at[i] != '\n' && out.at[i] != '\0');
     vx_buf_free(&out);
@@ -98,6 +114,9 @@ static void command_texts(struct vx_str in) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct vx_str in = {(const char *)data, size};
     answer(in);
+    pass(in, VX_SDP_KEEP);
+    pass(in, VX_SDP_HOLD);
+    pass(in, VX_SDP_RELEASE);
     texts(in);
     command_texts(in);
     return 0;

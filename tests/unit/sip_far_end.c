@@ -252,6 +252,7 @@ void all_gone(void) {
     assert_null(w.sip->legs);
     assert_int_equal(w.sip->index.count, 0);
     assert_int_equal(atomic_load(&w.metrics.calls), 0);
+    assert_int_equal(atomic_load(&w.metrics.legs), 0);
 }
 
 /* A test may have begun to stop it. */

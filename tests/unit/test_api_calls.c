@@ -456,6 +456,9 @@ static void test_bad_updates(void **state) {
         {"{\"sip_request\":{\"method\":\"BYE\",\"content_type\":\"a/b\",\"content\":\"\"}}",
          "INFO"},
         {"{\"sip_request\":{\"method\":\"INFO\",\"content\":\"x\"}}", "content_type"},
+        {"{\"sip_request\":{\"method\":\"INFO\",\"content_type\":\"a/b\",\"content\":\"\","
+         "\"headers\":{\"Event\":\"talk\"}}}",
+         "Event"},
         {"{\"sip_request\":{\"method\":\"INFO\",\"content_type\":\"a/b\"}}", "content"},
         {"{\"sip_request\":{\"method\":\"INFO\",\"content_type\":\"ab\",\"content\":\"\"}}",
          "media"},

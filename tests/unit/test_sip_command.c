@@ -288,6 +288,20 @@ static void test_what_is_not_called(void **state) {
     assert_false(vx_test_has(w.all, 1));
 }
 
+static void test_tls_is_not_spoken(void **state) {
+    (void)state;
+    static const char *const targets[] = {"sips:a@b", "sip:a@b;transport=tls", "SIPS:a@b:5061"};
+
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        struct vx_command_args args = originate_args(1);
+        args.target = vx_str(targets[i]);
+        struct vx_command *c = submit(VX_VERB_ORIGINATE, &args);
+        struct vx_command_result result = result_of(&c);
+        assert_int_equal(result.outcome, VX_OUTCOME_UNABLE);
+        assert_non_null(strstr(result.reason, "no TLS"));
+    }
+}
+
 static void test_a_sid_in_use(void **state) {
     (void)state;
     originate(1);
@@ -484,15 +498,19 @@ static void test_digits(void **state) {
     all_gone();
 }
 
-static struct vx_command *message(const char *method, struct vx_str content) {
+static struct vx_command *message_of(unsigned n, const char *method, struct vx_str content) {
     const struct vx_command_header h = {VX_STR("Event"), VX_STR("talk")};
-    const struct vx_command_args args = {.call_sid = vx_test_sid(1),
+    const struct vx_command_args args = {.call_sid = vx_test_sid(n),
                                          .method = vx_str(method),
                                          .content_type = VX_STR("text/plain"),
                                          .content = content,
                                          .headers = &h,
                                          .header_count = 1};
     return submit(VX_VERB_REQUEST, &args);
+}
+
+static struct vx_command *message(const char *method, struct vx_str content) {
+    return message_of(1, method, content);
 }
 
 static void test_requests(void **state) {
@@ -547,6 +565,41 @@ static void test_requests(void **state) {
     leave(IN_PROGRESS, &sid);
 }
 
+static struct vx_command *notify_with(const char *name, const char *value) {
+    const struct vx_command_header h[] = {{VX_STR("X-A"), VX_STR("b")},
+                                          {vx_str(name), vx_str(value)}};
+    const struct vx_command_args args = {.call_sid = vx_test_sid(1),
+                                         .method = VX_STR("NOTIFY"),
+                                         .content_type = VX_STR("text/plain"),
+                                         .content = VX_STR("x"),
+                                         .headers = h,
+                                         .header_count = name ? 2 : 1};
+    return submit(VX_VERB_REQUEST, &args);
+}
+
+/* RFC 6665, section 8.2: without Event it means nothing. */
+static void test_a_notify_names_its_event(void **state) {
+    (void)state;
+    static const char *const names[] = {"Event", "o", "EVENT"};
+    originate(1);
+    answer(1);
+    struct vx_command *c = notify_with(NULL, NULL);
+    struct vx_command_result result = result_of(&c);
+    assert_int_equal(result.outcome, VX_OUTCOME_FAILED);
+    assert_non_null(strstr(result.reason, "Event"));
+    ends(notify_with("Event", ""), VX_OUTCOME_FAILED);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        c = notify_with(names[i], "talk");
+        assert_true(hears("NOTIFY ", PATIENT));
+        has(": talk\r\n");
+        has("\r\nSubscription-State: active\r\n");
+        reply(200, "", NULL);
+        ends(c, VX_OUTCOME_DONE);
+    }
+    request("BYE", "", NULL);
+    all_gone();
+}
+
 /* --- the end --- */
 
 /* Whoever waits for the far end of a call is told when it ends. */
@@ -564,22 +617,35 @@ static void test_the_call_ends_meanwhile(void **state) {
     becomes(1, VX_CALL_COMPLETED, 200);
 }
 
-/* nua sends the requests of a dialog one after the other, so the BYE follows the answer; whoever
- * asked, and the registry, need not wait for that. */
-static void test_hung_up_while_a_request_waits(void **state) {
-    (void)state;
-    const struct vx_command_args args = {.call_sid = vx_test_sid(1)};
-    originate(1);
-    answer(1);
-    struct vx_command *waits = message("INFO", VX_STR("x"));
+/* The BYE waits for no answer, whichever of the two comes first. */
+static void hang_up_while_a_request_waits(unsigned n, bool answered) {
+    const struct vx_command_args args = {.call_sid = vx_test_sid(n)};
+    originate(n);
+    answer(n);
+    struct vx_command *waits = message_of(n, "INFO", VX_STR("x")),
+                      *behind = message_of(n, "INFO", VX_STR("y"));
     assert_true(hears("INFO ", PATIENT));
+    memcpy(invite, w.got, sizeof invite);
     ends(submit(VX_VERB_HANGUP, &args), VX_OUTCOME_DONE);
     ends(waits, VX_OUTCOME_NO_CALL);
-    becomes(1, VX_CALL_COMPLETED, 200);
-    reply(200, "", NULL);
+    ends(behind, VX_OUTCOME_NO_CALL);
+    becomes(n, VX_CALL_COMPLETED, 200);
     assert_true(hears("BYE ", PATIENT));
+    if (answered) {
+        char bye[sizeof w.got];
+        memcpy(bye, w.got, sizeof bye);
+        reply_to_invite(200, NULL);
+        hears("nothing", BRIEF);
+        memcpy(w.got, bye, sizeof bye);
+    }
     reply(200, "", NULL);
     all_gone();
+}
+
+static void test_hung_up_while_a_request_waits(void **state) {
+    (void)state;
+    hang_up_while_a_request_waits(1, false);
+    hang_up_while_a_request_waits(2, true);
 }
 
 static void test_hung_up_while_a_hold_waits(void **state) {
@@ -606,6 +672,7 @@ int main(void) {
         TEST(test_every_verb_in_every_state),
         TEST(test_the_invite),
         TEST(test_what_is_not_called),
+        TEST(test_tls_is_not_spoken),
         TEST(test_a_sid_in_use),
         TEST(test_a_header_that_cannot_be_read),
         TEST(test_the_life_of_a_call),
@@ -616,6 +683,7 @@ int main(void) {
         TEST(test_hold_and_unhold),
         TEST(test_digits),
         TEST(test_requests),
+        TEST(test_a_notify_names_its_event),
         TEST(test_the_call_ends_meanwhile),
         TEST(test_hung_up_while_a_request_waits),
         TEST(test_hung_up_while_a_hold_waits),

@@ -88,7 +88,6 @@ static void test_given_up(void **state) {
 }
 
 static void no_verb(enum vx_verb verb) {
-    assert_false(w.port->verbs & 1U << verb);
     struct vx_command *c = make(verb, 1);
     assert_true(try(c));
     ends(c, VX_OUTCOME_UNABLE);
@@ -97,9 +96,10 @@ static void no_verb(enum vx_verb verb) {
 static void test_what_it_cannot_do(void **state) {
     (void)state;
     originate(1);
+    assert_int_equal(
+        w.port->verbs & (1U << VX_VERB_MUTE | 1U << VX_VERB_UNMUTE | 1U << VX_VERB_TAG), 0);
     no_verb(VX_VERB_MUTE);
     no_verb(VX_VERB_UNMUTE);
-    no_verb(VX_VERB_REDIRECT);
     no_verb(VX_VERB_TAG);
     reply_to_invite(486, NULL);
     all_gone();
@@ -389,7 +389,6 @@ static void test_a_bridge_is_hung_up(void **state) {
         hears("nothing", BRIEF);
         struct vx_uuid parent = sid_of_only_inbound(), child = sid_of_peer(&parent);
         struct vx_command_args args = {.call_sid = which ? child : parent};
-        ends(submit(VX_VERB_HOLD, &args), VX_OUTCOME_UNABLE);
         ends(submit(VX_VERB_HANGUP, &args), VX_OUTCOME_DONE);
         answer_all_until("BYE ", 2);
         all_gone();

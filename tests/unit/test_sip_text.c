@@ -5,6 +5,7 @@
 #include "host/sip/leg_event.h"
 #include "host/sip/routes.h"
 #include "host/sip/sdp.h"
+#include "host/sip/sdp_pass.h"
 #include "host/sip/uri.h"
 
 #include <arpa/inet.h>
@@ -221,6 +222,69 @@ static void test_sdp_directions(void **state) {
     }
 }
 
+static void test_sdp_that_passes(void **state) {
+    (void)state;
+#define FROM(version)  "v=0\r\no=a b " version " IN IP4 h\r\ns=-\r\n"
+#define AT(port, more) "m=audio " port " RTP/AVP 0\r\n" more
+    static const struct {
+        const char *in;
+        unsigned shift;
+        enum vx_sdp_turning turning;
+        const char *out;
+    } rows[] = {
+        {FROM("7") AT("1", "a=recvonly\r\n"), 2, VX_SDP_KEEP, FROM("9") AT("1", "a=recvonly\r\n")},
+        {FROM("7") AT("1", ""), 1, VX_SDP_HOLD, FROM("8") AT("1", "a=sendonly\r\n")},
+        {FROM("7") AT("1", "a=recvonly\r\na=x\r\n"), 1, VX_SDP_HOLD,
+         FROM("8") AT("1", "a=x\r\na=inactive\r\n")},
+        {FROM("7") AT("1", "a=inactive\r\n") AT("2", "a=sendrecv\r\n"), 1, VX_SDP_HOLD,
+         FROM("8") AT("1", "a=inactive\r\n") AT("2", "a=sendonly\r\n")},
+        /* What holds for all streams holds where one says nothing else; a refused one has none. */
+        {FROM("7") "a=recvonly\r\n" AT("1", "") AT("2", "a=sendonly\r\n") AT("0", ""), 1,
+         VX_SDP_HOLD, FROM("8") AT("1", "a=inactive\r\n") AT("2", "a=sendonly\r\n") AT("0", "")},
+        {FROM("7") AT("1", "a=recvonly\r\n") AT("2", "a=inactive\r\n"), 0, VX_SDP_RELEASE,
+         FROM("7") AT("1", "a=sendrecv\r\n") AT("2", "a=sendonly\r\n")},
+        /* Numbers that are none, or the highest there is, are left alone. */
+        {FROM("x"), 1, VX_SDP_KEEP, FROM("x")},
+        {FROM("18446744073709551615"), 1, VX_SDP_KEEP, FROM("18446744073709551615")},
+        {FROM("18446744073709551614"), 1, VX_SDP_KEEP, FROM("18446744073709551615")},
+        {"o=\nm=\n", 1, VX_SDP_HOLD, "o=\r\nm=\r\na=sendonly\r\n"},
+        {"", 1, VX_SDP_HOLD, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct vx_buf out = {0};
+        vx_sdp_pass(&out, vx_str(rows[i].in), rows[i].shift, rows[i].turning);
+        vx_buf_add(&out, "", 1);
+        assert_string_equal(out.at, rows[i].out);
+        vx_buf_free(&out);
+    }
+}
+
+static void test_sdp_where_media_goes(void **state) {
+    (void)state;
+    static const char base[] = FROM("7") "c=IN IP4 h\r\n" AT("1", "");
+    static const struct {
+        const char *other;
+        bool same, same_directions;
+    } rows[] = {
+        {base, true, true},
+        {FROM("8") "c=IN IP4 h\r\n" AT("1", "a=sendrecv\r\na=rtpmap:0 PCMU/8000\r\n"), true, true},
+        {FROM("8") "c=IN IP4 h\r\n" AT("1", "a=recvonly\r\n"), true, false},
+        {FROM("8") "a=inactive\r\nc=IN IP4 h\r\n" AT("1", ""), true, false},
+        {FROM("7") "c=IN IP4 i\r\n" AT("1", ""), false, false},
+        {FROM("7") "c=IN IP4 h\r\n" AT("2", ""), false, false},
+        {FROM("7") "c=IN IP4 h\r\n" AT("1", "") AT("3", ""), false, false},
+        {FROM("7") "c=IN IP4 h\r\n" AT("1", "a=crypto:1 k\r\n"), false, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(vx_sdp_same_media(vx_str(base), vx_str(rows[i].other), false),
+                         rows[i].same);
+        assert_int_equal(vx_sdp_same_media(vx_str(base), vx_str(rows[i].other), true),
+                         rows[i].same_directions);
+    }
+#undef FROM
+#undef AT
+}
+
 /* sofia-sip's table is another's reading of the same RFCs. In two places it is not theirs. */
 static void test_reasons_are_those_of_the_library(void **state) {
     (void)state;
@@ -252,6 +316,8 @@ int main(void) {
         cmocka_unit_test(test_bad_routes),
         cmocka_unit_test(test_sdp_answer),
         cmocka_unit_test(test_sdp_directions),
+        cmocka_unit_test(test_sdp_that_passes),
+        cmocka_unit_test(test_sdp_where_media_goes),
         cmocka_unit_test(test_reasons_are_those_of_the_library),
     };
     return cmocka_run_group_tests_name("sip_text", tests, NULL, NULL);

@@ -4,6 +4,7 @@
  */
 #include "core/alloc.h"
 #include "core/log.h"
+#include "host/sip/command_text.h"
 #include "host/sip/leg.h"
 #include "host/sip/uri.h"
 
@@ -38,11 +39,27 @@ static bool child_facts(struct vx_leg *child, const struct vx_leg *parent, const
     return true;
 }
 
+/* "X-Voxeme-Hook: URL", where the call has been redirected: by us, or by a far end that was asked
+ * to. */
+static void hook_header(struct vx_buf *out, const struct vx_leg *parent, const sip_t *invite) {
+    const char *user = vx_switch_text(parent->config, VX_SW_REDIRECT_TO);
+    struct vx_str hook = vx_str(parent->hook);
+
+    if (!hook.at && user[0] && vx_str_eq(parent->facts.event.to, vx_str(user)))
+        hook = vx_str(vx_sip_header(invite, VX_HOOK_HEADER));
+    if (vx_sip_is_hook(hook)) {
+        vx_buf_puts(out, VX_HOOK_HEADER ": ");
+        vx_buf_str(out, hook);
+    }
+    vx_buf_add(out, "", 1);
+}
+
 static void send_invite(struct vx_leg *child, const sip_t *invite, const url_t *target,
                         const sip_from_t *from) {
     const struct vx_event *e = &child->facts.event;
     unsigned long hops = invite->sip_max_forwards ? invite->sip_max_forwards->mf_count : 70;
     char forwards[24], call_id[VX_UUID_TEXT + 1];
+    struct vx_buf hook = {0};
     sip_to_t to[1];
 
     sip_to_init(to);
@@ -50,13 +67,15 @@ static void send_invite(struct vx_leg *child, const sip_t *invite, const url_t *
     to->a_url->url_params = NULL;
     snprintf(forwards, sizeof forwards, "%lu", hops - 1);
     snprintf(call_id, sizeof call_id, "%.*s", (int)e->call_id.len, e->call_id.at);
-    vx_leg_sent_sdp(child, invite);
-    nua_invite(child->nh, NUTAG_URL(target), SIPTAG_FROM(from), SIPTAG_TO(to),
-               SIPTAG_CALL_ID_STR(call_id), SIPTAG_MAX_FORWARDS_STR(forwards),
-               SIPTAG_CONTENT_TYPE(invite->sip_content_type),
-               SIPTAG_CONTENT_DISPOSITION(invite->sip_content_disposition),
-               SIPTAG_CONTENT_ENCODING(invite->sip_content_encoding),
-               SIPTAG_PAYLOAD(invite->sip_payload), TAG_END());
+    vx_leg_pass_sdp(child, invite);
+    hook_header(&hook, child->peer, invite);
+    nua_invite(
+        child->nh, NUTAG_URL(target), SIPTAG_FROM(from), SIPTAG_TO(to), SIPTAG_CALL_ID_STR(call_id),
+        SIPTAG_MAX_FORWARDS_STR(forwards), SIPTAG_CONTENT_TYPE(invite->sip_content_type),
+        SIPTAG_CONTENT_DISPOSITION(invite->sip_content_disposition),
+        SIPTAG_CONTENT_ENCODING(invite->sip_content_encoding), SIPTAG_PAYLOAD(invite->sip_payload),
+        TAG_IF(vx_buf_ok(&hook) && hook.len > 1, SIPTAG_HEADER_STR(hook.at)), TAG_END());
+    vx_buf_free(&hook);
 }
 
 static void our_from(sip_from_t *from, const struct vx_leg *parent, const sip_t *invite,
@@ -132,7 +151,7 @@ void vx_bridge_start(struct vx_leg *leg, const sip_t *invite, const struct vx_ro
 }
 
 static void carry(struct vx_leg *leg, unsigned status, const char *phrase, const sip_t *sip) {
-    vx_leg_sent_sdp(leg, sip);
+    vx_leg_pass_sdp(leg, sip);
     leg->answered = leg->answered || (status >= 200 && status < 300);
     nua_respond(leg->nh, (int)status, vx_leg_phrase(leg, status, phrase),
                 NUTAG_UPDATE_REFRESH(leg->peer_updates), SIPTAG_CONTENT_TYPE(sip->sip_content_type),

@@ -67,10 +67,12 @@ static void perform_on(struct vx_leg *leg, struct vx_command *command) {
     case VX_VERB_REQUEST:
         vx_leg_request(leg, command);
         break;
+    case VX_VERB_REDIRECT:
+        vx_leg_redirect(leg, command);
+        break;
     case VX_VERB_ORIGINATE:
     case VX_VERB_MUTE:
     case VX_VERB_UNMUTE:
-    case VX_VERB_REDIRECT:
     case VX_VERB_REDIRECT_CHILD:
     case VX_VERB_RECORD:
     case VX_VERB_WHISPER:

@@ -9,10 +9,10 @@
 #include "core/command.h"
 #include "host/sip/sofia.h"
 
-/* Not: mute and unmute, which want media; redirect. */
+/* Not: mute and unmute. To have a party send nothing is to hold it, and its display says so. */
 #define VX_SIP_VERBS                                                                               \
     (1U << VX_VERB_ORIGINATE | 1U << VX_VERB_HANGUP | 1U << VX_VERB_HOLD | 1U << VX_VERB_UNHOLD |  \
-     1U << VX_VERB_DTMF | 1U << VX_VERB_REQUEST)
+     1U << VX_VERB_DTMF | 1U << VX_VERB_REQUEST | 1U << VX_VERB_REDIRECT)
 
 /* For vx_command_queue_open(); `ctx` is the struct vx_sip. */
 void vx_sip_command_perform(void *ctx, struct vx_command *command);
@@ -31,14 +31,20 @@ void vx_originate_response(struct vx_leg *leg, int status, const char *phrase, c
 /* command_hold.c: HOLD and UNHOLD of a leg that is not over. */
 void vx_leg_hold(struct vx_leg *leg, struct vx_command *command);
 /* Whether a response to an INVITE belonged to it. */
-bool vx_leg_hold_response(struct vx_leg *leg, int status, const char *phrase);
+bool vx_leg_hold_response(struct vx_leg *leg, int status, const char *phrase, const sip_t *sip);
 
 /* command_request.c: DTMF and REQUEST, of a leg that is not over. */
 void vx_leg_request(struct vx_leg *leg, struct vx_command *command);
 void vx_leg_request_response(struct vx_leg *leg, int status, const char *phrase);
 
+/* command_redirect.c: REDIRECT of a leg that is not over; what the far end says to it. */
+void vx_leg_redirect(struct vx_leg *leg, struct vx_command *command);
+void vx_leg_redirect_response(struct vx_leg *leg, int status, const char *phrase);
+void vx_leg_redirect_notified(struct vx_leg *leg, const sip_t *notify);
+
 /* The leg is over: whoever waits for its far end is told so. */
 void vx_leg_hold_drop(struct vx_leg *leg);
 void vx_leg_request_drop_all(struct vx_leg *leg);
+void vx_leg_redirect_drop(struct vx_leg *leg);
 
 #endif

@@ -102,6 +102,10 @@ static const char *send_request(struct vx_leg *leg, const struct vx_command_args
     if (!fault)
         fault = vx_sip_command_headers(&headers, args);
     if (!fault) {
+        *outcome = VX_OUTCOME_FAILED;
+        fault = vx_sip_command_method_headers(&headers, args);
+    }
+    if (!fault) {
         vx_buf_add(&type, "", 1);
         vx_buf_add(&headers, "", 1);
         *outcome = VX_OUTCOME_REFUSED;

@@ -6,6 +6,7 @@
 #define MAX_NAME         64
 #define MAX_HEADER_BYTES 16384
 #define MAX_CONTENT_TYPE 256
+#define MAX_HOOK         4096
 #define MAX_DIGITS       128
 #define DTMF_MS          250 /* where the command says nothing */
 #define LONGEST_DTMF_MS  10000
@@ -143,6 +144,24 @@ const char *vx_sip_command_headers(struct vx_buf *out, const struct vx_command_a
     return NULL;
 }
 
+static bool has_header(const struct vx_command_args *args, const char *name, const char *brief) {
+    for (size_t i = 0; i < args->header_count; i++)
+        if (args->headers[i].value.len > 0 && (vx_str_ieq(args->headers[i].name, vx_str(name)) ||
+                                               vx_str_ieq(args->headers[i].name, vx_str(brief))))
+            return true;
+    return false;
+}
+
+const char *vx_sip_command_method_headers(struct vx_buf *out, const struct vx_command_args *args) {
+    if (!vx_str_eq(args->method, VX_STR("NOTIFY")))
+        return NULL;
+    if (!has_header(args, "event", "o"))
+        return "sip_request: a NOTIFY wants the header Event (RFC 6665)";
+    if (!has_header(args, "subscription-state", "subscription-state"))
+        vx_buf_puts(out, "Subscription-State: active\r\n");
+    return NULL;
+}
+
 static void add_quoted(struct vx_buf *out, struct vx_str s) {
     vx_buf_puts(out, "\"");
     for (size_t i = 0; i < s.len; i++) {
@@ -186,8 +205,12 @@ const char *vx_sip_command_target(struct vx_buf *out, const struct vx_command_ar
     if (!vx_buf_ok(out))
         return NULL;
     out->len--;
-    return vx_uri_fault(out->at + before) ? "target: voxeme-switch calls sip: URIs over UDP or TCP"
-                                          : NULL;
+    if (!vx_uri_fault(out->at + before))
+        return NULL;
+    return vx_uri_wants_tls(out->at + before)
+               ? "target: voxeme-switch has no TLS: it calls sip: URIs over UDP or TCP, none of "
+                 "sips:"
+               : "target: voxeme-switch calls sip: URIs over UDP or TCP";
 }
 
 const char *vx_sip_command_content_type(struct vx_buf *out, const struct vx_command_args *args) {
@@ -195,6 +218,23 @@ const char *vx_sip_command_content_type(struct vx_buf *out, const struct vx_comm
         return "content_type: not a media type";
     vx_buf_str(out, args->content_type);
     return NULL;
+}
+
+static bool is_hook_char(unsigned char c) {
+    return c > ' ' && c != 0x7f;
+}
+
+bool vx_sip_is_hook(struct vx_str hook) {
+    return hook.len > 0 && hook.len <= MAX_HOOK && is_all(hook, is_hook_char);
+}
+
+void vx_sip_command_refer_to(struct vx_buf *out, const char *user, const char *host,
+                             struct vx_str hook) {
+    vx_buf_puts(out, "<sip:");
+    vx_uri_escape(out, vx_str(user));
+    vx_buf_printf(out, "@%s?" VX_HOOK_HEADER "=", host);
+    vx_uri_escape(out, hook);
+    vx_buf_puts(out, ">");
 }
 
 static bool is_digit(unsigned char c) {

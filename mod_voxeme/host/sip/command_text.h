@@ -23,8 +23,21 @@ const char *vx_sip_command_from(struct vx_buf *out, const struct vx_command_args
 /* Appends the target, which voxeme-switch can call. */
 const char *vx_sip_command_target(struct vx_buf *out, const struct vx_command_args *args);
 
+/* Of a REQUEST: what its method wants beside that; a NOTIFY names its event (RFC 6665,
+ * section 8.2), and is given the state of its subscription where it does not. */
+const char *vx_sip_command_method_headers(struct vx_buf *out, const struct vx_command_args *args);
+
 /* Of a REQUEST: appends the Content-Type; it may not be given. */
 const char *vx_sip_command_content_type(struct vx_buf *out, const struct vx_command_args *args);
+
+/* Carries the hook of a redirection, so that whoever has the call next can ask it. */
+#define VX_HOOK_HEADER "X-Voxeme-Hook"
+/* Whether it may be the value of that header. */
+bool vx_sip_is_hook(struct vx_str hook);
+
+/* Appends <sip:user@host?X-Voxeme-Hook=...>; the hook has been found good. */
+void vx_sip_command_refer_to(struct vx_buf *out, const char *user, const char *host,
+                             struct vx_str hook);
 
 /* Of a DTMF. */
 const char *vx_sip_command_digits_fault(const struct vx_command_args *args);

@@ -26,6 +26,14 @@ static void set_variables(struct vx_event *e, const struct vx_route *route) {
     e->application_sid = vx_str(route->application_sid);
 }
 
+static void tell_variables(struct vx_leg *leg) {
+    struct vx_event e = {.type = VX_EVENT_UPDATE, .call_sid = leg->facts.event.call_sid};
+
+    set_variables(&e, leg->route);
+    if (e.evidence.variable.at || e.evidence.accountcode.at || e.application_sid.at)
+        vx_registry_apply(leg->sip->registry, &e);
+}
+
 static void follow_route(struct vx_leg *leg, const sip_t *invite,
                          const struct vx_route_match *match) {
     if (!leg->route) {
@@ -89,6 +97,7 @@ void vx_incoming(struct vx_sip *sip, nua_handle_t *nh, msg_t *request, const sip
         return;
     }
     leg->nh = nh;
+    leg->invite = msg_ref(request);
     nua_handle_bind(nh, leg);
     vx_leg_count(leg);
     leg->offerless = !vx_sip_has_body(invite);
@@ -96,4 +105,25 @@ void vx_incoming(struct vx_sip *sip, nua_handle_t *nh, msg_t *request, const sip
     vx_leg_origin(leg);
     vx_leg_tell(leg, VX_EVENT_CREATE, 100, NULL);
     follow_route(leg, invite, &match);
+}
+
+bool vx_incoming_again(struct vx_leg *leg, const char *user) {
+    struct vx_switch_config *config = leg->sip->switch_config;
+    struct vx_route_match match;
+    const struct vx_route *route = vx_routes_find(vx_switch_routes(config), vx_str(user), &match);
+
+    if (!route || !leg->invite)
+        return false;
+    msg_t *request = msg_ref(leg->invite); /* the leg lets go of it when it ends */
+    vx_leg_part(leg, 487, NULL, "ORIGINATOR_CANCEL");
+    vx_leg_timer(leg, 0, NULL);
+    config = vx_switch_config_ref(config);
+    leg->route = route;
+    set_variables(&leg->facts.event, route);
+    vx_switch_config_release(&leg->config);
+    leg->config = config;
+    tell_variables(leg);
+    follow_route(leg, sip_object(request), &match);
+    msg_destroy(request);
+    return true;
 }

@@ -3,6 +3,8 @@
 #include "core/alloc.h"
 #include "core/log.h"
 #include "host/sip/command.h"
+#include "host/sip/nua_client.h"
+#include "host/sip/sdp_pass.h"
 
 struct vx_leg *vx_leg_new(struct vx_sip *sip, const struct vx_route *route,
                           struct vx_switch_config *config) {
@@ -10,6 +12,10 @@ struct vx_leg *vx_leg_new(struct vx_sip *sip, const struct vx_route *route,
 
     if (!leg)
         return NULL;
+    vx_sip_count(&sip->metrics->legs);
+    uint64_t legs = atomic_load_explicit(&sip->metrics->legs, memory_order_relaxed);
+    if (legs > sip->legs_tide.most)
+        sip->legs_tide.most = legs;
     leg->sip = sip;
     leg->config = vx_switch_config_ref(config);
     leg->route = route;
@@ -35,7 +41,7 @@ void vx_leg_origin(struct vx_leg *leg) {
 void vx_leg_refuse_answer(struct vx_leg *leg) {
     leg->answered = true;
     nua_ack(leg->nh, TAG_END());
-    nua_bye(leg->nh, TAG_END());
+    vx_bye(leg->nh);
 }
 
 static void log_step(const struct vx_leg *leg, const char *step, unsigned status) {
@@ -63,6 +69,10 @@ void vx_leg_tell(struct vx_leg *leg, enum vx_event_type step, unsigned status, c
         vx_leg_index_add(&leg->sip->index, leg);
         e = leg->facts.event;
         log_step(leg, "created", status);
+    }
+    if (step == VX_EVENT_ANSWER && leg->invite) {
+        msg_destroy(leg->invite);
+        leg->invite = NULL;
     }
     leg->reached = step;
     leg->status = (uint16_t)status;
@@ -134,7 +144,7 @@ void vx_leg_hangup(struct vx_leg *leg, unsigned status, const char *reason, cons
         if (leg->unacked)
             nua_ack(leg->nh, TAG_END());
         leg->unacked = false;
-        nua_bye(leg->nh, TAG_END());
+        vx_bye(leg->nh);
     } else if (leg->facts.event.direction == VX_INBOUND) {
         vx_leg_respond(leg, status, reason, false);
     } else {
@@ -147,6 +157,10 @@ static void drop_all(struct vx_leg *leg) {
     vx_relay_drop_all(leg);
     vx_leg_hold_drop(leg);
     vx_leg_request_drop_all(leg);
+    vx_leg_redirect_drop(leg);
+    if (leg->invite)
+        msg_destroy(leg->invite);
+    leg->invite = NULL;
 }
 
 void vx_leg_over(struct vx_leg *leg, unsigned status, const char *reason, const char *cause) {
@@ -199,11 +213,14 @@ void vx_leg_free(struct vx_leg *leg) {
         nua_handle_bind(leg->nh, NULL);
         nua_handle_destroy(leg->nh);
     }
+    atomic_fetch_sub_explicit(&sip->metrics->legs, 1, memory_order_relaxed);
     *leg->link = leg->next;
     if (leg->next)
         leg->next->link = leg->link;
     vx_leg_event_clear(&leg->facts);
     vx_buf_free(&leg->sdp);
+    vx_buf_free(&leg->passed);
+    vx_free(leg->hook);
     vx_switch_config_release(&leg->config);
     vx_free(leg);
     vx_sip_leg_freed(sip);
@@ -214,9 +231,27 @@ bool vx_sip_is_sdp(const sip_t *sip) {
            strcasecmp(sip->sip_content_type->c_type, "application/sdp") == 0;
 }
 
-void vx_leg_sent_sdp(struct vx_leg *leg, const sip_t *sip) {
+const char *vx_leg_passed_text(struct vx_leg *leg) {
+    struct vx_str sdp = {leg->sdp.at, leg->sdp.len};
+
+    if (!leg->shift || !sdp.len)
+        return vx_leg_sdp_text(leg);
+    vx_buf_free(&leg->passed);
+    vx_sdp_pass(&leg->passed, sdp, leg->shift, vx_leg_is_held(leg) ? VX_SDP_HOLD : VX_SDP_KEEP);
+    vx_buf_add(&leg->passed, "", 1);
+    return vx_buf_ok(&leg->passed) ? leg->passed.at : NULL;
+}
+
+const char *vx_leg_pass_sdp(struct vx_leg *leg, const sip_t *sip) {
+    bool release = leg->peer && vx_leg_is_held(leg->peer);
+
     if (!sip || !vx_sip_has_body(sip) || !vx_sip_is_sdp(sip))
-        return;
+        return NULL;
+    const struct vx_str sdp = {sip->sip_payload->pl_data, sip->sip_payload->pl_len};
     leg->sdp.len = 0;
-    vx_buf_add(&leg->sdp, sip->sip_payload->pl_data, sip->sip_payload->pl_len);
+    if (release)
+        vx_sdp_pass(&leg->sdp, sdp, 0, VX_SDP_RELEASE);
+    else
+        vx_buf_str(&leg->sdp, sdp);
+    return release || leg->shift ? vx_leg_passed_text(leg) : NULL;
 }

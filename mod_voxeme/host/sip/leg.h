@@ -13,6 +13,12 @@
 #include "host/sip/sofia.h"
 #include "host/sip/switch_config.h"
 
+/* Of how many there have been since memory was given back last. */
+struct vx_tide {
+    uint64_t most;
+    int64_t calm_since; /* monotonic; 0: it is not */
+};
+
 struct vx_sip {
     su_root_t *root;
     nua_t *nua;
@@ -21,8 +27,9 @@ struct vx_sip {
     struct vx_switch_config *switch_config;
     struct vx_leg *legs; /* newest first */
     struct vx_leg_index index;
-    struct vx_command_queue *commands; /* borrowed; NULL: nobody commands */
-    unsigned calls;                    /* inbound and originated legs that are not over */
+    struct vx_command_queue *commands;    /* borrowed; NULL: nobody commands */
+    struct vx_tide legs_tide, calls_tide; /* audit.c */
+    unsigned calls;                       /* inbound and originated legs that are not over */
     struct vx_sip_metrics *metrics;
     char host[64];    /* of our Contact, as URIs have it */
     char address[64]; /* the same as SDP has it: no brackets */
@@ -64,8 +71,14 @@ struct vx_leg {
     bool inviting;              /* an INVITE of nua's is on its way, ours or its own */
     struct vx_leg *same_bucket; /* of the index */
     bool indexed;
-    int64_t limit_ms;               /* originated: once answered; 0: none */
-    struct vx_holding *holding;     /* a hold or its end, until the far end has answered */
+    int64_t limit_ms;           /* originated: once answered; 0: none */
+    struct vx_holding *holding; /* an INVITE of our own, until the far end has answered */
+    unsigned shift;             /* bridge: so many descriptions were sent in between (sdp.h) */
+    struct vx_buf passed;       /* bridge: `sdp` as the far end was told it, where that differs */
+    struct vx_command *redirecting; /* a REFER, until the far end has answered */
+    bool referred;                  /* and how it went is still to come */
+    char *hook;                     /* of a redirection of this unanswered call; NULL: none */
+    msg_t *invite;                  /* inbound: a reference until it is answered */
     struct vx_requesting *requests; /* of commands, oldest first, until they are answered */
     unsigned request_count;
     int64_t over_since;  /* monotonic */
@@ -73,7 +86,8 @@ struct vx_leg {
     su_timer_t *timer;
     void (*on_timer)(struct vx_leg *leg);
     struct vx_sdp_origin origin;
-    struct vx_buf sdp; /* the last description sent on this leg */
+    struct vx_buf
+        sdp; /* the last description sent on this leg; bridge: as its author has numbered it */
     struct vx_relay *relays;
     unsigned relay_count;
 };
@@ -128,13 +142,29 @@ static inline bool vx_sip_has_body(const sip_t *sip) {
     return sip->sip_payload && sip->sip_payload->pl_len > 0;
 }
 
-/* Keeps the body of `sip` as the description that was last sent on `leg`. */
-void vx_leg_sent_sdp(struct vx_leg *leg, const sip_t *sip);
+/* Keeps the body of `sip`, which may be NULL, as the description that was last sent on `leg`. NULL:
+ * it goes there as it came; else what goes in its place, borrowed until the next call. */
+const char *vx_leg_pass_sdp(struct vx_leg *leg, const sip_t *sip);
+
+/* The description that the far end of a bridge's leg has; borrowed likewise; NULL without one. */
+const char *vx_leg_passed_text(struct vx_leg *leg);
+
+/* Whether the API holds it. */
+static inline bool vx_leg_is_held(const struct vx_leg *leg) {
+    return leg->origin.media == VX_SDP_SENDONLY;
+}
+
+static inline bool vx_leg_is_bridged(const struct vx_leg *leg) {
+    return leg->route && leg->route->action == VX_ROUTE_BRIDGE;
+}
 
 /* --- who handles what --- */
 
 /* incoming.c: a new INVITE. `request` is borrowed. */
 void vx_incoming(struct vx_sip *sip, nua_handle_t *nh, msg_t *request, const sip_t *invite);
+/* Gives up what an unanswered inbound leg is doing, its child leg as well, and follows the route of
+ * `user` instead. False: no such route, or out of memory; it goes on as it was. */
+bool vx_incoming_again(struct vx_leg *leg, const char *user);
 
 /* answer.c: routes that need one leg only. */
 void vx_answer_start(struct vx_leg *leg, const sip_t *invite);
@@ -156,6 +186,8 @@ void vx_relay_response(struct vx_leg *leg, sip_method_t method, int status, cons
 void vx_relay_ack(struct vx_leg *leg, const sip_t *ack);
 void vx_relay_cancel(struct vx_leg *leg);
 void vx_relay_drop_all(struct vx_leg *leg);
+/* Whether an offer of this leg waits for an answer: no other may be made (RFC 3264, section 4). */
+bool vx_relay_negotiating(const struct vx_leg *leg);
 
 /* audit.c: tells the registry which legs live. */
 void vx_audit_schedule(struct vx_sip *sip);

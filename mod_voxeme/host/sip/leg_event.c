@@ -73,7 +73,7 @@ static void take_source(struct vx_leg_event *out, const struct sockaddr *source)
         out->event.originating_sip_ip = vx_str(out->source);
 }
 
-static const char *header(const sip_t *sip, const char *name) {
+const char *vx_sip_header(const sip_t *sip, const char *name) {
     for (const sip_unknown_t *h = sip->sip_unknown; h; h = h->un_next)
         if (h->un_name && h->un_value && strcasecmp(h->un_name, name) == 0)
             return h->un_value;
@@ -109,8 +109,8 @@ bool vx_leg_event_inbound(struct vx_leg_event *out, const sip_t *sip,
         {&e->from, vx_str(from ? from : ""), UNESCAPE},
         {&e->to, vx_str(to ? to : ""), UNESCAPE},
         {&e->caller_name, vx_str(display ? display : ""), UNQUOTE},
-        {&e->evidence.header, vx_str(header(sip, "X-Account-Sid")), AS_IS},
-        {&e->application_sid_header, vx_str(header(sip, "X-Application-Sid")), AS_IS},
+        {&e->evidence.header, vx_str(vx_sip_header(sip, "X-Account-Sid")), AS_IS},
+        {&e->application_sid_header, vx_str(vx_sip_header(sip, "X-Application-Sid")), AS_IS},
         {&e->evidence.domain, vx_str(request->url_host), AS_IS},
     };
     if (!keep(out, texts, sizeof texts / sizeof *texts))

@@ -29,6 +29,9 @@ bool vx_leg_event_inbound(struct vx_leg_event *out, const sip_t *sip,
 bool vx_leg_event_from_bytes(struct vx_leg_event *out, const void *bytes, size_t len,
                              const struct sockaddr *source);
 
+/* The value of the first header of this name that the library does not know; NULL without one. */
+const char *vx_sip_header(const sip_t *sip, const char *name);
+
 /* What an outbound leg is called: `from` and `to` are escaped as in a URI, `display` may be quoted;
  * each may be NULL. False: out of memory. */
 bool vx_leg_event_outbound(struct vx_leg_event *out, const char *call_id, const char *from,

@@ -48,11 +48,11 @@ static bool negotiates(sip_method_t method) {
     return method == sip_method_invite || method == sip_method_update;
 }
 
-static bool negotiating(const struct vx_leg *leg) {
+bool vx_relay_negotiating(const struct vx_leg *leg) {
     for (const struct vx_relay *r = leg->relays; r; r = r->next)
         if (negotiates(r->method))
             return true;
-    return leg->unacked;
+    return leg->unacked || leg->holding;
 }
 
 /* 0: the request can go on; else what it is answered at once. */
@@ -63,7 +63,7 @@ static unsigned obstacle(const struct vx_leg *leg, sip_method_t method) {
         return 501;
     if (!leg->answered || !leg->peer->answered)
         return negotiates(method) ? 491 : 480;
-    if (negotiates(method) && (negotiating(leg) || negotiating(leg->peer)))
+    if (negotiates(method) && (vx_relay_negotiating(leg) || vx_relay_negotiating(leg->peer)))
         return 491;
     return leg->relay_count >= MAX_WAITING ? 500 : 0;
 }
@@ -73,19 +73,23 @@ static void refuse(struct vx_leg *leg, msg_t *request, unsigned status) {
                 TAG_IF(status == 500, SIPTAG_RETRY_AFTER_STR("3")), TAG_END());
 }
 
-#define BODY_OF(sip)                                                                               \
-    SIPTAG_CONTENT_TYPE((sip)->sip_content_type),                                                  \
-        SIPTAG_CONTENT_DISPOSITION((sip)->sip_content_disposition),                                \
-        SIPTAG_CONTENT_ENCODING((sip)->sip_content_encoding), SIPTAG_PAYLOAD((sip)->sip_payload)
+/* What comes from vx_leg_pass_sdp(), or the body as it came. */
+#define BODY_OF(sip, sdp)                                                                          \
+    TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), \
+        TAG_IF(!(sdp), SIPTAG_CONTENT_TYPE((sip)->sip_content_type)),                              \
+        TAG_IF(!(sdp), SIPTAG_CONTENT_DISPOSITION((sip)->sip_content_disposition)),                \
+        TAG_IF(!(sdp), SIPTAG_CONTENT_ENCODING((sip)->sip_content_encoding)),                      \
+        TAG_IF(!(sdp), SIPTAG_PAYLOAD((sip)->sip_payload))
 
 static void send_on(struct vx_leg *to, sip_method_t method, const sip_t *sip) {
-    vx_leg_sent_sdp(to, negotiates(method) ? sip : NULL);
+    const char *sdp = vx_leg_pass_sdp(to, negotiates(method) ? sip : NULL);
+
     if (method == sip_method_invite)
-        nua_invite(to->nh, BODY_OF(sip), TAG_END());
+        nua_invite(to->nh, BODY_OF(sip, sdp), TAG_END());
     else if (method == sip_method_update)
-        nua_update(to->nh, BODY_OF(sip), TAG_END());
+        nua_update(to->nh, BODY_OF(sip, sdp), TAG_END());
     else
-        nua_info(to->nh, BODY_OF(sip), TAG_END());
+        nua_info(to->nh, BODY_OF(sip, sdp), TAG_END());
 }
 
 void vx_relay_request(struct vx_leg *leg, msg_t *request, const sip_t *sip) {
@@ -112,9 +116,9 @@ void vx_relay_request(struct vx_leg *leg, msg_t *request, const sip_t *sip) {
 static void end_refresh(struct vx_leg *leg, const sip_t *sip) {
     bool wanted = !leg->offered && sip && vx_sip_has_body(sip);
 
-    if (wanted && !(leg->route && leg->route->action == VX_ROUTE_BRIDGE))
+    if (wanted && !vx_leg_is_bridged(leg))
         wanted = vx_answer_sdp(leg, sip);
-    const char *sdp = wanted ? vx_leg_sdp_text(leg) : NULL;
+    const char *sdp = wanted ? vx_leg_passed_text(leg) : NULL;
     nua_ack(leg->nh, TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
             TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
 }
@@ -127,11 +131,12 @@ static void carry_back(struct vx_leg *origin, const struct vx_relay *relay, unsi
      * it as well, without a BYE. */
     if (status >= 300 && sip_response_terminates_dialog((int)status, relay->method, NULL) != 0)
         status = 500;
+    const char *sdp = NULL;
     if (status < 300 && negotiates(relay->method))
-        vx_leg_sent_sdp(origin, sip);
+        sdp = vx_leg_pass_sdp(origin, sip);
     if (sip)
         nua_respond(origin->nh, (int)status, vx_leg_phrase(origin, status, phrase),
-                    NUTAG_WITH(relay->request), BODY_OF(sip), TAG_END());
+                    NUTAG_WITH(relay->request), BODY_OF(sip, sdp), TAG_END());
     else
         nua_respond(origin->nh, (int)status, vx_leg_phrase(origin, status, phrase),
                     NUTAG_WITH(relay->request), TAG_END());
@@ -175,6 +180,6 @@ void vx_relay_ack(struct vx_leg *leg, const sip_t *ack) {
     if (!leg->ack_peer || !peer || !peer->unacked)
         return;
     leg->ack_peer = peer->unacked = false;
-    vx_leg_sent_sdp(peer, ack);
-    nua_ack(peer->nh, NUTAG_UPDATE_REFRESH(peer->peer_updates), BODY_OF(ack), TAG_END());
+    const char *sdp = vx_leg_pass_sdp(peer, ack);
+    nua_ack(peer->nh, NUTAG_UPDATE_REFRESH(peer->peer_updates), BODY_OF(ack, sdp), TAG_END());
 }

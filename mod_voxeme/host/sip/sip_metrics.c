@@ -24,6 +24,8 @@ void vx_sip_metrics_render(void *ctx, struct vx_buf *out) {
     const struct vx_sip_metrics *m = ctx;
 
     single(out, "calls", "gauge", &m->calls, "Calls now, but for those that they dial.");
+    single(out, "legs", "gauge", &m->legs,
+           "Legs now, with those that have ended and whose far end has not agreed yet.");
     describe(out, "invites_refused_total", "counter", "INVITEs turned away unseen, by reason.");
     row(out, "invites_refused_total", "{reason=\"sip-max-calls\"}", &m->refused_full);
     row(out, "invites_refused_total", "{reason=\"stopping\"}", &m->refused_stopping);

@@ -9,6 +9,7 @@
 /* All zero at first. Written on the SIP thread, read on any. */
 struct vx_sip_metrics {
     atomic_uint_fast64_t calls; /* gauge: inbound and originated ones */
+    atomic_uint_fast64_t legs;  /* gauge: all, those that are over and not yet given back as well */
     atomic_uint_fast64_t commands, commands_full, commands_stopping, commands_memory;
     atomic_uint_fast64_t originate_full;
     atomic_uint_fast64_t refused_full, refused_stopping, refused_memory;

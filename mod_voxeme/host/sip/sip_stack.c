@@ -86,7 +86,7 @@ static void on_request(struct vx_leg *leg, int status, const sip_t *sip) {
 
     if (status >= 200 || !request || !sip)
         return; /* nua has answered it */
-    if (leg->route && leg->route->action == VX_ROUTE_BRIDGE)
+    if (vx_leg_is_bridged(leg))
         vx_relay_request(leg, request, sip);
     else
         vx_answer_request(leg, request, sip);
@@ -100,7 +100,7 @@ static void on_invite_response(struct vx_leg *leg, int status, const char *phras
         vx_originate_response(leg, status, phrase, sip);
     else if (leg->facts.event.direction == VX_OUTBOUND && !leg->answered)
         vx_bridge_response(leg, status, phrase, sip);
-    else if (!vx_leg_hold_response(leg, status, phrase))
+    else if (!vx_leg_hold_response(leg, status, phrase, sip))
         vx_relay_response(leg, sip_method_invite, status, phrase, sip);
 }
 
@@ -139,6 +139,13 @@ static void leg_event(struct vx_leg *leg, nua_event_t event, int status, const c
         break;
     case nua_r_method:
         vx_leg_request_response(leg, status, phrase);
+        break;
+    case nua_r_refer:
+        vx_leg_redirect_response(leg, status, phrase);
+        break;
+    case nua_i_notify:
+        if (sip)
+            vx_leg_redirect_notified(leg, sip);
         break;
     default:
         break;

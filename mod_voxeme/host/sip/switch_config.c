@@ -36,6 +36,10 @@ const struct vx_setting vx_switch_settings[VX_SW_COUNT] = {
          "Session timer (RFC 4028): a call whose peer is gone ends after at most this time."},
     [VX_SW_MIN_SE_SECONDS] = {"min-se-seconds", VX_INT, 90, 86400, "90", false, "s",
                               "Shortest session timer accepted; shorter ones get 422."},
+    [VX_SW_REDIRECT_TO] =
+        {"redirect-to", VX_TEXT, 0, VX_ROUTE_USER_MAX, "", true, "",
+         "User that a call is redirected to by call_hook; a route has to match it. Not set: calls "
+         "are not redirected."},
 };
 
 struct vx_switch_config {
@@ -154,6 +158,17 @@ static bool section_end(void *ctx, const char *element, char *error, size_t size
     return true;
 }
 
+static bool check_redirect(const struct vx_switch_config *c, int *line, char *error, size_t size) {
+    const char *user = vx_switch_text(c, VX_SW_REDIRECT_TO);
+    struct vx_route_match match;
+
+    if (!user[0] || vx_routes_find(&c->routes, vx_str(user), &match))
+        return true;
+    *line = c->setting_line[VX_SW_REDIRECT_TO];
+    snprintf(error, size, "setting 'redirect-to': no route matches '%.64s'", user);
+    return false;
+}
+
 static bool section_finish(void *ctx, const struct vx_directory *accounts, int *line, char *error,
                            size_t size) {
     struct vx_switch_config *c = ctx;
@@ -168,6 +183,8 @@ static bool section_finish(void *ctx, const struct vx_directory *accounts, int *
                  (long long)vx_switch_int(c, VX_SW_SESSION_EXPIRES_SECONDS));
         return false;
     }
+    if (!check_redirect(c, line, error, size))
+        return false;
     return vx_routes_check(&c->routes, accounts, line, error, size);
 }
 

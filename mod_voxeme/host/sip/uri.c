@@ -87,3 +87,19 @@ const char *vx_uri_fault(const char *text) {
     su_home_deinit(home);
     return fault;
 }
+
+bool vx_uri_wants_tls(const char *text) {
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    char transport[16];
+    bool wants = false;
+
+    su_home_init(home);
+    const url_t *url = url_make(home, text);
+    if (url)
+        wants = url->url_type == url_sips ||
+                (url->url_type == url_sip &&
+                 url_param(url->url_params, "transport", transport, sizeof transport) &&
+                 strcasecmp(transport, "tls") == 0);
+    su_home_deinit(home);
+    return wants;
+}

@@ -21,4 +21,7 @@ size_t vx_display_unquote(char *out, struct vx_str in);
 /* NULL when `text` is a SIP URI that voxeme-switch can call; else what is wrong with it, static. */
 const char *vx_uri_fault(const char *text);
 
+/* Whether `text` is a SIP URI that is called over TLS. */
+bool vx_uri_wants_tls(const char *text);
+
 #endif

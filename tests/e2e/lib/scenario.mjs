@@ -182,8 +182,10 @@ export const accept = ({ body = sdp(7), afterAck = [] } = {}) => [
 export const decline = (line) => [send(respondInvite(line)), recv('ACK')];
 
 // The answer to a request that is not the INVITE (BYE, CANCEL, ...), which came last.
-export const okay = (body) =>
-  send(withBody(['SIP/2.0 200 OK', '[last_Via:]', '[last_From:]', '[last_To:]', '[last_Call-ID:]', '[last_CSeq:]',
+export const okay = (body) => reply('200 OK', body);
+
+export const reply = (line, body) =>
+  send(withBody([`SIP/2.0 ${line}`, '[last_Via:]', '[last_From:]', '[last_To:]', '[last_Call-ID:]', '[last_CSeq:]',
     'Contact: <sip:[local_ip]:[local_port];transport=[transport]>'], body), { retrans: false });
 
 export const hungUp = () => [recv('BYE'), report('bye'), okay()];
@@ -194,6 +196,14 @@ export const cancelled = () => [recv('CANCEL'), report('cancel'), okay(), send(r
 export const calleeBye = () => [
   send(['BYE [next_url] SIP/2.0', via('bye'), `From:[$to];tag=[pid]-[call_number]`, 'To:[$from]', 'Call-ID: [call_id]',
     'CSeq: 1 BYE', 'Max-Forwards: 70', 'Content-Length: 0']),
+  recv(200),
+];
+
+// The called side tells how a REFER went (RFC 3515).
+export const notified = (statusLine) => [
+  send(['NOTIFY [next_url] SIP/2.0', via('notify'), `From:[$to];tag=[pid]-[call_number]`, 'To:[$from]', 'Call-ID: [call_id]',
+    'CSeq: 1 NOTIFY', 'Contact: <sip:[local_ip]:[local_port];transport=[transport]>', 'Max-Forwards: 70', 'Event: refer',
+    'Subscription-State: terminated;reason=noresource', 'Content-Type: message/sipfrag', 'Content-Length: [len]', '', statusLine]),
   recv(200),
 ];
 

@@ -1,0 +1,147 @@
+/*
+ * REDIRECT: the call goes to the user of `redirect-to`, and the hook with it, in a header. One that
+ * has been answered is taken there by its far end, which is asked to by REFER (RFC 3515) and says
+ * by NOTIFY how it went; an inbound one that has not is sent another way where it is.
+ */
+#include "core/alloc.h"
+#include "core/log.h"
+#include "host/sip/command.h"
+#include "host/sip/command_text.h"
+#include "host/sip/leg.h"
+
+#include <stdio.h>
+
+static const char out_of_memory[] = "the switch is out of memory";
+
+void vx_leg_redirect_drop(struct vx_leg *leg) {
+    struct vx_command *command = leg->redirecting;
+
+    leg->redirecting = NULL;
+    leg->referred = false;
+    if (command)
+        vx_sip_command_end(command, VX_OUTCOME_NO_CALL, "the call has ended");
+}
+
+/* NULL when it has been sent. The far end's NOTIFYs are taken from then on. */
+static const char *refer(struct vx_leg *leg, struct vx_command *command, const char *user) {
+    const struct vx_sip *sip = leg->sip;
+    char host[sizeof sip->host + 8];
+    struct vx_buf to = {0};
+    bool ok;
+
+    snprintf(host, sizeof host, "%s:%u", sip->host, sip->port);
+    vx_sip_command_refer_to(&to, user, host, vx_command_args(command)->hook);
+    vx_buf_add(&to, "", 1);
+    ok = vx_buf_ok(&to);
+    if (ok) {
+        nua_refer(leg->nh, NUTAG_ALLOW("NOTIFY"), SIPTAG_REFER_TO_STR(to.at), TAG_END());
+        leg->redirecting = command;
+    }
+    vx_buf_free(&to);
+    return ok ? NULL : out_of_memory;
+}
+
+static const char *reroute(struct vx_leg *leg, const struct vx_command *command, const char *user) {
+    struct vx_str hook = vx_command_args(command)->hook;
+    char *kept = vx_strndup(hook.at, hook.len), *before = leg->hook;
+
+    if (!kept)
+        return out_of_memory;
+    leg->hook = kept;
+    if (vx_incoming_again(leg, user)) {
+        vx_free(before);
+        return NULL;
+    }
+    leg->hook = before;
+    vx_free(kept);
+    return "the call cannot be sent another way";
+}
+
+/* NULL: nothing stands in the way. */
+static const char *obstacle(const struct vx_leg *leg) {
+    if (leg->redirecting)
+        return "the call is being redirected";
+    if (leg->answered)
+        return NULL;
+    if (leg->facts.event.direction == VX_OUTBOUND)
+        return "the call has not been answered";
+    /* The first description in a response is the answer, and the caller ignores any other (RFC
+     * 3261, section 13.2.1): what the new route says could not be told. */
+    return leg->reached == VX_EVENT_MEDIA ? "the call has early media: its answer is settled"
+                                          : NULL;
+}
+
+void vx_leg_redirect(struct vx_leg *leg, struct vx_command *command) {
+    const char *user = vx_switch_text(leg->sip->switch_config, VX_SW_REDIRECT_TO);
+    enum vx_outcome outcome = VX_OUTCOME_NOT_NOW;
+    const char *why;
+
+    if (!user[0]) {
+        vx_sip_command_end(command, VX_OUTCOME_UNABLE, "the setting redirect-to is not set");
+        return;
+    }
+    if (!vx_sip_is_hook(vx_command_args(command)->hook)) {
+        vx_sip_command_end(command, VX_OUTCOME_FAILED, "call_hook: its URL cannot be in a header");
+        return;
+    }
+    why = obstacle(leg);
+    if (!why) {
+        bool answered = leg->answered;
+
+        outcome = VX_OUTCOME_DONE;
+        why = answered ? refer(leg, command, user) : reroute(leg, command, user);
+        if (answered && !why)
+            return;
+        if (why) {
+            outcome = VX_OUTCOME_REFUSED;
+            vx_sip_count(&leg->sip->metrics->commands_memory);
+        }
+    }
+    vx_sip_command_end(command, outcome, why);
+}
+
+void vx_leg_redirect_response(struct vx_leg *leg, int status, const char *phrase) {
+    struct vx_command *command = leg->redirecting;
+
+    if (status < 200 || !command)
+        return;
+    leg->redirecting = NULL;
+    leg->referred = status < 300;
+    if (leg->referred)
+        vx_sip_command_end(command, VX_OUTCOME_DONE, NULL);
+    else
+        vx_sip_command_fail(command, (unsigned)status, phrase);
+}
+
+/* The status line of a message/sipfrag (RFC 3420); 0: none. */
+static unsigned status_of(const sip_t *notify) {
+    static const char begins[] = "SIP/2.0 ";
+    const sip_payload_t *body = notify->sip_payload;
+    unsigned status = 0;
+
+    if (!body || body->pl_len < sizeof begins + 2 ||
+        memcmp(body->pl_data, begins, sizeof begins - 1) != 0)
+        return 0;
+    for (size_t i = sizeof begins - 1; i < sizeof begins + 2; i++) {
+        unsigned digit = (unsigned)(body->pl_data[i] - '0');
+        if (digit > 9)
+            return 0;
+        status = status * 10 + digit;
+    }
+    return status;
+}
+
+void vx_leg_redirect_notified(struct vx_leg *leg, const sip_t *notify) {
+    unsigned status = leg->referred ? status_of(notify) : 0;
+
+    if (status < 200 || leg->over)
+        return;
+    leg->referred = false;
+    if (status >= 300) {
+        vx_log(VX_LOG_INFO, "a call that was redirected stays: its new one ended with %u", status);
+        return;
+    }
+    /* What follows is the new call's; a far end that hangs up by itself is met half way. */
+    vx_leg_part(leg, 487, NULL, "BLIND_TRANSFER");
+    vx_leg_hangup(leg, 487, NULL, "BLIND_TRANSFER");
+}

@@ -1,0 +1,59 @@
+#include "config.h" /* first: it asks for RTLD_NEXT */
+
+#include "host/sip/nua_client.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+
+#define REPLACES __attribute__((visibility("default")))
+
+static struct {
+    int (*stack_bye)(nua_t *, nua_handle_t *, nua_event_t, tagi_t const *);
+    int (*queue)(struct nua_client_request *);
+} library;
+
+/* SIP thread, between nua_bye() taken up by nua and its request in the queue. */
+static bool urgent;
+
+static bool find(void *where, const char *name) {
+    void *found = dlsym(RTLD_NEXT, name);
+
+    memcpy(where, &found, sizeof found);
+    return found != NULL;
+}
+
+void vx_bye(nua_handle_t *nh) {
+    nua_bye(nh, TAG_END());
+}
+
+REPLACES int nua_stack_bye(nua_t *nua, nua_handle_t *nh, nua_event_t event, tagi_t const *tags) {
+    int result = -1;
+
+    if (library.stack_bye || find(&library.stack_bye, "nua_stack_bye")) {
+        urgent = true;
+        result = library.stack_bye(nua, nh, event, tags);
+        urgent = false;
+    }
+    return result;
+}
+
+/* Not 0: the request waits for those before it. */
+REPLACES int nua_client_request_queue(struct nua_client_request *request) {
+    bool at_once = urgent;
+    int waits = 1;
+
+    urgent = false;
+    if (library.queue || find(&library.queue, "nua_client_request_queue"))
+        waits = library.queue(request);
+    return at_once ? 0 : waits;
+}
+
+/* Below 0: there is nothing to answer it with, and the response is the last one. */
+REPLACES int auc_challenge(struct auth_client_s **clients, su_home_t *home,
+                           msg_auth_t const *challenge, msg_hclass_t *credentials_class) {
+    (void)clients;
+    (void)home;
+    (void)challenge;
+    (void)credentials_class;
+    return -1;
+}
