@@ -7,6 +7,7 @@
 #include "api/view.h"
 #include "dashboard/assets.h"
 
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -83,6 +84,8 @@ struct vx_api {
     struct leavers leavers;
     const struct route *routes;
     size_t route_count;
+    EVP_MD *sha256;                   /* libcrypto looks it up anew for every SHA256() */
+    uint8_t mark_key[VX_SIPHASH_KEY]; /* of what is kept for clients */
     struct vx_body *openapi, *asyncapi;
     struct vx_host_port port;
     void (*notify)(void *ctx);
