@@ -13,6 +13,7 @@
 #define VX_SIPHASH     16
 #define VX_SIPHASH_KEY 16
 
+/* The hash of `bytes` under `key`. */
 void vx_siphash(uint8_t out[VX_SIPHASH], const uint8_t key[VX_SIPHASH_KEY], struct vx_str bytes);
 
 #endif

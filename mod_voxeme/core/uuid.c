@@ -5,28 +5,22 @@
 #include <errno.h>
 #include <sys/random.h>
 
-static bool is_dash(size_t i) {
-    return i == 8 || i == 13 || i == 18 || i == 23;
-}
-
 bool vx_uuid_parse(struct vx_uuid *out, struct vx_str text) {
-    struct vx_uuid u = {{0}};
-    size_t digit = 0;
+    static const uint8_t places[] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+    struct vx_uuid u;
+    int all = 0; /* negative when one digit is none */
 
-    if (text.len != VX_UUID_TEXT)
+    if (text.len != VX_UUID_TEXT || text.at[8] != '-' || text.at[13] != '-' || text.at[18] != '-' ||
+        text.at[23] != '-')
         return false;
-    for (size_t i = 0; i < VX_UUID_TEXT; i++) {
-        if (is_dash(i)) {
-            if (text.at[i] != '-')
-                return false;
-            continue;
-        }
-        int value = vx_hex_value(text.at[i]);
-        if (value < 0)
-            return false;
-        u.b[digit / 2] = (uint8_t)(u.b[digit / 2] << 4 | value);
-        digit++;
+    for (size_t i = 0; i < sizeof u.b; i++) {
+        int high = vx_hex_value(text.at[places[i]]), low = vx_hex_value(text.at[places[i] + 1]);
+
+        all |= high | low;
+        u.b[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
     }
+    if (all < 0)
+        return false;
     *out = u;
     return true;
 }

@@ -83,14 +83,9 @@ static void puts_(struct head *h, const char *text) {
 }
 
 static void put_number(struct head *h, uint64_t n) {
-    char digits[20];
-    size_t at = sizeof digits;
+    char digits[VX_DECIMAL];
 
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n);
-    put(h, digits + at, sizeof digits - at);
+    put(h, digits, vx_decimal(digits, n));
 }
 
 static void put_field(struct head *h, const char *name, const char *value) {

@@ -62,8 +62,8 @@ void bench_touch(struct bench_event *e, struct bench_world *w, size_t account, u
 
 enum vx_applied bench_apply(struct bench_world *w, const struct bench_event *e);
 
-/* GET of the list of an account, without a socket, as of a client that has asked before. Returns its
- * status; the bytes in *len. One thread at a time. */
+/* GET of the list of an account, without a socket, as of a client that has asked before. Returns
+ * its status; the bytes in *len. One thread at a time. */
 unsigned bench_list(struct bench_world *w, size_t account, const char *if_none_match, char *etag,
                     size_t *len);
 
