@@ -87,6 +87,7 @@ bool vx_api_configure(struct vx_api *api, struct vx_config *config) {
     vx_body_set_limits((size_t)vx_config_int(config, VX_SET_MAX_RESPONSE_MEMORY),
                        (size_t)vx_config_int(config, VX_SET_MAX_ACCOUNT_RESPONSE_MEMORY),
                        (size_t)vx_config_int(config, VX_SET_MAX_ACCOUNT_STREAM_MEMORY));
+    vx_body_set_files((size_t)vx_config_int(config, VX_SET_MAX_RESPONSE_FILES));
     return true;
 }
 

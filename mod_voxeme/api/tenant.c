@@ -7,7 +7,7 @@
 
 static void drop_made(struct tenant *t) {
     for (size_t i = 0; i < MADE; i++)
-        vx_body_release(&t->made[i].body);
+        vx_body_retire(&t->made[i].body);
 }
 
 struct tenant *vx_tenant_new(struct vx_scope *scope, struct leavers *leavers,
@@ -170,7 +170,7 @@ void vx_tenant_keep(struct tenant *t, enum made_kind kind, uint64_t since, struc
     struct made *m = &t->made[t->next_made++ % MADE];
 
     t->made_revision = vx_view_revision(t->view);
-    vx_body_release(&m->body);
+    vx_body_retire(&m->body);
     *m = (struct made){kind, since, vx_body_ref(body)};
 }
 
