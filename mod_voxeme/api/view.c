@@ -288,16 +288,16 @@ uint64_t vx_view_revision(const struct vx_view *v) {
 /* --- the list --- */
 
 static struct vx_body *render_chunk(const struct vx_view *v, const struct vx_chunk *c) {
-    struct vx_str json[VX_CHUNK_PLACES];
     struct vx_body *body;
     size_t total = 0;
     char *to;
 
     for (unsigned i = 0; i < c->count; i++) {
-        json[i] = vx_snapshot_json(v->nodes[c->at[i].node].call);
-        if (!json[i].at)
+        struct vx_snapshot *call = v->nodes[c->at[i].node].call;
+
+        if (!vx_snapshot_render(call))
             return NULL;
-        total += json[i].len + 1;
+        total += vx_snapshot_json_len(call) + 1;
     }
     body = vx_body_new(total, v->pot);
     if (!body)
@@ -305,8 +305,7 @@ static struct vx_body *render_chunk(const struct vx_view *v, const struct vx_chu
     to = vx_body_data(body);
     for (unsigned i = c->count; i-- > 0;) {
         *to++ = ',';
-        memcpy(to, json[i].at, json[i].len);
-        to += json[i].len;
+        to = vx_snapshot_put_json(v->nodes[c->at[i].node].call, to);
     }
     vx_body_set_len(body, total);
     return body;
