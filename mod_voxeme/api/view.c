@@ -3,7 +3,7 @@
 #include "api/view_index.h"
 #include "core/alloc.h"
 
-#define PULL          32
+#define PULL          8     /* taken from the registry at once, whose lock it holds meanwhile */
 #define TURN_CHANGES  1024  /* taken up in one turn */
 #define TURN_WORK     8192  /* of rendering in one turn: so many calls, */
 #define RENDER_WORK   16    /* of which one that has not been rendered yet counts for so many */
