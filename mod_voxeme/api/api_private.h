@@ -53,6 +53,8 @@ struct tenant {
     struct vx_view *view;  /* NULL until somebody asks */
     struct vx_view *dying; /* let go of bit by bit, or NULL */
     int64_t view_used_us;
+    int64_t followed_us;     /* when somebody last began to wait for changes */
+    bool quiet;              /* the view is: nobody waits for changes */
     bool settled;            /* the view is as of its revision, whole */
     unsigned subs, own_subs; /* streams that follow the view; those of the account's own tokens */
     struct made made[MADE];  /* at made_revision */

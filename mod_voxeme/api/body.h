@@ -97,9 +97,11 @@ bool vx_body_drop_files(const struct vx_pot *pot);
 /* They cannot be sent here: there will be none from now on. */
 void vx_body_no_files(void);
 
-/* Files now, made since the start, and those that could not be made or sent. */
+/* Files now, made since the start, how often one was wanted when as many as may be were in use, and
+ * those that could not be made or sent. */
 size_t vx_body_files(void);
 uint64_t vx_body_files_made(void);
+uint64_t vx_body_files_crowded(void);
 uint64_t vx_body_file_failures(void);
 
 /* --- limits --- */

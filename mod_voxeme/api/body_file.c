@@ -53,7 +53,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct vx_body_file *newest, *oldest; /* by their last use */
 static size_t count, limit;
 static bool unusable; /* this system has no such thing */
-static atomic_uint_fast64_t made, failures;
+static atomic_uint_fast64_t made, failures, crowded;
 
 static struct vx_body_file *ref(struct vx_body_file *f) {
     atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
@@ -102,8 +102,10 @@ static struct vx_body_file *open_file(void) {
 static bool have_room(time_t now_s, struct vx_body_file **out) {
     if (count < limit)
         return true;
-    if (!oldest || now_s - oldest->used_s < IDLE_S)
+    if (!oldest || now_s - oldest->used_s < IDLE_S) {
+        atomic_fetch_add(&crowded, limit > 0);
         return false;
+    }
     oldest->body->fileless = false; /* it may earn another */
     atomic_store_explicit(&oldest->body->uses, 0, memory_order_relaxed);
     *out = take_away(oldest);
@@ -316,6 +318,10 @@ size_t vx_body_files(void) {
 
 uint64_t vx_body_files_made(void) {
     return atomic_load(&made);
+}
+
+uint64_t vx_body_files_crowded(void) {
+    return atomic_load(&crowded);
 }
 
 uint64_t vx_body_file_failures(void) {

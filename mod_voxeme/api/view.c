@@ -281,6 +281,10 @@ enum vx_turn vx_view_sync(struct vx_view *v) {
     return VX_TURN_MORE;
 }
 
+void vx_view_set_quiet(struct vx_view *v, bool quiet) {
+    vx_feed_set_quiet(v->feed, quiet);
+}
+
 uint64_t vx_view_revision(const struct vx_view *v) {
     return v->revision;
 }

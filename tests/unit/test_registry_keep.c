@@ -414,10 +414,23 @@ static void test_wake_is_coalesced(void **state) {
     struct vx_event other = vx_test_event_of(BETA_SID, VX_EVENT_CREATE, 11);
     apply(&other); /* no feed follows beta */
     assert_int_equal(woken, 2);
+    vx_feed_set_quiet(feed, true); /* nor for one who does not wait */
+    vx_test_apply(&w, VX_EVENT_CREATE, 12);
+    assert_int_equal(woken, 2);
+    vx_feed_set_quiet(feed, true);
+    vx_feed_set_quiet(feed, false);
+    vx_test_apply(&w, VX_EVENT_CREATE, 13);
+    assert_int_equal(woken, 3);
+    vx_registry_woken(w.registry);
     vx_registry_set_wake(w.registry, NULL, NULL);
     vx_test_apply(&w, VX_EVENT_HANGUP, 10);
-    assert_int_equal(woken, 2);
+    assert_int_equal(woken, 3);
+    vx_feed_set_quiet(feed, true);
     vx_feed_close(&feed);
+    vx_registry_set_wake(w.registry, wake, &woken);
+    vx_test_apply(&w, VX_EVENT_CREATE, 14); /* no feed is left, quiet or not */
+    assert_int_equal(woken, 3);
+    vx_registry_set_wake(w.registry, NULL, NULL);
 }
 
 /* --- memory --- */
