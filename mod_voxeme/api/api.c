@@ -3,6 +3,7 @@
 #include "api/api_private.h"
 #include "core/alloc.h"
 
+#include <openssl/rand.h>
 #include <stdio.h>
 
 #define EXPIRE_AT_ONCE 4096
@@ -86,6 +87,7 @@ bool vx_api_configure(struct vx_api *api, struct vx_config *config) {
     vx_body_set_limits((size_t)vx_config_int(config, VX_SET_MAX_RESPONSE_MEMORY),
                        (size_t)vx_config_int(config, VX_SET_MAX_ACCOUNT_RESPONSE_MEMORY),
                        (size_t)vx_config_int(config, VX_SET_MAX_ACCOUNT_STREAM_MEMORY));
+    vx_body_set_files((size_t)vx_config_int(config, VX_SET_MAX_RESPONSE_FILES));
     return true;
 }
 
@@ -116,9 +118,11 @@ struct vx_api *vx_api_new(struct vx_registry *registry, struct vx_config *config
     all = vx_registry_all(registry);
     api->all = vx_tenant_new(all, &api->leavers, &api->key_totals);
     vx_scope_release(&all);
+    api->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     api->openapi = make_document(vx_openapi_render, config);
     api->asyncapi = make_document(vx_asyncapi_render, config);
-    if (!api->all || !api->openapi || !api->asyncapi || !vx_api_configure(api, config))
+    if (!api->sha256 || RAND_bytes(api->mark_key, sizeof api->mark_key) != 1 || !api->all ||
+        !api->openapi || !api->asyncapi || !vx_api_configure(api, config))
         vx_api_release(&api);
     return api;
 }
@@ -144,6 +148,7 @@ void vx_api_release(struct vx_api **api) {
         ;
     vx_body_release(&a->openapi);
     vx_body_release(&a->asyncapi);
+    EVP_MD_free(a->sha256);
     pthread_mutex_destroy(&a->leavers.lock);
     pthread_mutex_destroy(&a->lock);
     pthread_mutex_destroy(&a->configure_lock);

@@ -12,7 +12,9 @@
 #include "api/sub.h"
 #include "core/addr.h"
 #include "core/command.h"
+#include "core/config.h"
 #include "core/registry.h"
+#include "core/siphash.h"
 
 struct vx_api;
 
@@ -31,13 +33,23 @@ struct vx_param {
     struct vx_str name, value; /* percent-decoded */
 };
 
+/* What is kept for a client from one of its requests to the next, so that a token that comes again
+ * need not be hashed again. Zero-initialise; one thread at a time. The token cannot be had from it,
+ * and whether it is still valid is asked for each request. */
+struct vx_known_token {
+    bool set;
+    uint8_t mark[VX_SIPHASH]; /* by a key of this start */
+    uint8_t sha256[VX_TOKEN_HASH];
+};
+
 /* All borrowed for the call that it is given to. */
 struct vx_request {
     enum vx_method method;
     struct vx_str path; /* as it was sent, percent-encoded, without the query; "*" is a path, too */
     const struct vx_param *params;
     size_t param_count;
-    struct vx_str authorization; /* header values; VX_NONE when absent */
+    struct vx_str authorization;  /* header values; VX_NONE when absent */
+    struct vx_known_token *known; /* its client's; NULL: none is kept */
     struct vx_str if_none_match;
     struct vx_str content_type;
     struct vx_str body;

@@ -7,6 +7,7 @@
 #include "api/view.h"
 #include "dashboard/assets.h"
 
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -52,6 +53,8 @@ struct tenant {
     struct vx_view *view;  /* NULL until somebody asks */
     struct vx_view *dying; /* let go of bit by bit, or NULL */
     int64_t view_used_us;
+    int64_t followed_us;     /* when somebody last began to wait for changes */
+    bool quiet;              /* the view is: nobody waits for changes */
     bool settled;            /* the view is as of its revision, whole */
     unsigned subs, own_subs; /* streams that follow the view; those of the account's own tokens */
     struct made made[MADE];  /* at made_revision */
@@ -83,6 +86,8 @@ struct vx_api {
     struct leavers leavers;
     const struct route *routes;
     size_t route_count;
+    EVP_MD *sha256;                   /* libcrypto looks it up anew for every SHA256() */
+    uint8_t mark_key[VX_SIPHASH_KEY]; /* of what is kept for clients */
     struct vx_body *openapi, *asyncapi;
     struct vx_host_port port;
     void (*notify)(void *ctx);

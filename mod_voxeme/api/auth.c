@@ -125,6 +125,26 @@ static bool find_tenant(struct exchange *x, const struct vx_token *token) {
     return true;
 }
 
+/* Into x->token. A client sends the same token with each of its requests: by a mark that costs a
+ * tenth of the hash it is known again. False: no memory. */
+static bool hash_token(struct exchange *x, struct vx_str text) {
+    struct vx_known_token *known = x->request->known, fresh = {.set = true};
+
+    if (known) {
+        vx_siphash(fresh.mark, x->api->mark_key, text);
+        if (known->set && CRYPTO_memcmp(known->mark, fresh.mark, sizeof fresh.mark) == 0) {
+            memcpy(x->token, known->sha256, sizeof x->token);
+            return true;
+        }
+    }
+    if (!EVP_Digest(text.at, text.len, fresh.sha256, NULL, x->api->sha256, NULL))
+        return false;
+    memcpy(x->token, fresh.sha256, sizeof x->token);
+    if (known)
+        *known = fresh;
+    return true;
+}
+
 bool vx_authorize(struct exchange *x) {
     const struct vx_token *token;
     struct vx_str text = bearer_token(x->request->authorization);
@@ -135,7 +155,7 @@ bool vx_authorize(struct exchange *x) {
         return refuse(x, no_credentials);
     if (text.len > LONGEST_TOKEN)
         return refuse(x, bad_token);
-    if (!SHA256((const unsigned char *)text.at, text.len, x->token)) {
+    if (!hash_token(x, text)) {
         vx_answer_no_memory(x);
         return false;
     }

@@ -1,41 +1,14 @@
-#include "api/body.h"
+#include "api/body_private.h"
 
 #include "core/alloc.h"
-
-#include <stdatomic.h>
 
 /* Small bodies are exempt from the limits: errors must get out when memory is what they are about,
  * and so must news of a single call. */
 #define ALWAYS_ALLOWED 4096
 
-struct vx_pot {
-    atomic_uint refs; /* of both */
-    atomic_size_t used;
-    struct vx_pot *whole; /* itself, or what it is the part of */
-};
-
 /* One allocation: the pot, and its part for feeds. */
 struct pots {
     struct vx_pot whole, feeds;
-};
-
-/* A piece of a joined body; `end` counts from the beginning of the whole. */
-struct part {
-    struct vx_body *body;
-    size_t from, end;
-};
-
-struct vx_body {
-    atomic_uint refs;
-    size_t len, cap; /* cap: what is counted */
-    struct vx_pot *pot;
-    size_t count; /* of parts; 0: plain, or fixed */
-    bool fixed;
-    union {
-        struct part *parts;
-        char *data; /* behind the headroom */
-    };
-    _Alignas(struct part) char room[];
 };
 
 static atomic_size_t memory_used, memory_limit, pot_limit, feeds_limit, refused;
@@ -50,7 +23,7 @@ struct vx_pot *vx_pot_new(void) {
     return &pots->whole;
 }
 
-static struct vx_pot *pot_ref(struct vx_pot *pot) {
+struct vx_pot *vx_pot_ref(struct vx_pot *pot) {
     if (pot)
         atomic_fetch_add_explicit(&pot->whole->refs, 1, memory_order_relaxed);
     return pot;
@@ -86,7 +59,7 @@ static bool take(atomic_size_t *used, size_t limit, size_t cap, size_t len) {
     return false;
 }
 
-static void give_back(size_t cap, struct vx_pot *pot) {
+void vx_body_give_back(size_t cap, struct vx_pot *pot) {
     if (is_part(pot))
         atomic_fetch_sub(&pot->used, cap);
     if (pot)
@@ -111,27 +84,49 @@ static bool take_memory(size_t cap, size_t len, struct vx_pot *pot) {
         return true;
     if (ok)
         atomic_fetch_sub(&memory_used, cap);
-    atomic_fetch_add(&refused, 1);
     return false;
+}
+
+static bool fits(size_t cap, size_t limit) {
+    return limit == 0 || cap <= limit;
+}
+
+bool vx_body_take_memory(size_t cap, size_t len, struct vx_pot *pot, bool pressing) {
+    size_t all = atomic_load(&memory_limit);
+
+    if (take_memory(cap, len, pot))
+        return true;
+    if (!pressing || !fits(cap, all) || (pot && !fits(cap, atomic_load(&pot_limit))))
+        return false;
+    if (pot && vx_body_drop_files(pot) && take_memory(cap, len, pot))
+        return true;
+    return all && atomic_load(&memory_used) > all - cap && vx_body_drop_files(NULL) &&
+           take_memory(cap, len, pot);
 }
 
 /* `size` bytes behind the struct, of which `cap` count, for a body of `len`. */
 static struct vx_body *make(size_t size, size_t cap, size_t len, struct vx_pot *pot) {
     struct vx_body *body;
 
-    if (size > SIZE_MAX / 2 || !take_memory(cap, len, pot))
+    if (size > SIZE_MAX / 2)
         return NULL;
+    if (!vx_body_take_memory(cap, len, pot, true)) {
+        atomic_fetch_add(&refused, 1);
+        return NULL;
+    }
     body = vx_malloc(sizeof *body + size);
     if (!body) {
-        give_back(cap, pot);
+        vx_body_give_back(cap, pot);
         return NULL;
     }
     atomic_init(&body->refs, 1);
+    atomic_init(&body->uses, 0);
     body->len = 0;
     body->cap = cap;
     body->count = 0;
-    body->fixed = false;
-    body->pot = pot_ref(pot);
+    body->fixed = body->fileless = false;
+    body->file = NULL;
+    body->pot = vx_pot_ref(pot);
     return body;
 }
 
@@ -176,10 +171,11 @@ void vx_body_release(struct vx_body **body) {
     *body = NULL;
     if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
         return;
+    vx_body_lose_file(b);
     /* The parts are plain: this goes one level deep. */
     for (size_t i = 0; i < b->count; i++)
         vx_body_release(&b->parts[i].body);
-    give_back(b->cap, b->pot);
+    vx_body_give_back(b->cap, b->pot);
     vx_pot_release(&b->pot);
     vx_free(b);
 }
@@ -188,6 +184,8 @@ void vx_body_release(struct vx_body **body) {
 void vx_body_leave(struct vx_body **body) {
     struct vx_body *b = *body;
 
+    if (b)
+        vx_body_lose_file(b); /* before the pot changes, which that looks at */
     if (b && b->pot && !is_part(b->pot) &&
         atomic_load_explicit(&b->refs, memory_order_relaxed) > 1) {
         b->pot = vx_pot_of_feeds(b->pot);

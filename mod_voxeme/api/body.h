@@ -70,6 +70,42 @@ void vx_body_set_len(struct vx_body *body, size_t len);
  * as the caller holds its reference. */
 size_t vx_body_runs(const struct vx_body *body, size_t from, struct vx_str *runs, size_t max);
 
+/* --- as files, for what many are sent --- */
+
+/* The bytes of a body, which never change, in a file that the kernel sends without copying them. */
+struct vx_body_file;
+
+/* It begins to be sent to somebody (further). */
+void vx_body_count_use(struct vx_body *body);
+/* Its file, a reference for the caller. NULL: it has none, use vx_body_runs(); that can change from
+ * one call to the next. A large body that has been sent often is given one, for which this may take
+ * a fraction of a millisecond. The thread has to have SIGXFSZ blocked. */
+struct vx_body_file *vx_body_file(struct vx_body *body);
+/* Borrowed; for reading at given places only. */
+int vx_body_file_fd(const struct vx_body_file *file);
+void vx_body_file_release(struct vx_body_file **file);
+
+/* Releases a body that nobody else will be given: its file goes now, not when the last client has
+ * read its answer. So does vx_body_leave(). */
+void vx_body_retire(struct vx_body **body);
+
+/* How many bodies may have a file at the same time, which takes a file descriptor each; 0: none, as
+ * at first. */
+void vx_body_set_files(size_t most);
+/* All files of a pot (NULL: of all) go, because what they take is needed. False: there was none. */
+bool vx_body_drop_files(const struct vx_pot *pot);
+/* They cannot be sent here: there will be none from now on. */
+void vx_body_no_files(void);
+
+/* Files now, made since the start, how often one was wanted when as many as may be were in use, and
+ * those that could not be made or sent. */
+size_t vx_body_files(void);
+uint64_t vx_body_files_made(void);
+uint64_t vx_body_files_crowded(void);
+uint64_t vx_body_file_failures(void);
+
+/* --- limits --- */
+
 /* Bytes that all bodies of the process, those of one pot, and those of its part for feeds may hold
  * together; 0: no limit. */
 void vx_body_set_limits(size_t all, size_t pot, size_t feeds);

@@ -5,7 +5,6 @@
 
 void vx_get_call(struct exchange *x) {
     struct vx_snapshot *call;
-    struct vx_str json;
     struct vx_uuid sid;
     struct vx_buf out = {0};
 
@@ -17,11 +16,7 @@ void vx_get_call(struct exchange *x) {
         vx_fail(x, 404, "no such call");
         return;
     }
-    json = vx_snapshot_json(call);
-    if (json.at)
-        vx_buf_str(&out, json);
-    else
-        out.failed = true;
+    vx_buf_json(&out, call);
     vx_snapshot_release(&call);
     vx_answer(x, 200, NULL, &out);
 }

@@ -11,14 +11,8 @@ struct collect {
 };
 
 static void add_call(struct collect *c, struct vx_snapshot *call) {
-    struct vx_str json = vx_snapshot_json(call);
-
-    if (!json.at) {
-        c->out->failed = true;
-        return;
-    }
     vx_buf_add(c->out, ",", c->taken++ ? 1 : 0);
-    vx_buf_str(c->out, json);
+    vx_buf_json(c->out, call);
 }
 
 /* --- what changed, as calls --- */
@@ -108,17 +102,13 @@ static const char *event_of(const struct vx_entry *e, uint64_t since) {
 
 static bool add_event(void *ctx, const struct vx_entry *e) {
     struct collect *c = ctx;
-    struct vx_str json;
 
     if (!vx_query_matches(c->q, e))
         return true;
-    json = vx_snapshot_json(e->call);
-    if (!json.at)
-        c->out->failed = true;
     vx_buf_puts(c->out, c->taken++ ? ",{\"event\":\"" : "{\"event\":\"");
     vx_buf_puts(c->out, event_of(e, c->since));
     vx_buf_puts(c->out, "\",\"call\":");
-    vx_buf_str(c->out, json);
+    vx_buf_json(c->out, e->call);
     vx_buf_add(c->out, "}", 1);
     return vx_buf_ok(c->out);
 }
@@ -153,7 +143,7 @@ static bool render_ahead(void *ctx, const struct vx_entry *e) {
     }
     a->left -= work;
     if (work == RENDER_WORK)
-        vx_snapshot_json(e->call); /* without memory for it whoever wants it finds out */
+        vx_snapshot_render(e->call); /* without memory for it whoever wants it finds out */
     return true;
 }
 

@@ -4,13 +4,23 @@
  */
 #include "api/api_private.h"
 #include "api/selection.h"
+#include "core/json_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 static void set_etag(struct exchange *x, uint64_t revision) {
-    snprintf(x->response->etag, sizeof x->response->etag, "W/\"%s.%" PRIu64 "\"",
-             vx_registry_epoch(x->api->registry), revision);
+    char *etag = x->response->etag;
+    struct vx_pen pen = {etag, VX_ETAG_SIZE - 1};
+    const char *epoch = vx_registry_epoch(x->api->registry);
+    char digits[VX_DECIMAL];
+
+    vx_pen_write(&pen, "W/\"", 3);
+    vx_pen_write(&pen, epoch, strlen(epoch));
+    vx_pen_write(&pen, ".", 1);
+    vx_pen_write(&pen, digits, vx_decimal(digits, revision));
+    vx_pen_write(&pen, "\"", 1);
+    *(pen.left == SIZE_MAX ? etag : pen.at) = '\0';
 }
 
 /* Takes over the body; NULL: there was no memory for it. */

@@ -110,6 +110,14 @@ static void render_api(struct exchange *x, struct vx_buf *out) {
         "Memory held by answers being built, kept or sent.");
     row(out, "voxeme_responses_refused_total", "counter", vx_body_refused(),
         "Answers not made because of max-response-memory or max-account-response-memory.");
+    row(out, "voxeme_response_files", "gauge", vx_body_files(),
+        "Answers kept as files in memory now.");
+    row(out, "voxeme_response_files_total", "counter", vx_body_files_made(),
+        "Answers for which such a file was made.");
+    row(out, "voxeme_response_files_crowded_total", "counter", vx_body_files_crowded(),
+        "Answers copied because max-response-files were in use.");
+    row(out, "voxeme_response_file_failures_total", "counter", vx_body_file_failures(),
+        "Answers copied because a file could not be made, written or sent.");
     row(out, "voxeme_allocation_failures_total", "counter", vx_alloc_failures(),
         "Allocations that failed.");
 }

@@ -32,6 +32,11 @@ static bool keep(struct path_param *param, struct vx_str *value, struct vx_str e
     if (!encoded.len)
         return false;
     param->len = 0;
+    if (!memchr(encoded.at, '%', encoded.len)) {
+        param->len = encoded.len < sizeof param->text ? encoded.len : sizeof param->text;
+        memcpy(param->text, encoded.at, param->len);
+        encoded.len = 0;
+    }
     while (encoded.len && param->len < sizeof param->text)
         if (!vx_percent_next(&encoded, &param->text[param->len++]))
             return false;

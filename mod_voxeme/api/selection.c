@@ -51,7 +51,6 @@ struct making {
 
 static bool look_at(void *ctx, const struct vx_entry *e) {
     struct making *m = ctx;
-    struct vx_str json;
 
     m->work++;
     if (!vx_query_matches(m->q, e))
@@ -60,11 +59,8 @@ static bool look_at(void *ctx, const struct vx_entry *e) {
     if (!m->with_json)
         return true;
     m->work += vx_snapshot_is_rendered(e->call) ? MATCH_WORK : RENDER_WORK;
-    json = vx_snapshot_json(e->call);
-    if (!json.at)
-        m->out.failed = true;
     vx_buf_add(&m->out, ",", 1);
-    vx_buf_str(&m->out, json);
+    vx_buf_json(&m->out, e->call);
     return vx_buf_ok(&m->out);
 }
 
@@ -176,7 +172,6 @@ struct page {
 
 static bool add_to_page(void *ctx, const struct vx_entry *e) {
     struct page *p = ctx;
-    struct vx_str json;
 
     if (!vx_query_matches(p->q, e))
         return true;
@@ -184,11 +179,8 @@ static bool add_to_page(void *ctx, const struct vx_entry *e) {
         p->skip--;
         return true;
     }
-    json = vx_snapshot_json(e->call);
-    if (!json.at)
-        p->out->failed = true;
     vx_buf_add(p->out, ",", p->first ? 0 : 1);
-    vx_buf_str(p->out, json);
+    vx_buf_json(p->out, e->call);
     p->first = false;
     return --p->take && vx_buf_ok(p->out);
 }

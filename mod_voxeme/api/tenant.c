@@ -1,13 +1,13 @@
 #include "api/api_private.h"
 #include "core/alloc.h"
 
-/* A view that nobody has asked for goes. Longer than the longest `wait`: a held request relies on
- * its view's feed. */
+/* A view that nobody has asked for goes; one of which nobody waits for changes wakes nobody. Longer
+ * than the longest `wait`: a held request relies on its view's feed. */
 #define VIEW_IDLE_US (90 * VX_SECOND_US)
 
 static void drop_made(struct tenant *t) {
     for (size_t i = 0; i < MADE; i++)
-        vx_body_release(&t->made[i].body);
+        vx_body_retire(&t->made[i].body);
 }
 
 struct tenant *vx_tenant_new(struct vx_scope *scope, struct leavers *leavers,
@@ -117,10 +117,20 @@ unsigned vx_tenant_count_request(struct tenant *t, const struct state *s, int64_
     return minute > hour ? minute : hour;
 }
 
+static void set_quiet(struct tenant *t, bool quiet) {
+    if (t->quiet != quiet)
+        vx_view_set_quiet(t->view, quiet);
+    t->quiet = quiet;
+}
+
 static bool have_view(struct tenant *t, const struct vx_clock *clock) {
-    if (!t->view)
-        t->view = vx_view_new(t->scope, t->pot);
     t->view_used_us = vx_mono_us(clock);
+    if (t->view)
+        return true;
+    t->view = vx_view_new(t->scope, t->pot);
+    t->quiet = false; /* as a view is at first */
+    if (t->view)
+        set_quiet(t, !t->subs);
     return t->view != NULL;
 }
 
@@ -170,7 +180,7 @@ void vx_tenant_keep(struct tenant *t, enum made_kind kind, uint64_t since, struc
     struct made *m = &t->made[t->next_made++ % MADE];
 
     t->made_revision = vx_view_revision(t->view);
-    vx_body_release(&m->body);
+    vx_body_retire(&m->body);
     *m = (struct made){kind, since, vx_body_ref(body)};
 }
 
@@ -199,6 +209,9 @@ bool vx_tenant_follow(struct tenant *t, const struct vx_clock *clock) {
 
     pthread_mutex_lock(&t->lock);
     ok = have_view(t, clock);
+    t->followed_us = t->view_used_us;
+    if (ok)
+        set_quiet(t, false);
     pthread_mutex_unlock(&t->lock);
     return ok;
 }
@@ -217,6 +230,8 @@ bool vx_tenant_tick(struct tenant *t, const struct vx_config *config, int64_t no
         t->view = NULL;
         t->settled = false;
     }
+    if (t->view && !t->subs && now_us - t->followed_us > VIEW_IDLE_US)
+        set_quiet(t, true);
     more = !let_go(&t->dying);
     pthread_mutex_unlock(&t->lock);
     return vx_keys_tick(t->keys, config, now_us) || more;

@@ -3,7 +3,7 @@
 #include "api/view_index.h"
 #include "core/alloc.h"
 
-#define PULL          32
+#define PULL          8     /* taken from the registry at once, whose lock it holds meanwhile */
 #define TURN_CHANGES  1024  /* taken up in one turn */
 #define TURN_WORK     8192  /* of rendering in one turn: so many calls, */
 #define RENDER_WORK   16    /* of which one that has not been rendered yet counts for so many */
@@ -281,6 +281,10 @@ enum vx_turn vx_view_sync(struct vx_view *v) {
     return VX_TURN_MORE;
 }
 
+void vx_view_set_quiet(struct vx_view *v, bool quiet) {
+    vx_feed_set_quiet(v->feed, quiet);
+}
+
 uint64_t vx_view_revision(const struct vx_view *v) {
     return v->revision;
 }
@@ -288,16 +292,16 @@ uint64_t vx_view_revision(const struct vx_view *v) {
 /* --- the list --- */
 
 static struct vx_body *render_chunk(const struct vx_view *v, const struct vx_chunk *c) {
-    struct vx_str json[VX_CHUNK_PLACES];
     struct vx_body *body;
     size_t total = 0;
     char *to;
 
     for (unsigned i = 0; i < c->count; i++) {
-        json[i] = vx_snapshot_json(v->nodes[c->at[i].node].call);
-        if (!json[i].at)
+        struct vx_snapshot *call = v->nodes[c->at[i].node].call;
+
+        if (!vx_snapshot_render(call))
             return NULL;
-        total += json[i].len + 1;
+        total += vx_snapshot_json_len(call) + 1;
     }
     body = vx_body_new(total, v->pot);
     if (!body)
@@ -305,8 +309,7 @@ static struct vx_body *render_chunk(const struct vx_view *v, const struct vx_chu
     to = vx_body_data(body);
     for (unsigned i = c->count; i-- > 0;) {
         *to++ = ',';
-        memcpy(to, json[i].at, json[i].len);
-        to += json[i].len;
+        to = vx_snapshot_put_json(v->nodes[c->at[i].node].call, to);
     }
     vx_body_set_len(body, total);
     return body;

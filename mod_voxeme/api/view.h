@@ -37,6 +37,9 @@ struct vx_view *vx_view_new(struct vx_scope *scope, struct vx_pot *pot);
 /* Clears the caller's pointer. */
 void vx_view_release(struct vx_view **view);
 
+/* As vx_feed_set_quiet(). */
+void vx_view_set_quiet(struct vx_view *view, bool quiet);
+
 /* Lets go of what it holds, bit by bit. True: nothing is left, vx_view_release() costs little.
  * Nothing else may be called once this has begun. */
 bool vx_view_drain(struct vx_view *view);

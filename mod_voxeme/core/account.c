@@ -21,7 +21,14 @@ struct block {
     uint32_t account;
 };
 
+struct sid {
+    struct vx_uuid sid;
+    uint32_t account;
+};
+
 struct vx_directory {
+    struct sid *sids; /* sorted */
+    size_t sid_count;
     struct keys names;    /* sids and names */
     struct keys realms;   /* realms */
     struct block *blocks; /* longest prefix first, then by address */
@@ -104,6 +111,7 @@ void vx_directory_release(struct vx_directory **directory) {
     *directory = NULL;
     if (!d)
         return;
+    vx_free(d->sids);
     keys_free(&d->names);
     keys_free(&d->realms);
     vx_free(d->blocks);
@@ -118,16 +126,18 @@ static bool reserve(struct vx_directory *d, const struct vx_directory_spec *spec
         realms += spec->accounts[i].realm_count;
         blocks += spec->accounts[i].source_count;
     }
+    d->sids = vx_calloc(spec->account_count, sizeof *d->sids);
     d->names.at = vx_calloc(2 * spec->account_count, sizeof *d->names.at);
     d->realms.at = vx_calloc(realms, sizeof *d->realms.at);
     d->blocks = vx_calloc(blocks, sizeof *d->blocks);
     d->trusted = vx_calloc(spec->trusted_count, sizeof *d->trusted);
-    return d->names.at && d->realms.at && d->blocks && d->trusted;
+    return d->sids && d->names.at && d->realms.at && d->blocks && d->trusted;
 }
 
 static bool fill_account(struct vx_directory *d, const struct vx_account_spec *a, size_t index) {
     char sid[VX_UUID_TEXT + 1];
 
+    d->sids[d->sid_count++] = (struct sid){a->sid, (uint32_t)index};
     vx_uuid_format(sid, &a->sid);
     if (!keys_add(&d->names, sid, index) || (a->name && !keys_add(&d->names, a->name, index)))
         return false;
@@ -139,7 +149,15 @@ static bool fill_account(struct vx_directory *d, const struct vx_account_spec *a
     return true;
 }
 
+static int sid_order(const void *a, const void *b) {
+    const struct sid *x = a, *y = b;
+
+    return memcmp(x->sid.b, y->sid.b, sizeof x->sid.b);
+}
+
 static void sort(struct vx_directory *d) {
+    if (d->sid_count)
+        qsort(d->sids, d->sid_count, sizeof *d->sids, sid_order);
     if (d->names.count)
         qsort(d->names.at, d->names.count, sizeof *d->names.at, key_order);
     if (d->realms.count)
@@ -186,10 +204,22 @@ bool vx_directory_find_name(const struct vx_directory *d, struct vx_str text, si
 }
 
 bool vx_directory_find(const struct vx_directory *d, const struct vx_uuid *sid, size_t *index) {
-    char text[VX_UUID_TEXT + 1];
+    size_t low = 0, high = d->sid_count;
 
-    vx_uuid_format(text, sid);
-    return keys_find(&d->names, vx_str(text), index);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = memcmp(d->sids[middle].sid.b, sid->b, sizeof sid->b);
+
+        if (order == 0) {
+            *index = d->sids[middle].account;
+            return true;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
 }
 
 /* Bisects the blocks of one prefix length, which stand together. */

@@ -28,6 +28,11 @@ static inline bool vx_str_eq(struct vx_str a, struct vx_str b) {
 /* ASCII case-insensitive, never the locale's. */
 bool vx_str_ieq(struct vx_str a, struct vx_str b);
 
+#define VX_DECIMAL 20
+
+/* Writes `n` in decimal, without a NUL; returns how many digits. */
+size_t vx_decimal(char out[VX_DECIMAL], uint64_t n);
+
 #define VX_SECOND_US INT64_C(1000000)
 
 #endif

@@ -57,11 +57,17 @@ void vx_snapshot_fields(const struct vx_snapshot *s, struct vx_call_fields *out)
  * rendered yet: what readers ask for takes no more than was counted. Any thread. */
 size_t vx_snapshots_memory(void);
 
-/* The call as a JSON object, compact, keys in alphabetical order. Rendered at most once and kept.
- * Borrowed for as long as the caller holds its reference; {NULL, 0} when memory is short. */
-struct vx_str vx_snapshot_json(struct vx_snapshot *s);
+/* Renders the call as a JSON object, compact, keys in alphabetical order: at most once, it is kept,
+ * but for the account's sid, which is the same in so many. False when memory is short. */
+bool vx_snapshot_render(struct vx_snapshot *s);
 /* Whether that has been done: to ask for it then costs nothing. */
 bool vx_snapshot_is_rendered(const struct vx_snapshot *s);
+/* How long that object is. */
+size_t vx_snapshot_json_len(const struct vx_snapshot *s);
+/* Writes it, of a snapshot that has been rendered; returns where it ends. */
+char *vx_snapshot_put_json(const struct vx_snapshot *s, char *to);
+/* Renders and appends it. */
+void vx_buf_json(struct vx_buf *out, struct vx_snapshot *s);
 
 /* Cheap looks, for filters. */
 enum vx_call_status vx_snapshot_status(const struct vx_snapshot *s);

@@ -233,13 +233,9 @@ static inline size_t len_number(int64_t n, bool plain) {
 }
 
 static void write_number(struct vx_pen *pen, int64_t n) {
-    char digits[20];
-    size_t at = sizeof digits;
+    char digits[VX_DECIMAL];
 
-    do
-        digits[--at] = (char)('0' + n % 10);
-    while (n /= 10);
-    vx_pen_write(pen, digits + at, sizeof digits - at);
+    vx_pen_write(pen, digits, vx_decimal(digits, (uint64_t)n));
 }
 
 #define NAME(key) ",\"" #key "\":"

@@ -73,6 +73,10 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
          "The part of max-account-response-memory for the live feeds of one account and for who "
          "still reads a list that has changed; beyond it feeds wait, and those that have been at "
          "one message for longest are cut off."},
+    [VX_SET_MAX_RESPONSE_FILES] =
+        {"max-response-files", VX_INT, 0, 1024, "32", true, "files",
+         "Large answers that many are sent kept as files in memory, which the kernel sends without "
+         "copying; each takes a file descriptor. 0: none."},
     [VX_SET_HEADER_TIMEOUT_SECONDS] = {"header-timeout-seconds", VX_INT, 1, 3600, "10", true, "s",
                                        "Time for a request to arrive whole."},
     [VX_SET_IDLE_TIMEOUT_SECONDS] = {"idle-timeout-seconds", VX_INT, 1, 86400, "60", true, "s",

@@ -7,6 +7,7 @@ struct vx_feed {
     struct vx_scope *scope;
     struct link place; /* everything before it in the scope's changes has been handed out */
     uint64_t position; /* revision of the newest change handed out; guarded by the lock */
+    bool quiet;        /* the same */
 };
 
 static void unlink_place(struct link *l) {
@@ -47,10 +48,19 @@ void vx_feed_close(struct vx_feed **feed) {
     r = f->scope->registry;
     pthread_mutex_lock(&r->lock);
     unlink_place(&f->place);
-    f->scope->feeds--;
+    f->scope->feeds -= !f->quiet;
     pthread_mutex_unlock(&r->lock);
     vx_scope_release(&f->scope);
     vx_free(f);
+}
+
+void vx_feed_set_quiet(struct vx_feed *f, bool quiet) {
+    struct vx_registry *r = f->scope->registry;
+
+    pthread_mutex_lock(&r->lock);
+    f->scope->feeds += (unsigned)f->quiet - (unsigned)quiet;
+    f->quiet = quiet;
+    pthread_mutex_unlock(&r->lock);
 }
 
 /* Removals were forgotten before this feed saw them. */

@@ -27,6 +27,11 @@ struct vx_change {
 struct vx_feed *vx_feed_open(struct vx_scope *scope);
 void vx_feed_close(struct vx_feed **feed);
 
+/* Nobody waits for what the feed brings: for its sake changes do not call the registry's wake,
+ * which costs the host's thread a system call. At first they do. What has changed before it is no
+ * longer quiet is not told: look at vx_scope_revision() after that. */
+void vx_feed_set_quiet(struct vx_feed *feed, bool quiet);
+
 /*
  * Fills at most `max` changes, oldest first, and returns how many. 0: the feed is at *revision, the
  * scope's newest; otherwise pull again. Sets *restarted when removals that this feed has not seen

@@ -8,8 +8,13 @@
 
 #include "core/base.h"
 
+/* 1 more than what a hexadecimal digit of either case stands for; 0: it is none. */
+extern const uint8_t vx_hex_digits[256];
+
 /* Of a hexadecimal digit of either case; -1: it is none. */
-int vx_hex_value(char c);
+static inline int vx_hex_value(char c) {
+    return vx_hex_digits[(unsigned char)c] - 1;
+}
 
 /* Takes one byte, decoded, off the front of *s, which must not be empty. '+' stays what it is:
  * telephone numbers begin with it. False: an escape is malformed or stands for NUL. */

@@ -1,3 +1,5 @@
+#include "config.h" /* _GNU_SOURCE, for PTHREAD_MUTEX_ADAPTIVE_NP */
+
 #include "core/registry_private.h"
 
 #include "core/alloc.h"
@@ -26,13 +28,24 @@ static bool init_random(struct vx_registry *r) {
     return vx_call_table_init(&r->table, parts[0]);
 }
 
+/* It is held for a microsecond or less: whoever finds it taken does better to spin for that long
+ * than to sleep, from which the kernel takes many to wake it. */
+static void init_lock(pthread_mutex_t *lock) {
+    pthread_mutexattr_t attributes;
+
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 struct vx_registry *vx_registry_new(struct vx_config *config, const struct vx_clock *clock) {
     static const struct vx_uuid none;
     struct vx_registry *r = vx_calloc(1, sizeof *r);
 
     if (!r)
         return NULL;
-    pthread_mutex_init(&r->lock, NULL);
+    init_lock(&r->lock);
     pthread_mutex_init(&r->configure_lock, NULL);
     pthread_mutex_init(&r->wake_lock, NULL);
     atomic_init(&r->awake, false);

@@ -31,8 +31,8 @@ struct vx_scope {
     bool configured;     /* named by the present configuration */
     struct link changes; /* sentinel */
     struct vx_counts counts;
-    uint64_t horizon; /* removals up to here are forgotten */
-    unsigned feeds;
+    uint64_t horizon;      /* removals up to here are forgotten */
+    unsigned feeds;        /* that are not quiet */
     struct vx_scope *next; /* of registry->scopes */
 };
 

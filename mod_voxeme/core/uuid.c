@@ -2,46 +2,55 @@
 
 #include "core/percent.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <sys/random.h>
 
-static bool is_dash(size_t i) {
-    return i == 8 || i == 13 || i == 18 || i == 23;
-}
-
 bool vx_uuid_parse(struct vx_uuid *out, struct vx_str text) {
-    struct vx_uuid u = {{0}};
-    size_t digit = 0;
+    static const uint8_t places[] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+    struct vx_uuid u;
+    int all = 0; /* negative when one digit is none */
 
-    if (text.len != VX_UUID_TEXT)
+    if (text.len != VX_UUID_TEXT || text.at[8] != '-' || text.at[13] != '-' || text.at[18] != '-' ||
+        text.at[23] != '-')
         return false;
-    for (size_t i = 0; i < VX_UUID_TEXT; i++) {
-        if (is_dash(i)) {
-            if (text.at[i] != '-')
-                return false;
-            continue;
-        }
-        int value = vx_hex_value(text.at[i]);
-        if (value < 0)
-            return false;
-        u.b[digit / 2] = (uint8_t)(u.b[digit / 2] << 4 | value);
-        digit++;
+    for (size_t i = 0; i < sizeof u.b; i++) {
+        int high = vx_hex_value(text.at[places[i]]), low = vx_hex_value(text.at[places[i] + 1]);
+
+        all |= high | low;
+        u.b[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
     }
+    if (all < 0)
+        return false;
     *out = u;
     return true;
 }
 
-void vx_uuid_format(char out[VX_UUID_TEXT + 1], const struct vx_uuid *u) {
-    static const char digits[] = "0123456789abcdef";
-    char *p = out;
+/* Eight digits, all at once: each nibble moves into a byte of its own. */
+static void put_digits(char out[8], const uint8_t bytes[4]) {
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t x = (uint64_t)bytes[0] | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 32 |
+                 (uint64_t)bytes[3] << 48;
+    uint64_t letters;
 
-    for (size_t i = 0; i < sizeof u->b; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *p++ = '-';
-        *p++ = digits[u->b[i] >> 4];
-        *p++ = digits[u->b[i] & 15];
-    }
-    *p = '\0';
+    x = (x >> 4 & UINT64_C(0x000f000f000f000f)) | (x & UINT64_C(0x000f000f000f000f)) << 8;
+    letters = (x + 6 * each) >> 4 & each;
+    x = htole64(x + '0' * each + letters * ('a' - '0' - 10));
+    memcpy(out, &x, sizeof x);
+}
+
+void vx_uuid_format(char out[VX_UUID_TEXT + 1], const struct vx_uuid *u) {
+    char digits[2 * sizeof u->b];
+
+    for (size_t i = 0; i < sizeof u->b; i += 4)
+        put_digits(digits + 2 * i, u->b + i);
+    memcpy(out, digits, 8);
+    memcpy(out + 9, digits + 8, 4);
+    memcpy(out + 14, digits + 12, 4);
+    memcpy(out + 19, digits + 16, 4);
+    memcpy(out + 24, digits + 20, 12);
+    out[8] = out[13] = out[18] = out[23] = '-';
+    out[VX_UUID_TEXT] = '\0';
 }
 
 bool vx_uuid_random(struct vx_uuid *out) {

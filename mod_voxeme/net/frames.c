@@ -177,7 +177,7 @@ struct vx_body *vx_frame(struct vx_server *server, struct vx_body *message, enum
         return NULL;
     f = &server->framed[server->next_framed++ % VX_FRAMES_KEPT];
     vx_body_release(&f->message);
-    vx_body_release(&f->frame);
+    vx_body_retire(&f->frame);
     *f = (struct vx_framed){vx_body_ref(message), vx_body_ref(frame), form};
     return frame;
 }
@@ -187,7 +187,7 @@ void vx_frames_drop(struct vx_server *server) {
         return;
     for (size_t i = 0; i < VX_FRAMES_KEPT; i++) {
         vx_body_release(&server->framed[i].message);
-        vx_body_release(&server->framed[i].frame);
+        vx_body_retire(&server->framed[i].frame);
     }
     server->next_framed = 0;
 }

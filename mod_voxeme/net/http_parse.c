@@ -10,6 +10,35 @@ static bool is_token_char(unsigned char c) {
     return is_alnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
+static bool is_token(struct vx_str s) {
+    for (size_t i = 0; i < s.len; i++)
+        if (!is_token_char((unsigned char)s.at[i]))
+            return false;
+    return true;
+}
+
+/* Not 0: one of the bytes of `x` is below `below` (at most 0x80), or 0x7f. */
+static uint64_t controls(uint64_t x, unsigned char below) {
+    const uint64_t each = UINT64_C(0x0101010101010101), top = UINT64_C(0x8080808080808080);
+    uint64_t del = x ^ 0x7f * each;
+
+    return ((x - below * each) & ~x & top) | ((del - each) & ~del & top);
+}
+
+/* The place, at or after `from`, of a byte that is below `below`, or 0x7f; s.len: there is none. */
+static size_t next_control(struct vx_str s, size_t from, unsigned char below) {
+    uint64_t x;
+
+    for (; s.len - from >= sizeof x; from += sizeof x) {
+        memcpy(&x, s.at + from, sizeof x);
+        if (controls(x, below))
+            break;
+    }
+    while (from < s.len && (unsigned char)s.at[from] >= below && s.at[from] != 0x7f)
+        from++;
+    return from;
+}
+
 static bool bad(struct vx_http_error *error, unsigned status, const char *msg) {
     *error = (struct vx_http_error){status, msg};
     return false;
@@ -146,9 +175,8 @@ static bool parse_target(struct vx_http_head *head, struct vx_str target,
                          struct vx_http_error *error) {
     const char *mark;
 
-    for (size_t i = 0; i < target.len; i++)
-        if ((unsigned char)target.at[i] <= ' ' || target.at[i] == 0x7f)
-            return bad(error, 400, "malformed request target");
+    if (next_control(target, 0, ' ' + 1) < target.len)
+        return bad(error, 400, "malformed request target");
     if (!target.len || (target.at[0] != '/' && !strip_authority(&target) &&
                         !(vx_str_eq(target, VX_STR("*")) && head->method == VX_OPTIONS) &&
                         head->method != VX_OTHER))
@@ -190,10 +218,9 @@ static bool parse_request_line(struct vx_http_head *head, struct vx_str line,
     if (!a || b == a || a == line.at)
         return bad(error, 400, "malformed request line");
     method = (struct vx_str){line.at, (size_t)(a - line.at)};
-    for (size_t i = 0; i < method.len; i++)
-        if (!is_token_char((unsigned char)method.at[i]))
-            return bad(error, 400, "malformed request line");
     head->method = method_of(method);
+    if (head->method == VX_OTHER && !is_token(method))
+        return bad(error, 400, "malformed request line");
     return parse_version(head, (struct vx_str){b + 1, (size_t)(end - b - 1)}, error) &&
            parse_target(head, (struct vx_str){a + 1, (size_t)(b - a - 1)}, error);
 }
@@ -443,17 +470,15 @@ static bool parse_field(struct fields *f, struct vx_str line) {
     if (!colon || colon == line.at)
         return bad(f->error, 400, "malformed header line");
     name = (struct vx_str){line.at, (size_t)(colon - line.at)};
-    for (size_t i = 0; i < name.len; i++) /* white space before the colon, folded lines: here */
-        if (!is_token_char((unsigned char)name.at[i]))
-            return bad(f->error, 400, "malformed header name");
     value = trim((struct vx_str){colon + 1, line.len - name.len - 1});
-    for (size_t i = 0; i < value.len; i++)
-        if (((unsigned char)value.at[i] < ' ' && value.at[i] != '\t') || value.at[i] == 0x7f)
+    for (size_t i = next_control(value, 0, ' '); i < value.len; i = next_control(value, i + 1, ' '))
+        if (value.at[i] != '\t')
             return bad(f->error, 400, "control character in a header");
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (vx_str_ieq(name, known[i].name))
+        if (name.len == known[i].name.len && vx_str_ieq(name, known[i].name))
             return known[i].on(f, value);
-    return true;
+    /* White space before the colon, folded lines: here. */
+    return is_token(name) || bad(f->error, 400, "malformed header name");
 }
 
 static bool check_framing(const struct fields *f) {

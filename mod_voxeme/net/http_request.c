@@ -21,12 +21,13 @@ bool vx_http_refuse(struct vx_conn *conn, bool head_only, unsigned status, const
 }
 
 /* Fills *request but for the query and the body. False: refused, see *error. */
-static bool begin_request(struct vx_request *request, const struct vx_conn *conn,
+static bool begin_request(struct vx_request *request, struct vx_conn *conn,
                           const struct vx_http_head *head, struct vx_http_error *error) {
     *request = (struct vx_request){
         .method = head->method,
         .path = head->path,
         .authorization = head->authorization,
+        .known = &conn->known,
         .content_type = head->content_type,
         .idempotency_key = head->idempotency_key,
         .peer = conn->peer,
@@ -99,7 +100,8 @@ static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct
     if (!request.authorization.at)
         request.authorization = bearer_of(head, bearer);
     vx_api_invoke(conn->server->api, &request, &response);
-    OPENSSL_cleanse(bearer, sizeof bearer);
+    if (request.authorization.at == bearer)
+        OPENSSL_cleanse(bearer, request.authorization.len);
     if (response.sub)
         return begin_stream(conn, head, &response);
     if (response.status)

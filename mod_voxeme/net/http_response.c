@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -83,14 +84,9 @@ static void puts_(struct head *h, const char *text) {
 }
 
 static void put_number(struct head *h, uint64_t n) {
-    char digits[20];
-    size_t at = sizeof digits;
+    char digits[VX_DECIMAL];
 
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n);
-    put(h, digits + at, sizeof digits - at);
+    put(h, digits, vx_decimal(digits, n));
 }
 
 static void put_field(struct head *h, const char *name, const char *value) {
@@ -240,7 +236,7 @@ static bool leave_to_lws(struct vx_conn *conn, const char *at, size_t len) {
  * Without TLS the body goes to the socket directly: lws_write() would copy the rest of it for each
  * client that reads slowly. A TLS record once begun has to be kept by somebody; there lws does, a
  * chunk at a time. */
-static ssize_t send_now(struct vx_conn *conn, const char *at, size_t len) {
+static ssize_t send_now(struct vx_conn *conn, const char *at, size_t len, int flags) {
     ssize_t n;
 
     if (lws_partial_buffered(conn->wsi))
@@ -250,7 +246,7 @@ static ssize_t send_now(struct vx_conn *conn, const char *at, size_t len) {
 
         n = leave_to_lws(conn, at, chunk) ? (ssize_t)chunk : -1;
     } else {
-        n = send(lws_get_socket_fd(conn->wsi), at, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        n = send(lws_get_socket_fd(conn->wsi), at, len, MSG_NOSIGNAL | MSG_DONTWAIT | flags);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
             n = 0;
     }
@@ -261,7 +257,7 @@ static ssize_t send_now(struct vx_conn *conn, const char *at, size_t len) {
 
 /* Sends all of something small; lws keeps what is left of it. */
 static bool send_whole(struct vx_conn *conn, const char *at, size_t len) {
-    ssize_t n = send_now(conn, at, len);
+    ssize_t n = send_now(conn, at, len, 0);
 
     if (n < 0)
         return false;
@@ -291,16 +287,77 @@ static ssize_t send_runs(struct vx_conn *conn, struct vx_str head, const struct 
     return n;
 }
 
+/* --- bodies that are files --- */
+
+/* Whether it makes no sense to try again with other files. */
+static bool cannot_send_files(int e) {
+    return e == ENOSYS || e == EINVAL || e == EPERM || e == EOPNOTSUPP || e == EBADF;
+}
+
+/* The body of the file from `from` on, as far as it goes out now. -1: not this way. */
+static ssize_t send_file(struct vx_conn *conn, const struct vx_body_file *file, size_t from,
+                         size_t len) {
+    off_t at = (off_t)from;
+    ssize_t n = sendfile(lws_get_socket_fd(conn->wsi), vx_body_file_fd(file), &at, len);
+
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        n = 0;
+    if (n < 0 && cannot_send_files(errno))
+        vx_body_no_files();
+    if (n > 0)
+        vx_count(&conn->server->metrics.sent, (uint64_t)n);
+    return n;
+}
+
+/* What is left of the body from its file, if it has one. -1: not this way. */
+static ssize_t send_more_of_file(struct vx_conn *conn, size_t left) {
+    struct vx_body_file *file = NULL;
+    ssize_t n = -1;
+
+    if (conn->server->with_tls || !(file = vx_body_file(conn->out)))
+        return -1;
+    if (lws_partial_buffered(conn->wsi))
+        n = 0;
+    else
+        n = send_file(conn, file, conn->sent, left);
+    vx_body_file_release(&file);
+    return n;
+}
+
+/* The head, and then the body from its file. As send_first(); *done: this way. */
+static ssize_t send_first_of_file(struct vx_conn *conn, struct vx_str head, struct vx_body *body,
+                                  bool *done) {
+    struct vx_body_file *file = vx_body_file(body);
+    ssize_t n, more;
+
+    *done = file;
+    if (!file)
+        return 0;
+    n = send_now(conn, head.at, head.len, MSG_MORE);
+    if (n == (ssize_t)head.len) {
+        more = send_file(conn, file, 0, vx_body_len(body));
+        n += more > 0 ? more : 0; /* a socket that is broken will say so again */
+    }
+    vx_body_file_release(&file);
+    return n;
+}
+
+/* --- bodies --- */
+
 /* One write's worth of what is left of the body; *all: it has gone out whole. */
 static ssize_t send_more(struct vx_conn *conn, bool *all) {
     struct vx_str runs[RUNS_AT_ONCE];
     bool one = conn->server->with_tls;
-    size_t count = vx_body_runs(conn->out, conn->sent, runs, one ? 1 : RUNS_AT_ONCE), total = 0;
-    ssize_t n;
+    size_t left = vx_body_len(conn->out) - conn->sent, count, total = 0;
+    ssize_t n = send_more_of_file(conn, left);
 
+    *all = n == (ssize_t)left;
+    if (n >= 0)
+        return n;
+    count = vx_body_runs(conn->out, conn->sent, runs, one ? 1 : RUNS_AT_ONCE);
     for (size_t i = 0; i < count; i++)
         total += runs[i].len;
-    n = count == 1 ? send_now(conn, runs[0].at, runs[0].len)
+    n = count == 1 ? send_now(conn, runs[0].at, runs[0].len, 0)
                    : send_runs(conn, VX_NONE, runs, count);
     *all = n > 0 && ((size_t)n == total || (one && n == VX_TLS_CHUNK));
     return n;
@@ -337,6 +394,7 @@ bool vx_http_send(struct vx_conn *conn) {
 
 bool vx_http_send_body(struct vx_conn *conn, struct vx_body *body) {
     if (body) {
+        vx_body_count_use(body);
         conn->out = body;
         conn->sent = 0;
     }
@@ -347,21 +405,28 @@ bool vx_http_send_whole(struct vx_conn *conn, const char *at, size_t len) {
     return send_whole(conn, at, len) && send_out(conn);
 }
 
-/* Head and body in one piece: the head goes into the room in front of the body, which is this
- * thread's alone, and only until the next answer with the same body. */
-/* The head and as much of the body as goes out with it. */
+/* The head and as much of the body as goes out with it. In one piece, where the body is: the head
+ * goes into the room in front of it, which is this thread's alone, and only until the next answer
+ * with the same body. */
 static ssize_t send_first(struct vx_conn *conn, const char *head, size_t head_len,
                           struct vx_body *body) {
     char *data = vx_body_data(body);
     struct vx_str runs[RUNS_AT_ONCE];
+    bool done = false;
     size_t count;
+    ssize_t n = 0;
 
+    vx_body_count_use(body);
+    if (!conn->server->with_tls)
+        n = send_first_of_file(conn, (struct vx_str){head, head_len}, body, &done);
+    if (done)
+        return n;
     if (data) {
         memcpy(data - head_len, head, head_len);
-        return send_now(conn, data - head_len, head_len + vx_body_len(body));
+        return send_now(conn, data - head_len, head_len + vx_body_len(body), 0);
     }
     if (conn->server->with_tls)
-        return send_now(conn, head, head_len);
+        return send_now(conn, head, head_len, 0);
     count = vx_body_runs(body, 0, runs, RUNS_AT_ONCE);
     return send_runs(conn, (struct vx_str){head, head_len}, runs, count);
 }

@@ -237,6 +237,8 @@ void vx_listen_accept(struct vx_server *server, struct lws *wsi) {
         int fd = accept4(listener, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd < 0) {
+            if ((errno == EMFILE || errno == ENFILE) && vx_body_drop_files(NULL))
+                continue;
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 pause_accepting(server);
             else if (errno == ECONNABORTED || errno == EINTR)

@@ -95,6 +95,7 @@ struct vx_conn {
     enum vx_timeout timeout; /* what `timer` is for */
     struct vx_timer timer;
     struct vx_addr peer;
+    struct vx_known_token known;
 
     char *in; /* received, not yet consumed; NULL while there is nothing */
     size_t in_len, in_cap;

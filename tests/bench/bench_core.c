@@ -149,7 +149,7 @@ static size_t render_all(struct bench_world *w) {
 
             bench_event(&e, w, i, w->accounts[i].first + n, VX_EVENT_UPDATE);
             call = vx_scope_find(scope, &e.event.call_sid);
-            bytes += call ? vx_snapshot_json(call).len : 0;
+            bytes += call && vx_snapshot_render(call) ? vx_snapshot_json_len(call) : 0;
             vx_snapshot_release(&call);
         }
         vx_scope_release(&scope);

@@ -197,6 +197,7 @@ unsigned bench_list(struct bench_world *w, size_t account, const char *if_none_m
     snprintf(authorization, sizeof authorization, "Bearer %s", w->accounts[account].token);
     request.path = vx_str(path);
     request.authorization = vx_str(authorization);
+    request.known = &w->accounts[account].known;
     vx_api_invoke(w->api, &request, &response);
     while (!response.status && !response.hold.scope) {
         request.counted = true;

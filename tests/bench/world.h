@@ -15,6 +15,7 @@ struct bench_account {
     struct vx_uuid sid;
     char sid_text[VX_UUID_TEXT + 1];
     char token[VX_TOKEN_TEXT + 1];
+    struct vx_known_token known; /* as a connection keeps it */
     size_t calls;
     uint64_t first; /* number of its first call; further ones count up from there */
 };
@@ -61,7 +62,8 @@ void bench_touch(struct bench_event *e, struct bench_world *w, size_t account, u
 
 enum vx_applied bench_apply(struct bench_world *w, const struct bench_event *e);
 
-/* GET of the list of an account, without a socket. Returns its status; the bytes in *len. */
+/* GET of the list of an account, without a socket, as of a client that has asked before. Returns
+ * its status; the bytes in *len. One thread at a time. */
 unsigned bench_list(struct bench_world *w, size_t account, const char *if_none_match, char *etag,
                     size_t *len);
 

@@ -113,10 +113,11 @@ static switch_event_t *read_input(struct input *in) {
 
 static void check_json(struct vx_snapshot *call) {
     struct json_tokener *t = json_tokener_new_ex(4);
-    struct vx_str json = vx_snapshot_json(call);
+    struct vx_buf json = {0};
     struct json_object *o, *value;
 
-    FUZZ_CHECK(t && json.at);
+    vx_buf_json(&json, call);
+    FUZZ_CHECK(t && vx_buf_ok(&json));
     json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     o = json_tokener_parse_ex(t, json.at, (int)json.len);
     FUZZ_CHECK(json_tokener_get_error(t) == json_tokener_success);
@@ -126,6 +127,7 @@ static void check_json(struct vx_snapshot *call) {
                json_object_get_int64(value) >= 0);
     json_object_put(o);
     json_tokener_free(t);
+    vx_buf_free(&json);
 }
 
 static size_t check_calls(struct vx_scope *all) {

@@ -130,8 +130,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
     struct vx_snapshot *s = vx_snapshot_new(&f);
     FUZZ_CHECK(s);
-    struct vx_str json = vx_snapshot_json(s);
+    struct vx_buf json = {0};
+    vx_buf_json(&json, s);
     FUZZ_CHECK(json.len == len && memcmp(json.at, out, len) == 0);
+    vx_buf_free(&json);
     vx_snapshot_release(&s);
     free(out);
     return 0;

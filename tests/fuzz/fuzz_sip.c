@@ -27,14 +27,16 @@ static void render(const struct vx_event *e) {
                                .service_url = "http://127.0.0.1:3000"};
     struct vx_snapshot *s = vx_snapshot_new(&f);
     FUZZ_CHECK(s);
-    struct vx_str json = vx_snapshot_json(s);
-    FUZZ_CHECK(json.at);
+    struct vx_buf json = {0};
+    vx_buf_json(&json, s);
+    FUZZ_CHECK(vx_buf_ok(&json));
     struct json_tokener *t = json_tokener_new_ex(8);
     FUZZ_CHECK(t);
     json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     json_object_put(json_tokener_parse_ex(t, json.at, (int)json.len));
     FUZZ_CHECK(json_tokener_get_error(t) == json_tokener_success);
     json_tokener_free(t);
+    vx_buf_free(&json);
     vx_snapshot_release(&s);
 }
 

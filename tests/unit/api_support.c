@@ -130,6 +130,7 @@ void vx_test_ask_loosely(struct vx_test_service *s, const struct vx_test_ask *as
         .last_event_id = vx_str(ask->last_event_id),
         .idempotency_key = vx_str(ask->idempotency_key),
         .command = ask->command,
+        .known = ask->known,
     };
     if (ask->peer)
         assert_true(vx_addr_parse(&request.peer, vx_str(ask->peer)));

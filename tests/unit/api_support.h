@@ -34,6 +34,7 @@ struct vx_test_ask {
     void (*between)(unsigned turn); /* called between two turns of an answer; may be NULL */
     bool admit;                     /* the head alone: vx_api_admit() */
     struct vx_command *command;
+    struct vx_known_token *known;
 };
 
 struct vx_test_answer {

@@ -83,6 +83,9 @@ struct vx_event vx_test_event(enum vx_event_type type, unsigned n);
 struct vx_event vx_test_event_of(const char *account, enum vx_event_type type, unsigned n);
 enum vx_applied vx_test_apply(struct vx_test_world *w, enum vx_event_type type, unsigned n);
 
+/* The JSON of a call; {NULL, 0} when memory is short. It lasts until the thread asks again. */
+struct vx_str vx_test_json(struct vx_snapshot *call);
+
 /* Fails the test unless the scope has call n with that status. */
 void vx_test_expect(struct vx_scope *scope, unsigned n, enum vx_call_status status,
                     unsigned sip_status);

@@ -112,3 +112,13 @@ uint64_t vx_test_calls(struct vx_test_world *w) {
     vx_registry_stats(w->registry, &stats);
     return stats.calls;
 }
+
+struct vx_str vx_test_json(struct vx_snapshot *call) {
+    static _Thread_local char text[65536];
+    size_t len = vx_snapshot_json_len(call);
+    assert_true(len <= sizeof text);
+    if (!vx_snapshot_render(call))
+        return VX_NONE;
+    assert_ptr_equal(vx_snapshot_put_json(call, text), text + len);
+    return (struct vx_str){text, len};
+}

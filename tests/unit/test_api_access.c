@@ -429,6 +429,69 @@ static void test_tokens_of_a_reload(void **state) {
     vx_config_release(&fresh);
 }
 
+/* --- what is kept for a client --- */
+
+static unsigned ask_known(struct vx_known_token *known, const char *target, const char *token) {
+    struct vx_test_ask q = {.target = target, .token = token, .known = known};
+    vx_test_answer_clear(&a);
+    vx_test_ask(&s, &q, &a);
+    return a.response.status;
+}
+
+/* Requests of many clients can come over one connection. */
+static void test_each_request_counts_by_its_own_token(void **state) {
+    (void)state;
+    struct vx_known_token known = {0};
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(ask_known(&known, ALPHA_CALLS, NULL), 401);
+        assert_int_equal(ask_known(&known, ALPHA_CALLS, "alpha-token"), 200);
+        assert_true(known.set);
+        assert_int_equal(ask_known(&known, BETA_CALLS, "alpha-token"), 403);
+        assert_int_equal(ask_known(&known, ALPHA_CALLS, "alpha-token"), 200);
+        assert_int_equal(ask_known(&known, ALPHA_CALLS, "alpha-tokem"), 401);
+        assert_int_equal(ask_known(&known, ALPHA_CALLS, "alpha-toke"), 401);
+        assert_int_equal(ask_known(&known, ALPHA_CALLS, "alpha-token"), 200);
+        assert_int_equal(ask_known(&known, ALPHA_CALLS, "alpha-token1"), 401);
+        assert_int_equal(ask_known(&known, BETA_CALLS, "beta-token"), 200);
+        assert_int_equal(ask_known(&known, ALPHA_CALLS, "beta-token"), 403);
+        assert_int_equal(ask_known(&known, "/v1/Calls", "admin-token"), 200);
+        assert_int_equal(ask_known(&known, ALPHA_CALLS, NULL), 401);
+    }
+    forget();
+}
+
+static void test_a_token_that_comes_again_is_not_hashed_again(void **state) {
+    (void)state;
+    struct vx_known_token known = {0}, beta = {0};
+    assert_int_equal(ask_known(&beta, BETA_CALLS, "beta-token"), 200);
+    assert_int_equal(ask_known(&known, BETA_CALLS, "alpha-token"), 403);
+    /* Only because it is not: */
+    memcpy(known.sha256, beta.sha256, sizeof known.sha256);
+    assert_int_equal(ask_known(&known, BETA_CALLS, "alpha-token"), 200);
+    /* What stands there holds by all bits of its mark only. */
+    known.mark[VX_SIPHASH - 1] ^= 1;
+    assert_int_equal(ask_known(&known, BETA_CALLS, "alpha-token"), 403);
+    forget();
+}
+
+static void test_a_known_token_can_be_revoked(void **state) {
+    (void)state;
+    struct vx_known_token known = {0};
+    char error[256];
+    struct vx_config *fresh =
+        vx_test_read("<configuration name=\"voxeme.conf\"><accounts><account sid=\"" ALPHA_SID
+                     "\"><token sha256=\"" GAMMA_SHA "\"/></account></accounts></configuration>",
+                     NULL, error, sizeof error);
+    assert_non_null(fresh);
+    assert_int_equal(ask_known(&known, ALPHA_CALLS, "alpha-token"), 200);
+    assert_true(vx_api_configure(s.api, fresh));
+    assert_int_equal(ask_known(&known, ALPHA_CALLS, "alpha-token"), 401);
+    assert_true(vx_api_configure(s.api, s.world.config));
+    assert_int_equal(ask_known(&known, ALPHA_CALLS, "alpha-token"), 200);
+    forget();
+    vx_config_release(&fresh);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_service, close_service)
 
 int main(void) {
@@ -455,6 +518,9 @@ int main(void) {
         cmocka_unit_test(test_refused_requests_do_not_count),
         cmocka_unit_test(test_304_counts_and_a_held_request_counts_once),
         TEST(test_tokens_of_a_reload),
+        TEST(test_each_request_counts_by_its_own_token),
+        TEST(test_a_token_that_comes_again_is_not_hashed_again),
+        TEST(test_a_known_token_can_be_revoked),
     };
     return cmocka_run_group_tests_name("api_access", tests, NULL, NULL);
 }

@@ -165,7 +165,7 @@ static void test_list_is_the_rendered_calls(void **state) {
         struct vx_uuid sid = vx_test_sid(n);
         struct vx_snapshot *call = vx_scope_find(s.world.alpha, &sid);
         vx_buf_puts(&want, n == 3 ? "[" : ",");
-        vx_buf_str(&want, vx_snapshot_json(call));
+        vx_buf_str(&want, vx_test_json(call));
         vx_snapshot_release(&call);
     }
     vx_buf_puts(&want, "]");
@@ -328,7 +328,7 @@ static void test_one_call(void **state) {
     assert_string_equal(vx_test_string(call, "attempted_at"), "2021-05-30T12:22:24.000Z");
     struct vx_uuid sid = vx_test_sid(3);
     struct vx_snapshot *snapshot = vx_scope_find(s.world.alpha, &sid);
-    struct vx_str json = vx_snapshot_json(snapshot);
+    struct vx_str json = vx_test_json(snapshot);
     assert_int_equal(a.len, json.len);
     assert_memory_equal(a.body, json.at, json.len);
     vx_snapshot_release(&snapshot);

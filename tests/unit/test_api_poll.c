@@ -565,6 +565,63 @@ static void test_after_an_hour_alone_nothing_is_held(void **state) {
     assert_string_equal(a.body, "[]");
 }
 
+/* --- waking whoever waits --- */
+
+static void count_wake(void *ctx) {
+    ++*(unsigned *)ctx;
+    vx_registry_woken(s.world.registry);
+}
+
+static unsigned wakes_of_a_change(unsigned n) {
+    unsigned woken = 0;
+    vx_registry_set_wake(s.world.registry, count_wake, &woken);
+    vx_test_apply(&s.world, VX_EVENT_CREATE, n);
+    vx_registry_set_wake(s.world.registry, NULL, NULL);
+    return woken;
+}
+
+static void pass(unsigned seconds) {
+    for (unsigned i = 0; i < seconds; i++) {
+        vx_test_advance(&s.world.time, VX_SECOND_US);
+        vx_api_tick(s.api);
+        if (i % 10 == 0) /* somebody polls all the time */
+            assert_int_equal(get(ALPHA_CALLS), 200);
+    }
+}
+
+/* Host threads do without the system call where clients only ask now and then. */
+static void test_only_those_who_wait_are_woken(void **state) {
+    (void)state;
+    assert_int_equal(get(ALPHA_CALLS), 200);
+    assert_int_equal(wakes_of_a_change(1), 0);
+    assert_int_equal(get(ALPHA_CALLS), 200);
+    assert_int_equal(
+        ask((struct vx_test_ask){.target = ALPHA_CALLS "?wait=60", .if_none_match = etag_now()}),
+        0);
+    assert_int_equal(wakes_of_a_change(2), 1);
+    pass(60); /* the longest wait there is */
+    assert_int_equal(wakes_of_a_change(3), 1);
+    pass(60);
+    assert_int_equal(wakes_of_a_change(4), 0);
+    assert_int_equal(
+        ask((struct vx_test_ask){.target = ALPHA_CALLS "?wait=1", .if_none_match = etag_now()}), 0);
+    assert_int_equal(wakes_of_a_change(5), 1);
+}
+
+static void test_streams_are_woken_for_as_long_as_they_last(void **state) {
+    (void)state;
+    assert_int_equal(get(ALPHA_CALLS), 200);
+    assert_int_equal(ask((struct vx_test_ask){.target = ALPHA_CALLS, .stream = true}), 200);
+    struct vx_sub *sub = a.response.sub;
+    a.response.sub = NULL;
+    assert_non_null(sub);
+    pass(300);
+    assert_int_equal(wakes_of_a_change(1), 1);
+    vx_sub_release(&sub);
+    pass(100);
+    assert_int_equal(wakes_of_a_change(2), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_service, close_service)
 
 int main(void) {
@@ -592,6 +649,8 @@ int main(void) {
         TEST(test_wait_of_an_admin),
         TEST(test_bad_waits),
         TEST(test_a_held_request_needs_its_token),
+        TEST(test_only_those_who_wait_are_woken),
+        TEST(test_streams_are_woken_for_as_long_as_they_last),
         TEST(test_listed_at_599_s_gone_at_600),
         TEST(test_gone_at_600_s_without_a_tick),
         TEST(test_after_an_hour_alone_nothing_is_held),

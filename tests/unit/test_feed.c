@@ -164,7 +164,7 @@ static void test_a_pulled_snapshot_never_changes(void **state) {
     vx_test_advance(&w.time, 600 * VX_SECOND_US);
     vx_registry_expire(w.registry, 0);
     assert_int_equal(vx_snapshot_status(old), VX_CALL_TRYING);
-    assert_true(vx_test_contains(vx_snapshot_json(old), "trying"));
+    assert_true(vx_test_contains(vx_test_json(old), "trying"));
     vx_snapshot_release(&old);
     release(pull(64));
 }

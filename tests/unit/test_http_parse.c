@@ -127,6 +127,30 @@ static void test_request_lines(void **state) {
     refuses("GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505);
 }
 
+/* Wherever it stands, and whatever stands beside it. */
+static void test_control_characters(void **state) {
+    (void)state;
+    enum { LONGEST = 20 };
+    for (size_t len = 1; len <= LONGEST; len++)
+        for (size_t at = 0; at < len; at++)
+            for (unsigned c = 1; c < 256; c++) {
+                char run[LONGEST + 1], request[128];
+                bool tab = c == '\t', control = c < ' ' || c == 0x7f;
+                if (c == '\n' || c == '\r')
+                    continue; /* may end a line */
+                memset(run, len % 2 ? '!' : 0xff, len);
+                run[len] = '\0';
+                run[at] = (char)c;
+                snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: h\r\nA: %s\r\n\r\n",
+                         run);
+                assert_int_equal(parse(request), control && !tab ? VX_HTTP_BAD : VX_HTTP_DONE);
+                snprintf(request, sizeof request, "GET /%s HTTP/1.1\r\nHost: h\r\n\r\n", run);
+                assert_int_equal(parse(request), control || c == ' ' ? VX_HTTP_BAD : VX_HTTP_DONE);
+            }
+    refuses("GET / HTTP/1.1\r\nHost: h\r\nA: \t12345678\t12345678\x01\r\n\r\n", 400);
+    takes("GET / HTTP/1.1\r\nHost: h\r\nA: 1\t12345678\t12345678\r\n\r\n");
+}
+
 static void test_host(void **state) {
     (void)state;
     static const char *const good[] = {"h",
@@ -325,6 +349,7 @@ int main(void) {
         cmocka_unit_test(test_lenient_in_what_is_harmless),
         cmocka_unit_test(test_smuggling),
         cmocka_unit_test(test_request_lines),
+        cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_host),
         cmocka_unit_test(test_if_none_match_in_several_lines),
         cmocka_unit_test(test_what_asks_for_the_head_alone),

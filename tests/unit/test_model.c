@@ -162,7 +162,7 @@ static void follow(int f) {
             last = c->revision;
             v->there = c->call != NULL;
             if (c->call) {
-                struct vx_str json = vx_snapshot_json(c->call);
+                struct vx_str json = vx_test_json(c->call);
                 snprintf(v->json, sizeof v->json, "%.*s", (int)json.len, json.at);
             }
             vx_snapshot_release(&c->call);
@@ -182,7 +182,7 @@ static void compare_call(int f, unsigned n) {
         return;
     struct vx_call_fields got;
     vx_snapshot_fields(call, &got);
-    struct vx_str json = vx_snapshot_json(call);
+    struct vx_str json = vx_test_json(call);
     assert_int_equal(strlen(views[f][n].json), json.len);
     assert_memory_equal(views[f][n].json, json.at, json.len);
     assert_int_equal(got.status, model_status(c));

@@ -327,7 +327,7 @@ static void test_max_field_bytes(void **state) {
         struct vx_str name = vx_snapshot_text(call, VX_TEXT_CALLER_NAME);
         assert_int_equal(name.len, shift ? 63 : 64); /* never in the middle of a character */
         assert_memory_equal(name.at, text, name.len);
-        assert_false(vx_test_contains(vx_snapshot_json(call), "\xef\xbf\xbd"));
+        assert_false(vx_test_contains(vx_test_json(call), "\xef\xbf\xbd"));
         vx_snapshot_release(&call);
     }
     struct vx_registry_stats st;
@@ -414,10 +414,23 @@ static void test_wake_is_coalesced(void **state) {
     struct vx_event other = vx_test_event_of(BETA_SID, VX_EVENT_CREATE, 11);
     apply(&other); /* no feed follows beta */
     assert_int_equal(woken, 2);
+    vx_feed_set_quiet(feed, true); /* nor for one who does not wait */
+    vx_test_apply(&w, VX_EVENT_CREATE, 12);
+    assert_int_equal(woken, 2);
+    vx_feed_set_quiet(feed, true);
+    vx_feed_set_quiet(feed, false);
+    vx_test_apply(&w, VX_EVENT_CREATE, 13);
+    assert_int_equal(woken, 3);
+    vx_registry_woken(w.registry);
     vx_registry_set_wake(w.registry, NULL, NULL);
     vx_test_apply(&w, VX_EVENT_HANGUP, 10);
-    assert_int_equal(woken, 2);
+    assert_int_equal(woken, 3);
+    vx_feed_set_quiet(feed, true);
     vx_feed_close(&feed);
+    vx_registry_set_wake(w.registry, wake, &woken);
+    vx_test_apply(&w, VX_EVENT_CREATE, 14); /* no feed is left, quiet or not */
+    assert_int_equal(woken, 3);
+    vx_registry_set_wake(w.registry, NULL, NULL);
 }
 
 /* --- memory --- */

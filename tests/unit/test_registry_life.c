@@ -319,7 +319,7 @@ static void play(struct run *run, unsigned id, const int *order, size_t n, int d
     run->revision = vx_scope_revision(w.alpha) - before;
     assert_int_equal(run->revision, applied);
     struct vx_snapshot *call = find(id);
-    struct vx_str json = vx_snapshot_json(call);
+    struct vx_str json = vx_test_json(call);
     assert_non_null(json.at);
     snprintf(run->json, sizeof run->json, "%.*s", (int)json.len, json.at);
     memset(strstr(run->json, "call_sid\":\"") + 11, '-', VX_UUID_TEXT);

@@ -72,7 +72,7 @@ static void look_at(struct reader *me, struct vx_change *c) {
         me->there[n] = c->call != NULL;
     if (!c->call)
         return;
-    struct vx_str json = vx_snapshot_json(c->call);
+    struct vx_str json = vx_test_json(c->call);
     me->wrong += !json.at || json.at[0] != '{' || json.at[json.len - 1] != '}';
     me->rendered++;
     vx_snapshot_release(&c->call);

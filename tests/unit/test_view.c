@@ -170,7 +170,7 @@ static void test_a_list_in_pieces_is_the_rendered_calls(void **state) {
         for (unsigned n = sizes[i]; n > 0; n--) {
             struct vx_uuid sid = vx_test_event(VX_EVENT_CREATE, n).call_sid;
             struct vx_snapshot *call = vx_scope_find(w.alpha, &sid);
-            vx_buf_str(&expected, vx_snapshot_json(call));
+            vx_buf_str(&expected, vx_test_json(call));
             vx_buf_puts(&expected, n > 1 ? "," : "");
             vx_snapshot_release(&call);
         }

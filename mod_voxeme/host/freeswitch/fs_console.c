@@ -177,16 +177,13 @@ static void cmd_show(struct vx_fs *fs, switch_stream_handle_t *stream, int argc,
     struct vx_scope *all = vx_registry_all(fs->registry);
     struct vx_snapshot *call = NULL;
     struct vx_uuid sid;
-    struct vx_str json = VX_NONE;
     struct vx_buf line = {0};
 
     (void)argc;
     if (vx_uuid_parse(&sid, vx_str(argv[0])))
         call = vx_scope_find(all, &sid);
-    if (call)
-        json = vx_snapshot_json(call);
-    if (json.at) {
-        vx_buf_str(&line, json);
+    if (call && vx_snapshot_render(call)) {
+        vx_buf_json(&line, call);
         vx_buf_puts(&line, "\n");
         print_buf(stream, &line);
     } else {

@@ -201,19 +201,20 @@ static void compare_call(struct comparison *c) {
     struct vx_snapshot *call = find(c->replay, c->call);
     struct json_tokener *tokener;
     struct json_object *is;
-    struct vx_str json;
+    struct vx_buf json = {0};
 
     if (!call) {
         differ(c, "call", NULL, should);
         return;
     }
-    json = vx_snapshot_json(call);
+    vx_buf_json(&json, call);
     tokener = json_tokener_new();
     is = json_tokener_parse_ex(tokener, json.at, (int)json.len);
     assert_non_null(is);
     compare_keys(c, is, should);
     json_object_put(is);
     json_tokener_free(tokener);
+    vx_buf_free(&json);
     vx_snapshot_release(&call);
 }
 

@@ -399,7 +399,7 @@ static void made(void **state) {
     is("execute_on_answer_3", "transfer desk XML agents");
     call = vx_scope_find(w.alpha, &sid);
     assert_non_null(call);
-    struct vx_str json = vx_snapshot_json(call);
+    struct vx_str json = vx_test_json(call);
     assert_true(vx_test_contains(json, "\"from\":\"\\\"15@${x}\""));
     assert_true(vx_test_contains(json, "\"to\":\"bob\""));
     assert_true(vx_test_contains(json, "\"caller_name\":\"Zo\xc3\xab \\\"Z\\\"\""));
