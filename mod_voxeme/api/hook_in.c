@@ -69,15 +69,6 @@ struct vx_str vx_in_hook_method(const struct vx_json *body, const char *key) {
     return vx_str_ieq(method->text, VX_STR("GET")) ? VX_STR("GET") : VX_STR("POST");
 }
 
-struct vx_str vx_in_hook_method(const struct vx_json *body, const char *key) {
-    const struct vx_json *hook = vx_json_member(body, key);
-    const struct vx_json *method = vx_is_object(hook) ? vx_json_member(hook, "method") : NULL;
-
-    if (!vx_is_string(method))
-        return VX_NONE;
-    return vx_str_ieq(method->text, VX_STR("GET")) ? VX_STR("GET") : VX_STR("POST");
-}
-
 bool vx_in_status_hook(struct exchange *x, const struct vx_json *body, struct vx_hook **hook) {
     static const char key[] = "call_status_hook";
     struct vx_hook_fields f;

@@ -151,13 +151,9 @@ static size_t kept_len(const struct vx_snapshot *s) {
 }
 
 static size_t cost(const struct vx_snapshot *s) {
-<<<<<<< HEAD
     const struct vx_hook *hook = vx_snapshot_hook(s);
 
-    return s->units * (size_t)UNIT + vx_alloc_cost(s->json_len) + (hook ? vx_hook_cost(hook) : 0);
-=======
-    return s->units * (size_t)UNIT + vx_alloc_cost(kept_len(s));
->>>>>>> perf
+    return s->units * (size_t)UNIT + vx_alloc_cost(kept_len(s)) + (hook ? vx_hook_cost(hook) : 0);
 }
 
 /* Looks at all texts at once, as they stand before `end`. */
