@@ -10,6 +10,7 @@ import { account } from '../e2e/lib/config.mjs';
 import * as s from '../e2e/lib/scenario.mjs';
 import { Sipp } from '../e2e/lib/sipp.mjs';
 import { callsOf, Watch } from '../e2e/lib/watch.mjs';
+import { extension } from './lib/dialplan.mjs';
 import { FreeSwitch } from './lib/freeswitch.mjs';
 
 const SLOW = 6;
@@ -30,9 +31,31 @@ function errorsOf(xml) {
     });
 }
 
+// A call that the API makes, what may be done to it and what may not, and its end.
+async function control(t, client, path) {
+  const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.reinvited(), s.hungUp()) });
+  const send = (method, at, content) => client.request(method, path + at, { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(content) });
+  const made = await send('POST', '', {
+    from: '1', to: { type: 'sip', sipUri: `sip:bob@${b.address}` }, call_hook: 'https://example.com/hook', tag: { a: '$' }, headers: { 'X-A': 'b' }, callerName: '"Z"',
+    fromHost: 'a.example', timeLimit: 600, speech_synthesis_vendor: 'a', speech_synthesis_language: 'b', speech_synthesis_voice: 'c', speech_recognizer_vendor: 'd', speech_recognizer_language: 'e',
+  });
+  assert.equal(made.status, 201, made.text);
+  const { sid } = made.json;
+  await new Watch(client, path).until((calls) => calls.find((c) => c.call_sid === sid && c.call_status === 'in-progress'), 'the call to be up');
+  for (const [change, status] of [[{ call_hook: '/next' }, 204], [{ record: { action: 'startCallRecording' } }, 204], [{ record: { action: 'stopCallRecording' } }, 204],
+    [{ mute_status: 'mute' }, 204], [{ child_call_hook: '/c' }, 422], [{ whisper: { verb: 'play', url: 'none.wav' } }, 422], [{ conf_mute_status: 'mute' }, 422],
+    [{ conf_hold_status: 'hold' }, 204]]) {
+    const answer = await send('PUT', `/${sid}`, change);
+    assert.equal(answer.status, status, `${JSON.stringify(change)}: ${answer.text}`);
+  }
+  await b.at('reinvite');
+  assert.equal((await send('DELETE', `/${sid}`)).status, 204);
+  await b.finished();
+}
+
 test('FreeSWITCH under valgrind', { skip: have ? false : 'valgrind not found' }, async (t) => {
   const owner = account('owner', { sources: ['127.0.0.0/8'] });
-  const fs = await FreeSwitch.start({ spec: { accounts: [owner] }, wrapper: valgrind, slow: SLOW });
+  const fs = await FreeSwitch.start({ spec: { settings: { 'freeswitch-profile': 'internal', 'command-timeout-seconds': 30 }, accounts: [owner] }, dialplan: [extension('voxeme', 'park')], wrapper: valgrind, slow: SLOW });
   t.after(() => fs.kill());
   fs.read = (dir) => readFile(join(dir, 'valgrind.xml'), 'utf8');
   const client = fs.client(owner.token);
@@ -50,6 +73,7 @@ test('FreeSWITCH under valgrind', { skip: have ? false : 'valgrind not found' },
     up.go(callId);
     await up.finished();
     await new Watch(client, callsOf(owner)).call(callId, 'completed');
+    await control(t, client, callsOf(owner));
     await fs.unload();
     await fs.load();
   }
