@@ -93,8 +93,8 @@ test('an inbound call that rings is declined, by the keyboard alone', withPage({
   await until(page, 'drawer-status', 'no-answer');
 }));
 
-test('what the switch refuses is shown: a number without a gateway, a leg of a bridge that cannot be held', withPage({ expectErrors: REFUSED }, async (t, page) => {
-  const callee = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()) });
+test('what the switch refuses is shown: a number without a gateway, a hold that the far end does not take', withPage({ expectErrors: REFUSED }, async (t, page) => {
+  const callee = await Sipp.start(t, { scenario: s.callee(s.accept(), s.recv('INVITE'), s.reply('488 Not Acceptable Here'), s.recv('ACK'), s.hungUp()) });
   const { sw, account } = await start(t, { routes: [route('^1000$', 'bridge', { target: `sip:bob@${callee.address}` })] });
   await signIn(page, sw.url, { account: account.sid, token: account.token });
   await fill(page, '+1 508 372 8299');
@@ -109,9 +109,9 @@ test('what the switch refuses is shown: a number without a gateway, a leg of a b
   await page.click('#new-call-cancel');
   const call = await liveCall(t, sw, { from: '15551' });
   await untilRows(page, (list) => list.length === 2 && list.every((row) => row['call-status'] === 'in-progress'));
-  await page.click('#calls-body .row:has(.direction:text-is("↘ in"))');
+  await page.click('#calls-body .row:has(.direction:text-is("↗ out"))');
   await page.click('#control-hold');
-  await until(page, 'control-refusal', 'Hold: the two ends of a bridge negotiate with each other');
+  await until(page, 'control-refusal', '488');
   await call.hangUp();
   await callee.finished();
 }));
