@@ -210,7 +210,8 @@ static enum vx_applied apply_new(struct vx_registry *r, const struct vx_event *e
     struct call *c;
     enum vx_applied result;
 
-    if (e->type == VX_EVENT_HANGUP && (!says_enough(e) || is_history(r, e))) {
+    if ((e->type == VX_EVENT_HANGUP && (!says_enough(e) || is_history(r, e))) ||
+        vx_call_was_dismissed(r, &e->call_sid, e->type == VX_EVENT_CREATE)) {
         r->stats.refused++;
         return VX_REFUSED;
     }

@@ -148,6 +148,17 @@ int64_t vx_registry_expire(struct vx_registry *r, size_t max) {
     return next_due(r);
 }
 
+bool vx_call_was_dismissed(struct vx_registry *r, const struct vx_uuid *call_sid, bool created) {
+    for (uint64_t i = 0; i < VX_DISMISSED && i < r->next_dismissed; i++) {
+        if (!vx_uuid_eq(&r->dismissed[i], call_sid))
+            continue;
+        if (!created)
+            return true;
+        r->dismissed[i] = (struct vx_uuid){{0}};
+    }
+    return false;
+}
+
 bool vx_registry_remove(struct vx_registry *r, struct vx_scope *scope,
                         const struct vx_uuid *call_sid) {
     struct vx_snapshot *dead = NULL;
@@ -159,6 +170,7 @@ bool vx_registry_remove(struct vx_registry *r, struct vx_scope *scope,
     removed = c && c->stage == ENDED && (scope->all || c->account == scope);
     if (removed) {
         wake = vx_call_followed(c, r);
+        r->dismissed[r->next_dismissed++ % VX_DISMISSED] = *call_sid;
         dead = vx_call_remove(r, c);
     }
     pthread_mutex_unlock(&r->lock);

@@ -93,6 +93,9 @@ struct orphan {
 /* Calls that were renamed, the latest of them. */
 #define VX_RENAMES 64
 
+/* Calls that were removed before their time, the latest of them. */
+#define VX_DISMISSED 256
+
 /* Events that the host numbered before `sequence` mean the call that is `to` now. */
 struct rename {
     struct vx_uuid from, to;
@@ -144,6 +147,8 @@ struct vx_registry {
     struct expectations expected;
     void (*told)(void *ctx, struct vx_snapshot *call); /* the observer of statuses, or NULL */
     void *told_ctx;
+    struct vx_uuid dismissed[VX_DISMISSED];
+    uint64_t next_dismissed;
     _Atomic int64_t next_due; /* no call is due before; written under the lock, read without */
     uint64_t last_order;
     uint32_t audit;
@@ -239,6 +244,10 @@ bool vx_long_over(const struct vx_registry *r, int64_t ended_us);
  * and ends the call if it is over now. `account` as in vx_call_move(). */
 struct vx_snapshot *vx_call_replace(struct vx_registry *r, struct call *c,
                                     struct vx_snapshot *fresh, struct vx_scope *account);
+
+/* Whether it was removed by vx_registry_remove(): what the host still has to say of it is late. A
+ * `created` one is another call of that sid. */
+bool vx_call_was_dismissed(struct vx_registry *r, const struct vx_uuid *call_sid, bool created);
 
 /* Out of the table and of sight: GONE. Returns its snapshot, which the caller then owns. */
 struct vx_snapshot *vx_call_remove(struct vx_registry *r, struct call *c);

@@ -156,7 +156,7 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
   it('a call is held, sent digits, spoken to, muted, recorded, whispered to', async (t) => {
     const { create, update, becomes, variable } = control(fs);
     const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.gate('up'), s.reinvited(), s.gate('held'), dtmf('1'), dtmf('#'), dtmf('info'),
-      [s.recv('MESSAGE'), s.report('message'), s.okay()], s.reinvited(s.sdp(9)), s.hungUp()) });
+      [s.recv('MESSAGE'), s.report('message'), s.okay()], s.reinvited(s.sdp(9)), s.report('unheld'), s.hungUp()) });
     const sid = await create(b);
     const { call_id: callId } = await becomes(sid, 'in-progress');
     await b.at('up');
@@ -181,6 +181,7 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     assert.equal(await variable(sid, 'sip_info_h_X-Note'), '_undef_');
     await update(sid, { conf_hold_status: 'unhold' });
     assert.doesNotMatch(body((await b.at('reinvite')).message), /^a=(sendonly|inactive)/m);
+    await b.at('unheld');
     await update(sid, { conf_hold_status: 'unhold' });
     await update(sid, { mute_status: 'mute' });
     assert.match(await fs.api(`uuid_buglist ${sid}`), /<function>audio/);

@@ -33,7 +33,7 @@ function errorsOf(xml) {
 
 // A call that the API makes, what may be done to it and what may not, and its end.
 async function control(t, client, path) {
-  const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.reinvited(), s.hungUp()) });
+  const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.reinvited(), s.report('held'), s.hungUp()) });
   const send = (method, at, content) => client.request(method, path + at, { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(content) });
   const made = await send('POST', '', {
     from: '1', to: { type: 'sip', sipUri: `sip:bob@${b.address}` }, call_hook: 'https://example.com/hook', tag: { a: '$' }, headers: { 'X-A': 'b' }, callerName: '"Z"',
@@ -48,7 +48,7 @@ async function control(t, client, path) {
     const answer = await send('PUT', `/${sid}`, change);
     assert.equal(answer.status, status, `${JSON.stringify(change)}: ${answer.text}`);
   }
-  await b.at('reinvite');
+  await b.at('held');
   assert.equal((await send('DELETE', `/${sid}`)).status, 204);
   await b.finished();
 }

@@ -501,6 +501,23 @@ static void test_every_allocation_fails_at_birth(void **state) {
     vx_test_every_allocation_fails(birth, NULL, true);
 }
 
+/* --- removed before its time --- */
+
+static void test_what_comes_late_of_a_removed_call(void **state) {
+    (void)state;
+    static const enum vx_event_type late[] = {VX_EVENT_HANGUP, VX_EVENT_ANSWER, VX_EVENT_UPDATE};
+    struct vx_uuid sid = vx_test_sid(1);
+    live_and_die(1);
+    assert_true(vx_registry_remove(w.registry, w.alpha, &sid));
+    for (size_t i = 0; i < sizeof late / sizeof *late; i++)
+        assert_int_equal(vx_test_apply(&w, late[i], 1), VX_REFUSED);
+    assert_false(vx_test_has(w.alpha, 1));
+    assert_int_equal(stats().refused, 3);
+    live_and_die(1); /* another one of that sid */
+    assert_int_equal(vx_test_apply(&w, VX_EVENT_HANGUP, 1), VX_UNCHANGED);
+    assert_true(vx_test_has(w.alpha, 1));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_there_at_599_s_gone_at_600),
@@ -522,6 +539,7 @@ int main(void) {
         TEST(test_epoch),
         TEST(test_scopes),
         TEST(test_wake_is_coalesced),
+        TEST(test_what_comes_late_of_a_removed_call),
         cmocka_unit_test(test_every_allocation_fails),
         cmocka_unit_test(test_every_allocation_fails_at_birth),
     };
