@@ -49,6 +49,12 @@ size_t vx_pot_memory(const struct vx_pot *pot) {
     return atomic_load(&((struct vx_pot *)(uintptr_t)pot)->used);
 }
 
+bool vx_pot_is_short(const struct vx_pot *part) {
+    size_t limit = atomic_load(&feeds_limit);
+
+    return limit && vx_pot_memory(part) > limit / 2;
+}
+
 /* Adds to a count unless that would take it over its limit; `len`: what the body is to hold. */
 static bool take(atomic_size_t *used, size_t limit, size_t cap, size_t len) {
     size_t before = atomic_fetch_add(used, cap);

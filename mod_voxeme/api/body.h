@@ -28,8 +28,11 @@ void vx_pot_release(struct vx_pot **pot);
 /* The part for feeds; borrowed, for as long as the caller has its reference to the pot. What counts
  * on it counts on the pot as well. */
 struct vx_pot *vx_pot_of_feeds(struct vx_pot *pot);
-/* For tests: what counts on it. */
+/* What counts on it. */
 size_t vx_pot_memory(const struct vx_pot *pot);
+
+/* Whether a part is more than half full. */
+bool vx_pot_is_short(const struct vx_pot *part);
 
 /* Room for `cap` bytes, one reference, owned by the caller. `pot` NULL: on nobody's account. NULL:
  * out of memory, or a limit of vx_body_set_limits() is reached. */

@@ -118,7 +118,12 @@ enum vx_turn vx_selection_go(struct vx_selection *s, struct vx_view *view, const
     }
     vx_buf_free(&m.out);
     if (turn == VX_TURN_NO_MEMORY) {
+        /* Those taken over have left the old ones, which begin anew, too: without memory nothing is
+         * kept, as many who wait would keep it from each other. */
         free_pieces(pieces, count);
+        free_pieces(s->pieces, s->count);
+        s->pieces = NULL;
+        s->count = 0;
         return turn;
     }
     free_pieces(s->pieces, s->count);

@@ -95,6 +95,10 @@ void vx_sub_restart(struct vx_sub *sub) {
     sub->progress = 0;
 }
 
+bool vx_sub_is_short(const struct vx_sub *sub) {
+    return vx_pot_is_short(vx_pot_of_feeds(sub->tenant->pot));
+}
+
 bool vx_sub_allowed(struct vx_api *api, const struct vx_sub *sub) {
     struct state *s = vx_state_of(api);
     bool may = vx_token_may(api, s, sub->token, sub->tenant);
@@ -164,8 +168,15 @@ static enum vx_sub_result make_changes(struct vx_api *api, struct vx_sub *sub, s
     vx_buf_puts(&out, "[");
     count = vx_collect_events(view, &sub->q, sub->revision, &out);
     vx_buf_puts(&out, "]}");
-    if (count || !vx_buf_ok(&out))
-        return seal(sub, &out, message);
+    if (count || !vx_buf_ok(&out)) {
+        enum vx_sub_result result = seal(sub, &out, message);
+
+        /* To be made whole at each new try it may be too long by far, and longer each time; a list
+         * is shared. */
+        if (result == VX_SUB_NO_MEMORY)
+            vx_sub_restart(sub);
+        return result;
+    }
     vx_buf_free(&out);
     return VX_SUB_IDLE;
 }

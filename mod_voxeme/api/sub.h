@@ -32,6 +32,10 @@ enum vx_sub_result vx_sub_next(struct vx_api *api, struct vx_sub *sub, struct vx
 /* The last message could not be sent: the next one is a snapshot. */
 void vx_sub_restart(struct vx_sub *sub);
 
+/* Whether it is its account's part for feeds that has no room, so that it helps when others of the
+ * account let go of what they hold. */
+bool vx_sub_is_short(const struct vx_sub *sub);
+
 /* Of the last message, or what the client said it had seen; for the id of an event. */
 uint64_t vx_sub_revision(const struct vx_sub *sub);
 /* Whether something has changed since. */

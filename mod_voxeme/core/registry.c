@@ -294,7 +294,8 @@ void vx_registry_set_wake(struct vx_registry *r, void (*wake)(void *ctx), void *
 }
 
 void vx_registry_woken(struct vx_registry *r) {
-    atomic_store(&r->awake, false);
+    /* Not a store: what is looked at next must not be looked at before this is seen. */
+    (void)atomic_exchange(&r->awake, false);
 }
 
 void vx_registry_wake(struct vx_registry *r) {

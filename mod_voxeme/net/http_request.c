@@ -97,7 +97,7 @@ static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct
     request.last_event_id = head->last_event_id;
     request.takes_gzip = head->takes_gzip;
     request.stream = vx_upgrade_kind(head) != VX_STREAM_NONE;
-    if (!request.authorization.at)
+    if (!request.authorization.at && request.stream)
         request.authorization = bearer_of(head, bearer);
     vx_api_invoke(conn->server->api, &request, &response);
     if (request.authorization.at == bearer)

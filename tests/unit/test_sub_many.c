@@ -182,6 +182,56 @@ static void test_large_messages_take_turns(void **state) {
     vx_test_quit(&c);
 }
 
+/* In whatever turn of a filtered snapshot memory is short: nothing of it is missing in the end. */
+static void test_a_snapshot_that_begins_anew(void **state) {
+    (void)state;
+    enum { CALLS = 1500, TURNS = 8 };
+    unsigned short_of_memory = 0;
+    for (unsigned turns = 0; turns < TURNS; turns++) {
+        struct vx_test_client c = vx_test_join(&s, ALPHA_CALLS "?state=live", "alpha-token");
+        struct vx_body *body = NULL;
+        enum vx_sub_result result = VX_SUB_LATER;
+        for (unsigned n = 1; n <= CALLS; n++)
+            vx_test_apply(&s.world, VX_EVENT_CREATE, n);
+        for (unsigned i = 0; i < turns && result == VX_SUB_LATER; i++)
+            result = vx_sub_next(s.api, c.sub, &body);
+        vx_body_set_limits(0, 0, 1);
+        if (result == VX_SUB_LATER)
+            result = vx_sub_next(s.api, c.sub, &body);
+        short_of_memory += result == VX_SUB_NO_MEMORY;
+        vx_body_set_limits(0, 0, 0);
+        while (result != VX_SUB_MESSAGE)
+            result = vx_sub_next(s.api, c.sub, &body);
+        vx_test_take(&c, body);
+        vx_body_release(&body);
+        assert_int_equal(json_object_object_length(c.calls), CALLS);
+        vx_test_quit(&c);
+        close_service(NULL);
+        open_service(NULL);
+    }
+    assert_in_range(short_of_memory, 2, TURNS);
+}
+
+/* Changes that do not fit may never do. */
+static void test_changes_that_do_not_fit(void **state) {
+    (void)state;
+    struct vx_body *body = NULL;
+    for (int filtered = 0; filtered < 2; filtered++) {
+        const char *target = filtered ? ALPHA_CALLS "?state=live" : ALPHA_CALLS;
+        struct vx_test_client c = vx_test_join(&s, target, "alpha-token");
+        vx_test_next(&c);
+        for (unsigned n = 1; n <= 100; n++)
+            vx_test_apply(&s.world, filtered ? VX_EVENT_PROGRESS : VX_EVENT_CREATE, n);
+        vx_body_set_limits(0, 0, 1);
+        assert_int_equal(vx_sub_next(s.api, c.sub, &body), VX_SUB_NO_MEMORY);
+        vx_body_set_limits(0, 0, 0);
+        vx_test_next(&c);
+        assert_true(c.snapshot);
+        vx_test_agrees(&c, target, "alpha-token");
+        vx_test_quit(&c);
+    }
+}
+
 static void count_wake(void *ctx) {
     ++*(unsigned *)ctx;
 }
@@ -411,6 +461,8 @@ int main(void) {
         TEST(test_an_account_that_is_taken_out_is_let_go_of_in_turns),
         TEST(test_clients_in_step_share_their_messages),
         TEST(test_large_messages_take_turns),
+        TEST(test_a_snapshot_that_begins_anew),
+        TEST(test_changes_that_do_not_fit),
         TEST(test_the_view_of_a_quiet_stream_is_kept),
         TEST(test_snapshot_and_changes_add_up_to_the_list),
         TEST(test_five_hundred_filters),
