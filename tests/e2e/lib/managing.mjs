@@ -19,7 +19,7 @@ const isUp = (state) => !UNANSWERED.includes(state) && state !== 'ended';
 
 // What the far end of a leg does when it sees this, and whether the call is over then. "settled": nothing of
 // it is under way any more, at either end.
-const asked = (method, line) => [s.recv(method), s.report('asked'), s.reply(line)];
+const asked = (method, line) => [s.recv(method), s.reply(line), s.report('asked')];
 const reinvited = (body) => [s.reinvited(body), s.report('settled')];
 const TAILS = {
   BYE: { steps: () => [s.hungUp()], ends: true },
