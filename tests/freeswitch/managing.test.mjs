@@ -28,16 +28,22 @@ class FreeSwitchStage extends Stage {
 
   joined(own, child) { return joined(this.fs, own, child); }
 
+  #variable(sid, name) { return this.fs.api(`uuid_getvar ${sid} ${name}`); }
+
   async #isMoved(sid, hook) {
     const place = async () => /^Caller-Destination-Number: (.*)$/m.exec(await this.fs.api(`uuid_dump ${sid}`))?.[1];
     await this.fs.until(async () => await place() === 'voxeme', 'the leg to be moved');
-    assert.equal(await this.fs.api(`uuid_getvar ${sid} voxeme_call_hook`), hook);
+    assert.equal(await this.#variable(sid, 'voxeme_call_hook'), hook);
   }
 
   async look({ change }, { status, wire }, { sid, partner }, message) {
     if (wire === 'INFO') assert.match(message, /Signal=5/);
     if (wire === 'MESSAGE') assert.deepEqual([header(message, 'Content-Type'), body(message)], ['text/plain', 'hello']);
     if (status !== 204) return;
+    // What unmutes comes with the next media: SIPp sends none.
+    if (change?.mute_status === 'mute') assert.match(await this.fs.api(`uuid_buglist ${sid}`), /<function>audio/);
+    if (change?.record) assert.match(await this.#variable(sid, 'voxeme_recording'), new RegExp(`/${sid}\\.wav$`));
+    if (change?.whisper) await this.fs.until(async () => await this.#variable(sid, 'playback_ms') !== '_undef_', 'the file to be played');
     if (change?.call_hook) await this.#isMoved(sid, change.call_hook);
     if (change?.child_call_hook) {
       await this.#isMoved(partner, change.child_call_hook);
