@@ -28,8 +28,8 @@ const seconds = (data) => `${((data.details?.duration_ms ?? 0) / 1000).toFixed(1
 function fail(data) {
   const error = data.details?.error;
   const cause = error?.cause ?? error;
-  // A suite or file fails because a test in it did; that test has been counted.
-  if (isSuite(data) || error?.failureType === 'subtestsFailed') return;
+  // A suite or file fails because a test in it did, which has been counted; or because it could not begin.
+  if ((isSuite(data) && error?.failureType !== 'hookFailed') || error?.failureType === 'subtestsFailed') return;
   if (isFile(data)) {
     broken.set(basename(data.name), cause);
     return;

@@ -13,6 +13,7 @@ import { callsOf, Watch } from '../e2e/lib/watch.mjs';
 import { callee, call, joined } from './lib/calls.mjs';
 import { extension } from './lib/dialplan.mjs';
 import { FreeSwitch } from './lib/freeswitch.mjs';
+import { silence } from './lib/sound.mjs';
 
 const jambonz = createRequire(import.meta.url)('@jambonz/node-client');
 const owner = account('owner', { sources: ['127.0.0.1/32'] });
@@ -192,15 +193,6 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     await update(sid, { call_status: 'completed' });
     await b.finished();
   });
-
-  // Half a second of silence: 8000 samples a second, PCM of 16 bits.
-  const silence = () => {
-    const samples = Buffer.alloc(8000), head = Buffer.alloc(44);
-    head.write('RIFF', 0); head.writeUInt32LE(36 + samples.length, 4); head.write('WAVEfmt ', 8); head.writeUInt32LE(16, 16);
-    head.writeUInt16LE(1, 20); head.writeUInt16LE(1, 22); head.writeUInt32LE(8000, 24); head.writeUInt32LE(16000, 28);
-    head.writeUInt16LE(2, 32); head.writeUInt16LE(16, 34); head.write('data', 36); head.writeUInt32LE(samples.length, 40);
-    return Buffer.concat([head, samples]);
-  };
 
   it('recordings and whispers', async (t) => {
     const { create, update, becomes, variable } = control(fs);
