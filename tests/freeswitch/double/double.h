@@ -59,6 +59,11 @@ void double_wait_done(const char *text);
 void double_fails(const char *what);
 /* Whatever begins with that word waits until it is let go on by NULL. */
 void double_blocks(const char *what);
+/* While the module makes a leg, at the given moment ("lock", "profile", "schedule" or "launch"),
+ * somebody else hangs it up, which gives it a thread that ends it, or looks at it for long. NULL:
+ * nobody does. That it is freed or destroyed before its time is told by a line "WRONG". */
+void double_hung_up_at(const char *moment);
+void double_looked_at(const char *moment);
 /* What sofia says to those who want a leg. */
 void double_sofia_says(switch_call_cause_t cause);
 /* What the command `conference` answers; NULL: there is no such command. */

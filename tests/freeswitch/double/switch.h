@@ -23,6 +23,7 @@ typedef enum {
     SWITCH_STATUS_SUCCESS,
     SWITCH_STATUS_FALSE,
     SWITCH_STATUS_GENERR = 6,
+    SWITCH_STATUS_INUSE = 8,
     SWITCH_STATUS_NOUNLOAD = 21,
 } switch_status_t;
 
@@ -123,6 +124,8 @@ typedef struct switch_channel switch_channel_t;
 
 /* Read-locked, or NULL. */
 switch_core_session_t *switch_core_session_locate(const char *uuid);
+switch_status_t switch_core_session_read_lock(switch_core_session_t *session);
+void switch_core_session_write_lock(switch_core_session_t *session);
 void switch_core_session_rwunlock(switch_core_session_t *session);
 switch_channel_t *switch_core_session_get_channel(switch_core_session_t *session);
 void switch_channel_event_set_data(switch_channel_t *channel, switch_event_t *event);
@@ -132,6 +135,8 @@ switch_status_t switch_event_add_header_string(switch_event_t *event, switch_sta
 
 char *switch_core_session_get_uuid(switch_core_session_t *session);
 switch_status_t switch_core_session_thread_launch(switch_core_session_t *session);
+unsigned int switch_core_session_running(switch_core_session_t *session);
+unsigned int switch_core_session_started(switch_core_session_t *session);
 void double_session_destroy(switch_core_session_t **session);
 #define switch_core_session_destroy(session) double_session_destroy(session)
 
@@ -149,6 +154,7 @@ typedef enum {
     SWITCH_CAUSE_NO_ANSWER = 19,
     SWITCH_CAUSE_CALL_REJECTED = 21,
     SWITCH_CAUSE_DESTINATION_OUT_OF_ORDER = 27,
+    SWITCH_CAUSE_SWITCH_CONGESTION = 42,
     SWITCH_CAUSE_CHAN_NOT_IMPLEMENTED = 66,
     SWITCH_CAUSE_SUCCESS = 142,
     SWITCH_CAUSE_ORIGINATOR_CANCEL = 487,

@@ -15,6 +15,8 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     double_fails(NULL);
+    double_hung_up_at(NULL);
+    double_looked_at(NULL);
     double_conference_says(NULL);
     double_has_interface(NULL);
     double_sofia_says(SWITCH_CAUSE_SUCCESS);
@@ -52,6 +54,11 @@ static void ends(enum vx_verb verb, struct vx_command_args args, enum vx_outcome
 static void done(const char *text) {
     if (!strstr(double_done(), text))
         fail_msg("'%s' is not in: %s", text, double_done());
+}
+
+static void not_done(const char *text) {
+    if (strstr(double_done(), text))
+        fail_msg("'%s' is in: %s", text, double_done());
 }
 
 static void nothing_done(void) {
@@ -384,8 +391,9 @@ static void made(void **state) {
     ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_DONE, NULL);
     assert_string_equal(double_done(), "outgoing sofia Zo\xc3\xab 'Z' <%2215%40$%7Bx%7D> "
                                        "internal/sip:bob@192.0.2.1:5070\n"
+                                       "schedule " CHANNEL " +61 19\n"
                                        "profile " CHANNEL " caller_id_name=Zo\xc3\xab 'Z'\n"
-                                       "schedule " CHANNEL " +60 19\nlaunch " CHANNEL "\n");
+                                       "launch " CHANNEL "\n");
     is("voxeme_account_sid", ALPHA_SID);
     is("voxeme_call_hook", "https://a.example/b");
     is("voxeme_call_hook_method", "POST");
@@ -394,7 +402,7 @@ static void made(void **state) {
     is("voxeme_answer_on_bridge", "true");
     is("sip_invite_domain", "blf.example.com");
     is("sip_h_X-One", "a,b|c");
-    is("execute_on_answer_1", "sched_cancel");
+    is("execute_on_answer_1", "sched_cancel 7"); /* that task and no other */
     is("execute_on_answer_2", "sched_hangup +90 ALLOTTED_TIMEOUT");
     is("execute_on_answer_3", "transfer desk XML agents");
     call = vx_scope_find(w.alpha, &sid);
@@ -407,6 +415,17 @@ static void made(void **state) {
     assert_true(vx_test_contains(json, "\"direction\":\"outbound\""));
     assert_true(vx_test_contains(json, "\"tag\":{\"a\":\"$\"}"));
     vx_snapshot_release(&call);
+}
+
+static void made_without_a_timeout(void **state) {
+    struct vx_command_args args = creation();
+
+    (void)state;
+    args.timeout_s = 0;
+    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_DONE, NULL);
+    not_done("schedule");
+    is("execute_on_answer_1", NULL);
+    is("execute_on_answer_3", "transfer desk XML agents");
 }
 
 static void no_ghost(void) {
@@ -459,9 +478,67 @@ static void the_registry_is_full(void **state) {
     assert_true(vx_registry_configure(w.registry, w.config));
     vx_test_apply(&w, VX_EVENT_CREATE, 1);
     ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "full");
-    done("destroy " CHANNEL);
+    done("hangup " CHANNEL);
+    assert_null(strstr(double_done(), "launch " CHANNEL)); /* which would send the INVITE */
     assert_int_equal(vx_test_calls(&w), 1);
     assert_null(switch_core_session_locate(CHANNEL));
+}
+
+/* Anybody who lists the channels may hang one up that is not quite made. */
+static void hung_up_while_it_is_made(void **state) {
+    static const char *const moments[] = {"profile", "schedule", "launch"};
+
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        double_hung_up_at(moments[i]);
+        double_done_clear();
+        ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_DONE, NULL);
+        not_done("WRONG");
+        not_done("destroy");
+        assert_int_equal(vx_test_calls(&w), 1); /* FreeSWITCH tells how it ends */
+        assert_null(switch_core_session_locate(CHANNEL));
+        tear_down(state);
+        set_up(state);
+    }
+    double_hung_up_at("lock");
+    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "hung up");
+    not_done("profile"); /* it is not touched any more */
+    not_done("destroy");
+    assert_int_equal(vx_test_calls(&w), 0);
+}
+
+static void hung_up_while_it_is_given_up(void **state) {
+    (void)state;
+    vx_config_release(&w.config);
+    w.config = vx_test_config("max-calls=1");
+    assert_true(vx_registry_configure(w.registry, w.config));
+    vx_test_apply(&w, VX_EVENT_CREATE, 1);
+    double_hung_up_at("profile");
+    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "full");
+    not_done("WRONG");
+    not_done("destroy");
+}
+
+/* As the audit does. */
+static void looked_at_while_it_is_given_up(void **state) {
+    (void)state;
+    double_fails("launch");
+    double_looked_at("profile");
+    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "thread");
+    done("destroy " CHANNEL);
+    not_done("WRONG");
+    no_ghost();
+}
+
+/* The client was refused: nothing may come of what FreeSWITCH tells of the leg. */
+static void discarded_legs_are_no_calls(void **state) {
+    struct vx_fs fs = {.registry = w.registry};
+
+    (void)state;
+    assert_true(vx_fs_hook(&fs));
+    double_fails("launch");
+    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "thread");
+    no_ghost();
+    vx_fs_unhook(&fs);
 }
 
 static void make_without_memory(void *ctx) {
@@ -505,8 +582,13 @@ int main(void) {
         EACH(urls_played_on_demand),
         EACH(in_a_conference),
         EACH(made),
+        EACH(made_without_a_timeout),
         EACH(not_made),
         EACH(the_registry_is_full),
+        EACH(hung_up_while_it_is_made),
+        EACH(hung_up_while_it_is_given_up),
+        EACH(looked_at_while_it_is_given_up),
+        EACH(discarded_legs_are_no_calls),
         cmocka_unit_test(made_without_memory),
     };
 
