@@ -129,10 +129,16 @@ static struct vx_fs_result say_path(struct vx_buf *out, const struct vx_fs_call 
     return VX_FS_DONE;
 }
 
+/* A conference opens what it plays before the command returns, be it on the web or not. */
 static struct vx_fs_result path_of(struct vx_buf *out, const struct vx_fs_call *call,
+                                   const struct vx_fs_conference *in,
                                    const struct vx_command_sound *sound) {
+    if (in && sound->say)
+        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "whisper: say is not for calls in a conference");
     if (sound->say)
         return say_path(out, call, sound->text);
+    if (in && vx_fs_text_is_web(sound->text))
+        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "whisper: URLs are not for calls in a conference");
     if (vx_fs_text_is_web(sound->text))
         return web_path(out, call, sound->text);
     if (vx_fs_text_is_file(sound->text))
@@ -143,8 +149,6 @@ static struct vx_fs_result path_of(struct vx_buf *out, const struct vx_fs_call *
 
 static struct vx_fs_result play(const struct vx_fs_call *call, const struct vx_fs_conference *in,
                                 const char *path) {
-    if (in && strncmp(path, "speak::", 7) == 0)
-        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "whisper: say is not for calls in a conference");
     if (in)
         return vx_fs_conference_play(in, path);
     if (switch_ivr_broadcast(call->uuid, path, SMF_ECHO_ALEG | SMF_HOLD_BLEG) !=
@@ -153,29 +157,33 @@ static struct vx_fs_result play(const struct vx_fs_call *call, const struct vx_f
     return VX_FS_DONE;
 }
 
-/* All of them can be played, or none is. */
-struct vx_fs_result vx_fs_whisper(const struct vx_fs_call *call) {
-    struct vx_buf paths = {0};
-    struct vx_fs_conference in;
-    bool conference = vx_fs_conference_of(&in, call);
+struct vx_fs_result vx_fs_sounds_find(struct vx_buf *paths, const struct vx_fs_call *call,
+                                      const struct vx_fs_conference *in) {
     struct vx_fs_result result = VX_FS_DONE;
-    const char *path;
 
+    if (call->args->sound_count && !in && vx_fs_bypasses_media(call))
+        return VX_FS_BYPASSES;
     for (size_t i = 0; i < call->args->sound_count && result.outcome == VX_OUTCOME_DONE; i++) {
         struct vx_buf one = {0};
 
-        result = path_of(&one, call, &call->args->sounds[i]);
-        vx_buf_add(&paths, one.at ? one.at : "", one.len);
-        vx_buf_add(&paths, "", 1);
-        if (result.outcome == VX_OUTCOME_DONE && (!vx_buf_ok(&one) || !vx_buf_ok(&paths)))
+        result = path_of(&one, call, in, &call->args->sounds[i]);
+        vx_buf_add(paths, one.at ? one.at : "", one.len);
+        vx_buf_add(paths, "", 1);
+        if (result.outcome == VX_OUTCOME_DONE && (!vx_buf_ok(&one) || !vx_buf_ok(paths)))
             result = VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
         vx_buf_free(&one);
     }
-    path = paths.at;
+    return result;
+}
+
+struct vx_fs_result vx_fs_sounds_play(const struct vx_buf *paths, const struct vx_fs_call *call,
+                                      const struct vx_fs_conference *in) {
+    const char *path = paths->at;
+    struct vx_fs_result result = VX_FS_DONE;
+
     for (size_t i = 0; i < call->args->sound_count && result.outcome == VX_OUTCOME_DONE; i++) {
-        result = play(call, conference ? &in : NULL, path);
+        result = play(call, in, path);
         path += strlen(path) + 1;
     }
-    vx_buf_free(&paths);
     return result;
 }

@@ -47,6 +47,10 @@ void double_wait_listed(size_t times);
 void double_channel_is(const char *uuid, bool outbound, bool answered);
 void double_channel_hung_up(const char *uuid);
 void double_channel_joined(const char *uuid, const char *other);
+/* Joined with `other` by their signalling alone. */
+void double_channel_bypasses(const char *uuid, const char *other);
+/* Whether it is marked as one that stays when its partner leaves (CF_REDIRECT). */
+bool double_channel_kept(const char *uuid);
 /* What a variable of it is; copied, NULL when there is none. Freed by the caller. */
 char *double_variable(const char *uuid, const char *name);
 void double_set_variable(const char *uuid, const char *name, const char *value);

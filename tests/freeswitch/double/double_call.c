@@ -143,6 +143,23 @@ void double_channel_joined(const char *uuid, const char *other) {
     pthread_mutex_unlock(&double_sessions_lock);
 }
 
+void double_channel_bypasses(const char *uuid, const char *other) {
+    double_channel_joined(uuid, other);
+    double_set_variable(uuid, SWITCH_SIGNAL_BRIDGE_VARIABLE, other);
+    pthread_mutex_lock(&double_sessions_lock);
+    channel_of(uuid)->flags |= CF_PROXY_MODE;
+    pthread_mutex_unlock(&double_sessions_lock);
+}
+
+bool double_channel_kept(const char *uuid) {
+    bool kept;
+
+    pthread_mutex_lock(&double_sessions_lock);
+    kept = channel_of(uuid)->flags & CF_REDIRECT;
+    pthread_mutex_unlock(&double_sessions_lock);
+    return kept;
+}
+
 uint32_t switch_channel_test_flag(switch_channel_t *channel, switch_channel_flag_t flag) {
     uint32_t has;
 
@@ -155,6 +172,12 @@ uint32_t switch_channel_test_flag(switch_channel_t *channel, switch_channel_flag
 void switch_channel_set_flag(switch_channel_t *channel, switch_channel_flag_t flag) {
     pthread_mutex_lock(&double_sessions_lock);
     channel->flags |= flag;
+    pthread_mutex_unlock(&double_sessions_lock);
+}
+
+void switch_channel_clear_flag(switch_channel_t *channel, switch_channel_flag_t flag) {
+    pthread_mutex_lock(&double_sessions_lock);
+    channel->flags &= ~(uint32_t)flag;
     pthread_mutex_unlock(&double_sessions_lock);
 }
 

@@ -140,7 +140,7 @@ unsigned int switch_core_session_started(switch_core_session_t *session);
 void double_session_destroy(switch_core_session_t **session);
 #define switch_core_session_destroy(session) double_session_destroy(session)
 
-typedef enum { CF_ANSWERED = 1, CF_REDIRECT = 2 } switch_channel_flag_t;
+typedef enum { CF_ANSWERED = 1, CF_REDIRECT = 2, CF_PROXY_MODE = 4 } switch_channel_flag_t;
 typedef enum { CS_NEW, CS_INIT, CS_CONSUME_MEDIA = 8, CS_HANGUP = 10 } switch_channel_state_t;
 typedef enum { CCS_DOWN, CCS_ACTIVE = 5, CCS_HELD } switch_channel_callstate_t;
 typedef enum {
@@ -166,6 +166,9 @@ typedef enum {
 
 uint32_t switch_channel_test_flag(switch_channel_t *channel, switch_channel_flag_t flag);
 void switch_channel_set_flag(switch_channel_t *channel, switch_channel_flag_t flag);
+void switch_channel_clear_flag(switch_channel_t *channel, switch_channel_flag_t flag);
+#define switch_channel_up_nosig(channel) (switch_channel_get_state(channel) < CS_HANGUP)
+#define SWITCH_SIGNAL_BRIDGE_VARIABLE    "signal_bridge_to"
 switch_channel_state_t switch_channel_get_state(switch_channel_t *channel);
 switch_channel_callstate_t switch_channel_get_callstate(switch_channel_t *channel);
 switch_call_direction_t switch_channel_direction(switch_channel_t *channel);

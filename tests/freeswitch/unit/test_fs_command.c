@@ -246,6 +246,52 @@ static void the_other_one_redirected(void **state) {
     is("voxeme_call_hook_method", "POST");
 }
 
+/* Neither may be left marked when they are not moved. */
+static void both_or_none_redirected(void **state) {
+    struct vx_command_args args = {.child_hook = VX_STR("/child"), .hook = VX_STR("/own")};
+
+    (void)state;
+    channel(CHANNEL, false, true);
+    channel(OTHER, true, true);
+    double_channel_joined(CHANNEL, OTHER);
+    double_fails("transfer " OTHER);
+    ends(VX_VERB_REDIRECT_CHILD, args, VX_OUTCOME_FAILED, "not move");
+    assert_string_equal(double_done(), "transfer " OTHER " desk XML agents\n");
+    assert_false(double_channel_kept(CHANNEL) || double_channel_kept(OTHER));
+    double_fails("transfer " CHANNEL);
+    ends(VX_VERB_REDIRECT_CHILD, args, VX_OUTCOME_FAILED, "not move");
+    assert_false(double_channel_kept(CHANNEL) || double_channel_kept(OTHER));
+    double_fails(NULL);
+    ends(VX_VERB_REDIRECT_CHILD, args, VX_OUTCOME_DONE, NULL);
+    assert_true(double_channel_kept(CHANNEL) && double_channel_kept(OTHER));
+}
+
+/* --- media that does not come through FreeSWITCH --- */
+
+static void bypassed(void **state) {
+    struct vx_command_sound say = {true, VX_STR("hi")};
+    struct vx_command_args whisper = {.sounds = &say, .sound_count = 1};
+    struct vx_command_args args = {.child_hook = VX_STR("/child"), .hook = VX_STR("/own")};
+
+    (void)state;
+    double_has_interface("flite");
+    channel(CHANNEL, false, true);
+    channel(OTHER, true, true);
+    for (int i = 0; i < 2; i++) { /* the partner's alone, then both */
+        double_channel_joined(CHANNEL, OTHER);
+        double_channel_bypasses(i ? CHANNEL : OTHER, i ? OTHER : CHANNEL);
+        ends(VX_VERB_WHISPER, whisper, VX_OUTCOME_NOT_NOW, "bypasses");
+        ends(VX_VERB_MUTE, whisper, VX_OUTCOME_NOT_NOW, "bypasses");
+        ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_NOT_NOW, "bypasses");
+        ends(VX_VERB_REDIRECT_CHILD, args, VX_OUTCOME_NOT_NOW, "bypasses");
+        assert_false(double_channel_kept(CHANNEL) || double_channel_kept(OTHER));
+        nothing_done();
+    }
+    args.hook = VX_NONE;
+    ends(VX_VERB_REDIRECT_CHILD, args, VX_OUTCOME_DONE, NULL);
+    ends(VX_VERB_HANGUP, NO_ARGS, VX_OUTCOME_DONE, NULL);
+}
+
 /* --- media --- */
 
 static void recorded(void **state) {
@@ -283,6 +329,11 @@ static struct vx_command_args sounds(struct vx_command_sound *sound, size_t coun
     return (struct vx_command_args){.sounds = sound, .sound_count = count};
 }
 
+static char *sounds_here(char *path, size_t size) {
+    snprintf(path, size, "%s/tests/freeswitch/unit", getenv("srcdir") ? getenv("srcdir") : ".");
+    return path;
+}
+
 static void whispered(void **state) {
     struct vx_command_sound play = {false, VX_STR("module.h")}, say = {true, VX_STR("hi|${x}")},
                             web = {false, VX_STR("http://a.example/b.wav")},
@@ -291,9 +342,7 @@ static void whispered(void **state) {
     char here[512];
 
     (void)state;
-    snprintf(here, sizeof here, "%s/tests/freeswitch/unit",
-             getenv("srcdir") ? getenv("srcdir") : ".");
-    SWITCH_GLOBAL_dirs.sounds_dir = here;
+    SWITCH_GLOBAL_dirs.sounds_dir = sounds_here(here, sizeof here);
     channel(CHANNEL, false, true);
     ends(VX_VERB_WHISPER, sounds(&play, 1), VX_OUTCOME_DONE, NULL);
     done("broadcast " CHANNEL " ");
@@ -312,6 +361,8 @@ static void whispered(void **state) {
     ends(VX_VERB_WHISPER, sounds(&play, 1), VX_OUTCOME_NO_CALL, NULL);
     double_fails(NULL);
     double_done_clear();
+    ends(VX_VERB_MUTE, sounds(both, 2), VX_OUTCOME_FAILED, "no such file");
+    nothing_done(); /* not muted either */
     ends(VX_VERB_MUTE, sounds(&play, 1), VX_OUTCOME_DONE, NULL);
     done("audio " CHANNEL " mute read 1\nbroadcast " CHANNEL);
     SWITCH_GLOBAL_dirs.sounds_dir = dir;
@@ -331,9 +382,11 @@ static void urls_played_on_demand(void **state) {
 }
 
 static void in_a_conference(void **state) {
-    struct vx_command_sound say = {true, VX_STR("hi")};
+    struct vx_command_sound both[] = {{false, VX_STR("module.h")}, {true, VX_STR("hi")}};
+    char *dir = SWITCH_GLOBAL_dirs.sounds_dir, here[512];
 
     (void)state;
+    SWITCH_GLOBAL_dirs.sounds_dir = sounds_here(here, sizeof here);
     channel(CHANNEL, false, true);
     ends(VX_VERB_CONF_MUTE, NO_ARGS, VX_OUTCOME_NOT_NOW, "no conference");
     double_set_variable(CHANNEL, "conference_name", "room");
@@ -353,7 +406,17 @@ static void in_a_conference(void **state) {
     ends(VX_VERB_MUTE, NO_ARGS, VX_OUTCOME_DONE, NULL);
     done("conference room mute 7\n");
     double_has_interface("flite");
-    ends(VX_VERB_WHISPER, sounds(&say, 1), VX_OUTCOME_UNABLE, "conference");
+    double_done_clear();
+    ends(VX_VERB_WHISPER, sounds(both, 2), VX_OUTCOME_UNABLE, "conference");
+    ends(VX_VERB_MUTE, sounds(both, 2), VX_OUTCOME_UNABLE, "conference");
+    both[1] = (struct vx_command_sound){false, VX_STR("http://a.example/b.wav")};
+    double_has_interface("http");
+    vx_config_release(&w.config);
+    w.config = vx_test_config("freeswitch-play-urls=true");
+    ends(VX_VERB_WHISPER, sounds(both, 2), VX_OUTCOME_UNABLE, "URLs are not");
+    not_done("conference room play"); /* all of it or nothing */
+    not_done("conference room mute");
+    SWITCH_GLOBAL_dirs.sounds_dir = dir;
     /* The command would take such a name apart. */
     double_set_variable(CHANNEL, "conference_name", "room kick all");
     double_done_clear();
@@ -577,6 +640,8 @@ int main(void) {
         EACH(requests),
         EACH(redirected),
         EACH(the_other_one_redirected),
+        EACH(both_or_none_redirected),
+        EACH(bypassed),
         EACH(recorded),
         EACH(whispered),
         EACH(urls_played_on_demand),
