@@ -294,12 +294,14 @@ static switch_core_session_t *locate(const struct vx_uuid *call_sid) {
 }
 
 struct vx_fs_result vx_fs_perform(struct vx_registry *registry, const struct vx_config *config,
-                                  enum vx_verb verb, const struct vx_command_args *args) {
+                                  struct vx_command *command) {
+    enum vx_verb verb = vx_command_verb(command);
+    const struct vx_command_args *args = vx_command_args(command);
     struct vx_fs_call call = {.verb = verb, .args = args, .config = config};
     struct vx_fs_result result;
 
     if (verb == VX_VERB_ORIGINATE)
-        return vx_fs_originate(registry, config, args);
+        return vx_fs_originate(registry, config, command);
     if (!verbs[verb].perform)
         return VX_FS_ENDS(VX_OUTCOME_UNABLE, "FreeSWITCH cannot do this");
     call.session = locate(&args->call_sid);

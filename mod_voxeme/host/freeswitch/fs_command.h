@@ -86,7 +86,7 @@ struct vx_fs_conference {
 
 /* fs_command.c: any verb. */
 struct vx_fs_result vx_fs_perform(struct vx_registry *registry, const struct vx_config *config,
-                                  enum vx_verb verb, const struct vx_command_args *args);
+                                  struct vx_command *command);
 /* Whether its far end has answered, or has been answered. */
 bool vx_fs_is_answered(const struct vx_fs_call *call);
 /* The leg that it is joined with, read-locked; or NULL. */
@@ -100,9 +100,10 @@ bool vx_fs_set_variable(switch_channel_t *channel, const char *name, struct vx_s
 /* The same for a URL, made harmless; VX_NONE removes it. */
 bool vx_fs_set_url(switch_channel_t *channel, const char *name, struct vx_str url);
 
-/* fs_command_originate.c. Ends when the leg is in the registry and its INVITE is on its way. */
+/* fs_command_originate.c. Ends when the leg is in the registry and its INVITE is on its way; when
+ * nobody waits for the command any more there is no call. */
 struct vx_fs_result vx_fs_originate(struct vx_registry *registry, const struct vx_config *config,
-                                    const struct vx_command_args *args);
+                                    struct vx_command *command);
 
 /* fs_command_redirect.c */
 struct vx_fs_result vx_fs_redirect(const struct vx_fs_call *call);

@@ -263,13 +263,18 @@ static bool has_thread(switch_core_session_t *session) {
  * makes FreeSWITCH run it, too. */
 static struct vx_fs_result launch(struct vx_registry *registry, const struct vx_config *config,
                                   switch_core_session_t *session, const struct plan *plan,
-                                  const struct vx_command_args *args) {
+                                  struct vx_command *command) {
+    const struct vx_command_args *args = vx_command_args(command);
     switch_channel_t *channel = switch_core_session_get_channel(session);
     uint32_t timeout = set_timeout(switch_core_session_get_uuid(session), args->timeout_s);
 
     if (!set_facts(channel, args) || !set_invite(channel, plan, args) ||
         !set_course(channel, config, args, timeout))
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
+    /* Its client has been told that it was not done in time, or has gone. With an Idempotency-Key
+     * it may ask anew: REFUSED frees the key. */
+    if (!vx_command_wanted(command))
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "nobody waits for the call any more");
     /* A call that nobody could see or end by the API is not made by it. */
     if (!enter(registry, channel, args))
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "the registry is full");
@@ -302,7 +307,8 @@ static void discard(struct vx_registry *registry, switch_core_session_t *session
 }
 
 struct vx_fs_result vx_fs_originate(struct vx_registry *registry, const struct vx_config *config,
-                                    const struct vx_command_args *args) {
+                                    struct vx_command *command) {
+    const struct vx_command_args *args = vx_command_args(command);
     switch_core_session_t *session = NULL;
     struct plan plan = {.name = {0}};
     struct vx_fs_result result = plan_call(&plan, config, args);
@@ -312,7 +318,7 @@ struct vx_fs_result vx_fs_originate(struct vx_registry *registry, const struct v
     if (result.outcome == VX_OUTCOME_DONE)
         result = make_leg(&session, &plan, uuid);
     if (session) {
-        result = launch(registry, config, session, &plan, args);
+        result = launch(registry, config, session, &plan, command);
         if (result.outcome == VX_OUTCOME_DONE)
             switch_core_session_rwunlock(session);
         else

@@ -162,8 +162,7 @@ static void perform(struct vx_fs_commands *all, const struct vx_config *config,
     }
     if (is_open(all)) {
         count(&all->done);
-        result = vx_fs_perform(all->registry, config, vx_command_verb(command),
-                               vx_command_args(command));
+        result = vx_fs_perform(all->registry, config, command);
     } else {
         count(&all->stopping);
     }

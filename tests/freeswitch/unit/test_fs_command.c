@@ -34,10 +34,23 @@ static void channel(const char *uuid, bool outbound, bool answered) {
     double_channel_is(uuid, outbound, answered);
 }
 
-static struct vx_fs_result perform(enum vx_verb verb, struct vx_command_args args) {
+static struct vx_command *command(enum vx_verb verb, struct vx_command_args args) {
+    struct vx_command *c;
+
     if (vx_uuid_is_nil(&args.call_sid))
         args.call_sid = vx_test_uuid(CHANNEL);
-    return vx_fs_perform(w.registry, w.config, verb, &args);
+    c = vx_command_new(verb, &args, NULL, NULL);
+    assert_non_null(c);
+    assert_true(vx_command_take(c));
+    return c;
+}
+
+static struct vx_fs_result perform(enum vx_verb verb, struct vx_command_args args) {
+    struct vx_command *c = command(verb, args);
+    struct vx_fs_result result = vx_fs_perform(w.registry, w.config, c);
+
+    vx_command_release(&c);
+    return result;
 }
 
 static void ends(enum vx_verb verb, struct vx_command_args args, enum vx_outcome outcome,
@@ -547,6 +560,21 @@ static void the_registry_is_full(void **state) {
     assert_null(switch_core_session_locate(CHANNEL));
 }
 
+/* The client has been told 504, or has gone, while FreeSWITCH made the leg. */
+static void given_up_while_it_is_made(void **state) {
+    struct vx_command *c = command(VX_VERB_ORIGINATE, creation());
+    struct vx_fs_result result;
+
+    (void)state;
+    assert_false(vx_command_give_up(c));
+    result = vx_fs_perform(w.registry, w.config, c);
+    assert_int_equal(result.outcome, VX_OUTCOME_REFUSED);
+    not_done("launch");
+    not_done("WRONG");
+    no_ghost();
+    vx_command_release(&c);
+}
+
 /* Anybody who lists the channels may hang one up that is not quite made. */
 static void hung_up_while_it_is_made(void **state) {
     static const char *const moments[] = {"profile", "schedule", "launch"};
@@ -606,11 +634,14 @@ static void discarded_legs_are_no_calls(void **state) {
 
 static void make_without_memory(void *ctx) {
     struct vx_fs_result result;
+    struct vx_command *c;
 
     set_up(ctx);
+    c = command(VX_VERB_ORIGINATE, creation());
     vx_test_arm();
-    result = perform(VX_VERB_ORIGINATE, creation());
+    result = vx_fs_perform(w.registry, w.config, c);
     vx_test_disarm();
+    vx_command_release(&c);
     if (result.outcome == VX_OUTCOME_DONE) {
         is("execute_on_answer_3", "transfer desk XML agents");
         is("voxeme_account_sid", ALPHA_SID);
@@ -650,6 +681,7 @@ int main(void) {
         EACH(made_without_a_timeout),
         EACH(not_made),
         EACH(the_registry_is_full),
+        EACH(given_up_while_it_is_made),
         EACH(hung_up_while_it_is_made),
         EACH(hung_up_while_it_is_given_up),
         EACH(looked_at_while_it_is_given_up),
