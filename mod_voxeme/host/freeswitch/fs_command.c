@@ -231,6 +231,9 @@ static struct vx_fs_result request(const struct vx_fs_call *call) {
     struct vx_fs_result result = request_fault(args);
     char *type, *body;
 
+    /* Other endpoints take such a message and do nothing. */
+    if (strncmp(switch_channel_get_name(call->channel), "sofia/", 6) != 0)
+        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "only mod_sofia sends SIP requests within a call");
     if (result.outcome != VX_OUTCOME_DONE)
         return result;
     type = vx_strndup(args->content_type.at, args->content_type.len);

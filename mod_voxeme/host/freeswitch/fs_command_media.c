@@ -15,24 +15,41 @@
 #define RECORDING   "voxeme_recording"
 #define MIN_SECONDS "RECORD_MIN_SEC"
 
-static bool recording_path(char path[PATH_BYTES], const struct vx_fs_call *call) {
+#define MAX_OF_A_NAME 100
+
+/* The n-th of that name. */
+static bool nth_path(char path[PATH_BYTES], const struct vx_fs_call *call, unsigned n) {
     const char *directory = vx_config_text(call->config, VX_SET_FREESWITCH_RECORDINGS);
     struct vx_str id = call->args->recording_id;
-    char sid[VX_UUID_TEXT + 1];
+    char sid[VX_UUID_TEXT + 1], number[16] = "";
 
     if (!*directory)
         directory = SWITCH_GLOBAL_dirs.recordings_dir;
+    if (n > 1)
+        snprintf(number, sizeof number, ".%u", n);
     vx_uuid_format(sid, &call->args->call_sid);
-    return snprintf(path, PATH_BYTES, "%s/%s%s%.*s.wav", directory, sid, id.len ? "-" : "",
-                    (int)id.len, id.len ? id.at : "") < PATH_BYTES;
+    return snprintf(path, PATH_BYTES, "%s/%s%s%.*s%s.wav", directory, sid, id.len ? "-" : "",
+                    (int)id.len, id.len ? id.at : "", number) < PATH_BYTES;
+}
+
+/* FreeSWITCH would write over one that is there. */
+static struct vx_fs_result find_path(char path[PATH_BYTES], const struct vx_fs_call *call) {
+    for (unsigned n = 1; n <= MAX_OF_A_NAME; n++) {
+        if (!nth_path(path, call, n))
+            return VX_FS_ENDS(VX_OUTCOME_UNABLE, "the path of freeswitch-recordings is too long");
+        if (access(path, F_OK) != 0)
+            return VX_FS_DONE;
+    }
+    return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has 100 recordings of that recordingID");
 }
 
 static struct vx_fs_result start_recording(const struct vx_fs_call *call) {
     uint32_t limit = (uint32_t)vx_config_int(call->config, VX_SET_FREESWITCH_RECORDING_SECONDS);
     char path[PATH_BYTES];
+    struct vx_fs_result result = find_path(path, call);
 
-    if (!recording_path(path, call))
-        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "the path of freeswitch-recordings is too long");
+    if (result.outcome != VX_OUTCOME_DONE)
+        return result;
     /* FreeSWITCH throws shorter ones away. */
     if (!switch_channel_get_variable(call->channel, MIN_SECONDS))
         vx_fs_set_variable(call->channel, MIN_SECONDS, VX_STR("0"));

@@ -283,6 +283,12 @@ void *switch_channel_get_private(switch_channel_t *channel, const char *key) {
     return strcmp(channel->private_key, key) == 0 ? channel : NULL;
 }
 
+char *switch_channel_get_name(switch_channel_t *channel) {
+    static char sofia_name[] = "sofia/internal/777@127.0.0.1", other_name[] = "verto.rtc/777";
+
+    return double_event_get(channel->data, "variable_verto_user") ? other_name : sofia_name;
+}
+
 const char *switch_channel_get_partner_uuid(switch_channel_t *channel) {
     return channel->partner[0] ? channel->partner : NULL;
 }

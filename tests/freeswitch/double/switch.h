@@ -179,6 +179,7 @@ switch_status_t switch_channel_set_variable_var_check(switch_channel_t *channel,
 switch_status_t switch_channel_set_profile_var(switch_channel_t *channel, const char *name,
                                                const char *value);
 void *switch_channel_get_private(switch_channel_t *channel, const char *key);
+char *switch_channel_get_name(switch_channel_t *channel);
 const char *switch_channel_get_partner_uuid(switch_channel_t *channel);
 
 /* --- making calls --- */
