@@ -184,6 +184,7 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     assert.doesNotMatch(body((await b.at('reinvite')).message), /^a=(sendonly|inactive)/m);
     await b.at('unheld');
     await update(sid, { conf_hold_status: 'unhold' });
+    await b.at('unheld'); // BYE might overtake the ACK
     await update(sid, { mute_status: 'mute' });
     assert.match(await fs.api(`uuid_buglist ${sid}`), /<function>audio/);
     await update(sid, { mute_status: 'unmute' });
