@@ -81,15 +81,31 @@ static bool read_dtmf(struct change *c, const char *key) {
     return vx_change_is_answered(c);
 }
 
-static bool is_media_type(struct vx_str s) {
-    bool slash = false;
+static size_t token_length(struct vx_str s) {
+    size_t len = 0;
 
-    for (size_t i = 0; i < s.len; i++) {
-        slash = slash || s.at[i] == '/';
-        if ((unsigned char)s.at[i] >= 0x7f)
+    while (len < s.len && s.at[len] > ' ' && s.at[len] < 0x7f &&
+           !strchr("()<>@,;:\\\"/[]?={}", s.at[len]))
+        len++;
+    return len;
+}
+
+/* token "/" token, and perhaps parameters, which are the sender's. */
+static bool is_media_type(struct vx_str s) {
+    size_t type = token_length(s), subtype, end;
+
+    if (!type || type == s.len || s.at[type] != '/')
+        return false;
+    subtype = token_length((struct vx_str){s.at + type + 1, s.len - type - 1});
+    end = type + 1 + subtype;
+    while (end < s.len && s.at[end] == ' ')
+        end++;
+    if (!subtype || (end < s.len && s.at[end] != ';'))
+        return false;
+    for (size_t i = end; i < s.len; i++)
+        if (s.at[i] < ' ' || s.at[i] >= 0x7f)
             return false;
-    }
-    return slash;
+    return true;
 }
 
 static bool read_sip_request(struct change *c, const char *key) {

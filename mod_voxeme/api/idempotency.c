@@ -99,14 +99,24 @@ static struct key *find(const struct vx_keys *k, const struct vx_key_use *use) {
     return key;
 }
 
+static void append(struct vx_keys *k, struct key *key) {
+    key->older = k->newest;
+    key->newer = NULL;
+    *(k->newest ? &k->newest->newer : &k->oldest) = key;
+    k->newest = key;
+}
+
+static void unlink_key(struct vx_keys *k, struct key *key) {
+    *(key->older ? &key->older->newer : &k->oldest) = key->newer;
+    *(key->newer ? &key->newer->older : &k->newest) = key->older;
+}
+
 static void add(struct vx_keys *k, struct key *key) {
     struct key **b = bucket_of(k, key->use.key);
 
     key->in_bucket = *b;
     *b = key;
-    key->older = k->newest;
-    *(k->newest ? &k->newest->newer : &k->oldest) = key;
-    k->newest = key;
+    append(k, key);
     k->count++;
 }
 
@@ -122,8 +132,7 @@ static void drop(struct vx_keys *k, struct key *key) {
     while (*b != key)
         b = &(*b)->in_bucket;
     *b = key->in_bucket;
-    *(key->older ? &key->older->newer : &k->oldest) = key->newer;
-    *(key->newer ? &key->newer->older : &k->newest) = key->older;
+    unlink_key(k, key);
     charge(k, key, 0);
     k->count--;
     atomic_fetch_sub(&k->totals->count, 1);
@@ -144,6 +153,26 @@ void vx_keys_release(struct vx_keys **keys) {
     vx_free(k);
 }
 
+/* --- what became of the command --- */
+
+/* Whether nothing has come of the command, nor will: the key may be used anew. */
+static bool came_to_nothing(struct vx_command *command) {
+    struct vx_command_result result;
+
+    if (!vx_command_result(command, &result))
+        return vx_command_dropped(command);
+    return result.outcome == VX_OUTCOME_REFUSED || result.outcome == VX_OUTCOME_UNABLE;
+}
+
+/* Whether its first request is still under way: to use it anew might make a second call. */
+static bool is_pending(const struct key *key) {
+    struct vx_command_result unused;
+
+    if (!key->command)
+        return !key->answer;
+    return !vx_command_result(key->command, &unused) && !vx_command_dropped(key->command);
+}
+
 /* --- time --- */
 
 static int64_t end_of(const struct key *key, const struct vx_config *config) {
@@ -158,11 +187,23 @@ static unsigned seconds_left(const struct vx_keys *k, const struct vx_config *co
     return left > VX_SECOND_US ? (unsigned)((left + VX_SECOND_US - 1) / VX_SECOND_US) : 1;
 }
 
-/* True: there are more. */
+static bool is_over(const struct key *key, const struct vx_config *config, int64_t now_us) {
+    return end_of(key, config) <= now_us && !is_pending(key);
+}
+
+/* Looks at the oldest only. True: there may be more. */
 static bool expire(struct vx_keys *k, const struct vx_config *config, int64_t now_us) {
-    for (int i = 0; i < EXPIRE_AT_ONCE && k->oldest && end_of(k->oldest, config) <= now_us; i++)
-        drop(k, k->oldest);
-    return k->oldest && end_of(k->oldest, config) <= now_us;
+    struct key *key = k->oldest, *newer;
+    int looked = 0, dropped = 0;
+
+    for (; key && looked < EXPIRE_AT_ONCE && end_of(key, config) <= now_us; key = newer, looked++) {
+        newer = key->newer;
+        if (is_pending(key))
+            continue;
+        drop(k, key);
+        dropped++;
+    }
+    return dropped && looked == EXPIRE_AT_ONCE;
 }
 
 bool vx_keys_tick(struct vx_keys *k, const struct vx_config *config, int64_t now_us) {
@@ -260,19 +301,17 @@ static enum vx_key_found take(struct vx_keys *k, const struct vx_config *config,
     return found;
 }
 
-/* Whether nothing has come of the command, nor will: the key may be used anew. */
-static bool came_to_nothing(struct vx_command *command) {
-    struct vx_command_result result;
-
-    if (!vx_command_result(command, &result))
-        return vx_command_dropped(command);
-    return result.outcome == VX_OUTCOME_REFUSED || result.outcome == VX_OUTCOME_UNABLE;
+/* A command may take longer than its key would be kept: who asks for it meanwhile is to find its
+ * answer. */
+static enum vx_key_found keep_on(struct vx_keys *k, struct key *key, int64_t now_us) {
+    key->since_us = now_us;
+    unlink_key(k, key);
+    append(k, key);
+    return refuse(&k->totals->in_progress, VX_KEY_IN_PROGRESS);
 }
 
-static enum vx_key_found look(struct vx_keys *k, struct key *key, const struct vx_key_use *use,
-                              struct vx_key_result *result) {
-    struct vx_command_result unused;
-
+static enum vx_key_found look(struct vx_keys *k, struct key *key, int64_t now_us,
+                              const struct vx_key_use *use, struct vx_key_result *result) {
     if (memcmp(key->use.body, use->body, VX_KEY_HASH) != 0)
         return refuse(&k->totals->reused, VX_KEY_REUSED);
     if (key->answer) {
@@ -284,8 +323,8 @@ static enum vx_key_found look(struct vx_keys *k, struct key *key, const struct v
         memcpy(result->answer, key->answer, size);
         return VX_KEY_ANSWERED;
     }
-    if (!key->command || !vx_command_result(key->command, &unused))
-        return refuse(&k->totals->in_progress, VX_KEY_IN_PROGRESS);
+    if (is_pending(key))
+        return keep_on(k, key, now_us);
     result->command = vx_command_ref(key->command);
     return VX_KEY_COMMANDED;
 }
@@ -299,11 +338,11 @@ enum vx_key_found vx_keys_begin(struct vx_keys *k, const struct vx_config *confi
     pthread_mutex_lock(&k->lock);
     (void)expire(k, config, now_us);
     key = find(k, use);
-    if (key && (end_of(key, config) <= now_us || (key->command && came_to_nothing(key->command)))) {
+    if (key && (is_over(key, config, now_us) || (key->command && came_to_nothing(key->command)))) {
         drop(k, key);
         key = NULL;
     }
-    found = key ? look(k, key, use, result) : take(k, config, now_us, use, result);
+    found = key ? look(k, key, now_us, use, result) : take(k, config, now_us, use, result);
     pthread_mutex_unlock(&k->lock);
     return found;
 }

@@ -138,6 +138,15 @@ bool vx_command_take(struct vx_command *c) {
     return taken;
 }
 
+bool vx_command_wanted(struct vx_command *c) {
+    bool wanted;
+
+    pthread_mutex_lock(&c->lock);
+    wanted = c->waited_for;
+    pthread_mutex_unlock(&c->lock);
+    return wanted;
+}
+
 /* The notification runs under the lock, so that none runs after the command was given up. */
 void vx_command_finish(struct vx_command *c, enum vx_outcome outcome, unsigned sip_status,
                        const char *reason) {

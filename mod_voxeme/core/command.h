@@ -128,6 +128,9 @@ const struct vx_command_args *vx_command_args(const struct vx_command *command);
 
 /* Whether it is still wanted. False: it must not be done; release it. */
 bool vx_command_take(struct vx_command *command);
+/* Whether somebody waits for it still. What cannot be undone, and would be of no use to anybody, is
+ * not done when nobody does: it is finished with VX_OUTCOME_REFUSED. */
+bool vx_command_wanted(struct vx_command *command);
 /* Once, after it was taken. `reason` may be NULL. */
 void vx_command_finish(struct vx_command *command, enum vx_outcome outcome, unsigned sip_status,
                        const char *reason);

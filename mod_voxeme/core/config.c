@@ -169,8 +169,8 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
          "or has redirected: EXTENSION [DIALPLAN [CONTEXT]]."},
     [VX_SET_FREESWITCH_MAX_COMMANDS] = {"freeswitch-max-commands", VX_INT, 1, 1000000, "1000", true,
                                         "commands",
-                                        "Commands of the API that may wait for FreeSWITCH; "
-                                        "further ones get 503."},
+                                        "Commands of the API that may wait for FreeSWITCH, the "
+                                        "same share for each thread; further ones get 503."},
     [VX_SET_FREESWITCH_COMMAND_THREADS] =
         {"freeswitch-command-threads", VX_INT, 1, 64, "4", false, "threads",
          "Threads that do commands of the API in FreeSWITCH; those of one call come one after the "

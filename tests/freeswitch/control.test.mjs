@@ -56,6 +56,7 @@ const SEEN = ['voxeme_call_hook', 'voxeme_call_hook_method', 'voxeme_tag', 'voxe
 const dialplan = [
   extension('voxeme', ...variables(SEEN), 'answer', 'park'),
   extension('x(\\d{5})', ['set', 'park_after_bridge=true'], ['bridge', 'sofia/internal/777@127.0.0.1:$1']),
+  extension('x9(\\d{5})', ['set', 'bypass_media=true'], ['bridge', 'sofia/internal/777@127.0.0.1:$1']),
 ];
 
 describe('calls made and controlled by the API', { concurrency: 4 }, () => {
@@ -184,6 +185,7 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     assert.doesNotMatch(body((await b.at('reinvite')).message), /^a=(sendonly|inactive)/m);
     await b.at('unheld');
     await update(sid, { conf_hold_status: 'unhold' });
+    await b.at('unheld'); // BYE might overtake the ACK
     await update(sid, { mute_status: 'mute' });
     assert.match(await fs.api(`uuid_buglist ${sid}`), /<function>audio/);
     await update(sid, { mute_status: 'unmute' });
@@ -305,6 +307,24 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     });
   }
 
+  it('a call whose media bypasses FreeSWITCH', async (t) => {
+    const { update, watch, variable } = control(fs);
+    await writeFile(join(fs.dir, 'sounds', 'bypassed.wav'), silence());
+    const b = await callee(t, fs, owner, [s.accept(), s.hungUp()]);
+    const a = await call(t, fs, owner, `x9${b.port}`, [s.invite(), s.trying(), s.answered(), s.hungUp()]);
+    const own = await watch.call(a.callId, 'in-progress'), child = await watch.call((await b.invite()).callId, 'in-progress');
+    await fs.until(async () => await variable(child.call_sid, 'signal_bridge_to') === own.call_sid, 'the legs to be joined');
+    const whisper = { whisper: { verb: 'play', url: 'bypassed.wav' } };
+    for (const { call_sid: sid } of [own, child]) {
+      for (const change of [whisper, { mute_status: 'mute', ...whisper }, { conf_hold_status: 'hold' }, { call_hook: '/own', child_call_hook: '/child' }]) {
+        assert.match((await update(sid, change, 422)).json.msg, /bypasses/);
+      }
+      assert.ok(await exists(fs, sid));
+    }
+    await update(own.call_sid, { call_status: 'completed' });
+    await Promise.all([a.sipp.finished(), b.sipp.finished()]);
+  });
+
   it('members of a conference', async (t) => {
     const { update, watch } = control(fs);
     const legs = [];
@@ -329,6 +349,7 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     assert.match(await flags(one.sid), /speak/);
     await writeFile(join(fs.dir, 'sounds', 'ding.wav'), silence());
     await update(one.sid, { whisper: { verb: 'play', url: 'ding.wav' } });
+    await update(one.sid, { whisper: { verb: 'play', url: 'http://127.0.0.1/ding.wav' } }, 501);
     for (const { sid, sipp } of legs) {
       await update(sid, { call_status: 'completed' });
       await sipp.finished();

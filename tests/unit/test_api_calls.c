@@ -275,7 +275,7 @@ static const struct {
     {"{\"mute_status\":\"mute\"}", VX_VERB_MUTE, "44h4"},
     {"{\"mute_status\":\"unmute\"}", VX_VERB_UNMUTE, "44h4"},
     {"{\"dtmf\":{\"digit\":\"1\"}}", VX_VERB_DTMF, "44h4"},
-    {"{\"sip_request\":{\"method\":\"INFO\",\"content_type\":\"text/plain\",\"content\":\"x\"}}",
+    {"{\"sip_request\":{\"method\":\"INFO\",\"content_type\":\"a/b ; c=d\",\"content\":\"x\"}}",
      VX_VERB_REQUEST, "44h4"},
     {"{\"call_hook\":\"/next\"}", VX_VERB_REDIRECT, "hhh4"},
     {"{\"tag\":{\"a\":1}}", VX_VERB_TAG, "2222"},
@@ -461,6 +461,10 @@ static void test_bad_updates(void **state) {
          "Event"},
         {"{\"sip_request\":{\"method\":\"INFO\",\"content_type\":\"a/b\"}}", "content"},
         {"{\"sip_request\":{\"method\":\"INFO\",\"content_type\":\"ab\",\"content\":\"\"}}",
+         "media"},
+        {"{\"sip_request\":{\"method\":\"INFO\",\"content_type\":\"a/\",\"content\":\"\"}}",
+         "media"},
+        {"{\"sip_request\":{\"method\":\"INFO\",\"content_type\":\"a/b/c\",\"content\":\"\"}}",
          "media"},
         {"{\"sip_request\":{\"method\":\"INFO\",\"content_type\":\"a/"
          "b\",\"content\":\"\",\"headers\":{"

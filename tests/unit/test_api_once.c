@@ -292,6 +292,32 @@ static void test_a_time_out(void **state) {
     is_replayed(sid_of_host(), 2);
 }
 
+/* It would make a second call. */
+static void test_no_key_goes_before_its_command(void **state) {
+    (void)state;
+    reopen("idempotency-seconds=1");
+    make("older");
+    assert_int_equal(post("k"), 0);
+    struct vx_command *slow = vx_command_ref(host.command);
+    assert_true(vx_command_take(slow));
+    assert_int_equal(ask_again(true), 504);
+    make("newer");
+    advance(5);
+    while (vx_api_tick(s.api))
+        ;
+    assert_int_equal(metric("voxeme_idempotency_keys"), 1); /* nor does it keep others */
+    assert_int_equal(post("k"), 409);
+    assert_int_equal(ask((struct vx_test_ask){.idempotency_key = "k", .body = BODY_TO("1")}), 422);
+    vx_command_finish(slow, VX_OUTCOME_DONE, 0, NULL);
+    assert_int_equal(post("k"), 201);
+    assert_int_equal(host.count, 3);
+    advance(1);
+    while (vx_api_tick(s.api))
+        ;
+    assert_int_equal(metric("voxeme_idempotency_keys"), 0);
+    vx_command_release(&slow);
+}
+
 static void test_answers_that_are_kept_or_not(void **state) {
     (void)state;
     static const struct {
@@ -601,6 +627,7 @@ int main(void) {
         TEST(test_the_client_goes_while_it_is_done),
         TEST(test_the_client_goes_before_it_is_done),
         TEST(test_a_time_out),
+        TEST(test_no_key_goes_before_its_command),
         TEST(test_answers_that_are_kept_or_not),
         TEST(test_bad_keys),
         TEST(test_keys_of_an_account),

@@ -89,8 +89,10 @@ static void test_given_up_too_late(void **state) {
     int notified = 0;
     struct vx_command *c = make(&notified);
     assert_true(vx_command_take(c));
+    assert_true(vx_command_wanted(c));
     assert_false(vx_command_give_up(c));
     assert_false(vx_command_dropped(c));
+    assert_false(vx_command_wanted(c));
     vx_command_finish(c, VX_OUTCOME_DONE, 200, NULL);
     assert_int_equal(notified, 0); /* nobody waits */
     vx_command_release(&c);

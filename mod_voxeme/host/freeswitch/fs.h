@@ -45,12 +45,14 @@ struct vx_fs {
     pthread_mutex_t auditor_lock;
     pthread_cond_t auditor_wake;
     bool auditing, stopping; /* stopping: guarded by auditor_lock */
+    bool kept;               /* it was stopped, and FreeSWITCH keeps a thread */
 };
 
-/* service.c: everything up, or nothing and one line in error[]. */
-bool vx_fs_start(struct vx_fs *fs, char *error, size_t size);
+/* service.c: everything up, or nothing and one line in error[]. SWITCH_STATUS_NOUNLOAD: nothing is,
+ * but a client was served already, and FreeSWITCH keeps a thread of ours. */
+switch_status_t vx_fs_start(struct vx_fs *fs, char *error, size_t size);
 /* Unhook, stop flag, wake, join, free. Accepts what a failed start leaves. False: FreeSWITCH keeps
- * a thread of ours, so that the code has to stay in memory. */
+ * a thread of ours, so that the code has to stay in memory; also whenever it is asked again. */
 bool vx_fs_stop(struct vx_fs *fs);
 /* Reads the configuration anew; on failure nothing changes. */
 bool vx_fs_reload(struct vx_fs *fs, char *error, size_t size);

@@ -14,6 +14,24 @@ bool vx_fs_is_answered(const struct vx_fs_call *call) {
     return switch_channel_test_flag(call->channel, CF_ANSWERED);
 }
 
+switch_core_session_t *vx_fs_partner(const struct vx_fs_call *call) {
+    const char *uuid = switch_channel_get_partner_uuid(call->channel);
+
+    return uuid ? switch_core_session_locate(uuid) : NULL;
+}
+
+bool vx_fs_bypasses_media(const struct vx_fs_call *call) {
+    switch_core_session_t *partner = vx_fs_partner(call);
+    bool bypasses = switch_channel_test_flag(call->channel, CF_PROXY_MODE);
+
+    if (partner) {
+        bypasses = bypasses || switch_channel_test_flag(switch_core_session_get_channel(partner),
+                                                        CF_PROXY_MODE);
+        switch_core_session_rwunlock(partner);
+    }
+    return bypasses;
+}
+
 bool vx_fs_set_variable(switch_channel_t *channel, const char *name, struct vx_str value) {
     char *text = value.at ? vx_strndup(value.at, value.len) : NULL;
 
@@ -69,6 +87,8 @@ static struct vx_fs_result hold(const struct vx_fs_call *call) {
         return vx_fs_conference_do_own(&in, "hold");
     if (is_held(call) && switch_channel_get_variable(call->channel, HELD))
         return VX_FS_DONE;
+    if (vx_fs_bypasses_media(call)) /* there would be no music, or both far ends to be waited for */
+        return VX_FS_BYPASSES;
     if (switch_ivr_hold(call->session, NULL, SWITCH_TRUE) != SWITCH_STATUS_SUCCESS)
         return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is held by its far end, or by FreeSWITCH");
     vx_fs_set_variable(call->channel, HELD, VX_STR("true"));
@@ -90,14 +110,30 @@ static struct vx_fs_result unhold(const struct vx_fs_call *call) {
 static struct vx_fs_result mute(const struct vx_fs_call *call) {
     bool off = call->verb == VX_VERB_UNMUTE;
     struct vx_fs_conference in;
-    struct vx_fs_result result = VX_FS_DONE;
+    bool conference = vx_fs_conference_of(&in, call);
+    struct vx_buf paths = {0};
+    struct vx_fs_result result = vx_fs_sounds_find(&paths, call, conference ? &in : NULL);
 
-    if (vx_fs_conference_of(&in, call))
+    if (result.outcome == VX_OUTCOME_DONE && conference)
         result = vx_fs_conference_do_own(&in, off ? "unmute" : "mute");
-    else if (switch_ivr_session_audio(call->session, "mute", "read", !off) != SWITCH_STATUS_SUCCESS)
+    else if (result.outcome == VX_OUTCOME_DONE &&
+             switch_ivr_session_audio(call->session, "mute", "read", !off) != SWITCH_STATUS_SUCCESS)
         result = VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has no audio that FreeSWITCH can mute");
-    if (result.outcome == VX_OUTCOME_DONE && call->args->sound_count)
-        result = vx_fs_whisper(call);
+    if (result.outcome == VX_OUTCOME_DONE)
+        result = vx_fs_sounds_play(&paths, call, conference ? &in : NULL);
+    vx_buf_free(&paths);
+    return result;
+}
+
+static struct vx_fs_result whisper(const struct vx_fs_call *call) {
+    struct vx_fs_conference in;
+    bool conference = vx_fs_conference_of(&in, call);
+    struct vx_buf paths = {0};
+    struct vx_fs_result result = vx_fs_sounds_find(&paths, call, conference ? &in : NULL);
+
+    if (result.outcome == VX_OUTCOME_DONE)
+        result = vx_fs_sounds_play(&paths, call, conference ? &in : NULL);
+    vx_buf_free(&paths);
     return result;
 }
 
@@ -195,6 +231,9 @@ static struct vx_fs_result request(const struct vx_fs_call *call) {
     struct vx_fs_result result = request_fault(args);
     char *type, *body;
 
+    /* Other endpoints take such a message and do nothing. */
+    if (strncmp(switch_channel_get_name(call->channel), "sofia/", 6) != 0)
+        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "only mod_sofia sends SIP requests within a call");
     if (result.outcome != VX_OUTCOME_DONE)
         return result;
     type = vx_strndup(args->content_type.at, args->content_type.len);
@@ -226,7 +265,7 @@ static const struct {
     [VX_VERB_REDIRECT] = {vx_fs_redirect, false},
     [VX_VERB_REDIRECT_CHILD] = {vx_fs_redirect, true},
     [VX_VERB_RECORD] = {vx_fs_record, true},
-    [VX_VERB_WHISPER] = {vx_fs_whisper, true},
+    [VX_VERB_WHISPER] = {whisper, true},
     [VX_VERB_CONF_MUTE] = {mute_conference, true},
     [VX_VERB_CONF_UNMUTE] = {mute_conference, true},
 };
@@ -258,12 +297,14 @@ static switch_core_session_t *locate(const struct vx_uuid *call_sid) {
 }
 
 struct vx_fs_result vx_fs_perform(struct vx_registry *registry, const struct vx_config *config,
-                                  enum vx_verb verb, const struct vx_command_args *args) {
+                                  struct vx_command *command) {
+    enum vx_verb verb = vx_command_verb(command);
+    const struct vx_command_args *args = vx_command_args(command);
     struct vx_fs_call call = {.verb = verb, .args = args, .config = config};
     struct vx_fs_result result;
 
     if (verb == VX_VERB_ORIGINATE)
-        return vx_fs_originate(registry, config, args);
+        return vx_fs_originate(registry, config, command);
     if (!verbs[verb].perform)
         return VX_FS_ENDS(VX_OUTCOME_UNABLE, "FreeSWITCH cannot do this");
     call.session = locate(&args->call_sid);

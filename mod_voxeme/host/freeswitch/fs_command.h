@@ -4,11 +4,12 @@
  * DESIGN
  * Commands wait in the lane of their call, one of a few, each with a thread of its own: what is
  * asked of one call is done in order and one at a time, and a call that FreeSWITCH is slow with
- * keeps up no more than its lane. No lane waits for a far end: a call is originated by making its
- * leg and letting FreeSWITCH's own thread run it, and what is to happen to it later (its timeout,
- * its time limit, where it goes when it is answered) is left with FreeSWITCH's scheduler and the
- * leg's variables. So nothing of the module is in a call's thread, and an unload leaves calls as
- * they are.
+ * keeps up no more than its lane. No lane waits for a far end, and what FreeSWITCH would do by
+ * waiting for one, or for a web server, is refused; it may wait up to 5 s for a call's own thread
+ * to end the music of a hold. A call is originated by making its leg and letting FreeSWITCH's own
+ * thread run it, and what is to happen to it later (its timeout, its time limit, where it goes when
+ * it is answered) is left with FreeSWITCH's scheduler and the leg's variables. So nothing of the
+ * module is in a call's thread, and an unload leaves calls as they are.
  *
  * Threads: the lanes, unless something else is said.
  */
@@ -66,6 +67,8 @@ struct vx_fs_result {
         (outcome), (reason)                                                                        \
     }
 
+#define VX_FS_BYPASSES VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the media of the call bypasses FreeSWITCH")
+
 /* A command and the call that it is for. */
 struct vx_fs_call {
     enum vx_verb verb;
@@ -76,20 +79,31 @@ struct vx_fs_call {
     const char *uuid;
 };
 
+struct vx_fs_conference {
+    char name[128];
+    unsigned member;
+};
+
 /* fs_command.c: any verb. */
 struct vx_fs_result vx_fs_perform(struct vx_registry *registry, const struct vx_config *config,
-                                  enum vx_verb verb, const struct vx_command_args *args);
+                                  struct vx_command *command);
 /* Whether its far end has answered, or has been answered. */
 bool vx_fs_is_answered(const struct vx_fs_call *call);
+/* The leg that it is joined with, read-locked; or NULL. */
+switch_core_session_t *vx_fs_partner(const struct vx_fs_call *call);
+/* Whether the media of either leg does. Before it plays something on such a leg, FreeSWITCH sends
+ * re-INVITEs and waits up to 30 s for each far end. */
+bool vx_fs_bypasses_media(const struct vx_fs_call *call);
 /* `value` is copied, VX_NONE removes it; no variable of FreeSWITCH's is looked for in it. False:
  * out of memory, nothing is set. */
 bool vx_fs_set_variable(switch_channel_t *channel, const char *name, struct vx_str value);
 /* The same for a URL, made harmless; VX_NONE removes it. */
 bool vx_fs_set_url(switch_channel_t *channel, const char *name, struct vx_str url);
 
-/* fs_command_originate.c. Ends when the leg is in the registry and its INVITE is on its way. */
+/* fs_command_originate.c. Ends when the leg is in the registry and its INVITE is on its way; when
+ * nobody waits for the command any more there is no call. */
 struct vx_fs_result vx_fs_originate(struct vx_registry *registry, const struct vx_config *config,
-                                    const struct vx_command_args *args);
+                                    struct vx_command *command);
 
 /* fs_command_redirect.c */
 struct vx_fs_result vx_fs_redirect(const struct vx_fs_call *call);
@@ -102,13 +116,14 @@ void vx_fs_place_read(struct vx_fs_place *place, const struct vx_config *config)
 
 /* fs_command_media.c */
 struct vx_fs_result vx_fs_record(const struct vx_fs_call *call);
-struct vx_fs_result vx_fs_whisper(const struct vx_fs_call *call);
+/* The sounds of the arguments, in their order, each with a NUL at its end: all of them can be
+ * played, or none is. */
+struct vx_fs_result vx_fs_sounds_find(struct vx_buf *paths, const struct vx_fs_call *call,
+                                      const struct vx_fs_conference *in);
+struct vx_fs_result vx_fs_sounds_play(const struct vx_buf *paths, const struct vx_fs_call *call,
+                                      const struct vx_fs_conference *in);
 
 /* fs_command_conference.c: the conference that the call is in, if it is in one. */
-struct vx_fs_conference {
-    char name[128];
-    unsigned member;
-};
 bool vx_fs_conference_of(struct vx_fs_conference *in, const struct vx_fs_call *call);
 /* "hold", "mute" and so on for this member, or for "non_moderator". */
 struct vx_fs_result vx_fs_conference_do(const struct vx_fs_conference *in, const char *what,

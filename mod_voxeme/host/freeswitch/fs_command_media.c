@@ -15,24 +15,41 @@
 #define RECORDING   "voxeme_recording"
 #define MIN_SECONDS "RECORD_MIN_SEC"
 
-static bool recording_path(char path[PATH_BYTES], const struct vx_fs_call *call) {
+#define MAX_OF_A_NAME 100
+
+/* The n-th of that name. */
+static bool nth_path(char path[PATH_BYTES], const struct vx_fs_call *call, unsigned n) {
     const char *directory = vx_config_text(call->config, VX_SET_FREESWITCH_RECORDINGS);
     struct vx_str id = call->args->recording_id;
-    char sid[VX_UUID_TEXT + 1];
+    char sid[VX_UUID_TEXT + 1], number[16] = "";
 
     if (!*directory)
         directory = SWITCH_GLOBAL_dirs.recordings_dir;
+    if (n > 1)
+        snprintf(number, sizeof number, ".%u", n);
     vx_uuid_format(sid, &call->args->call_sid);
-    return snprintf(path, PATH_BYTES, "%s/%s%s%.*s.wav", directory, sid, id.len ? "-" : "",
-                    (int)id.len, id.len ? id.at : "") < PATH_BYTES;
+    return snprintf(path, PATH_BYTES, "%s/%s%s%.*s%s.wav", directory, sid, id.len ? "-" : "",
+                    (int)id.len, id.len ? id.at : "", number) < PATH_BYTES;
+}
+
+/* FreeSWITCH would write over one that is there. */
+static struct vx_fs_result find_path(char path[PATH_BYTES], const struct vx_fs_call *call) {
+    for (unsigned n = 1; n <= MAX_OF_A_NAME; n++) {
+        if (!nth_path(path, call, n))
+            return VX_FS_ENDS(VX_OUTCOME_UNABLE, "the path of freeswitch-recordings is too long");
+        if (access(path, F_OK) != 0)
+            return VX_FS_DONE;
+    }
+    return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has 100 recordings of that recordingID");
 }
 
 static struct vx_fs_result start_recording(const struct vx_fs_call *call) {
     uint32_t limit = (uint32_t)vx_config_int(call->config, VX_SET_FREESWITCH_RECORDING_SECONDS);
     char path[PATH_BYTES];
+    struct vx_fs_result result = find_path(path, call);
 
-    if (!recording_path(path, call))
-        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "the path of freeswitch-recordings is too long");
+    if (result.outcome != VX_OUTCOME_DONE)
+        return result;
     /* FreeSWITCH throws shorter ones away. */
     if (!switch_channel_get_variable(call->channel, MIN_SECONDS))
         vx_fs_set_variable(call->channel, MIN_SECONDS, VX_STR("0"));
@@ -129,10 +146,16 @@ static struct vx_fs_result say_path(struct vx_buf *out, const struct vx_fs_call 
     return VX_FS_DONE;
 }
 
+/* A conference opens what it plays before the command returns, be it on the web or not. */
 static struct vx_fs_result path_of(struct vx_buf *out, const struct vx_fs_call *call,
+                                   const struct vx_fs_conference *in,
                                    const struct vx_command_sound *sound) {
+    if (in && sound->say)
+        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "whisper: say is not for calls in a conference");
     if (sound->say)
         return say_path(out, call, sound->text);
+    if (in && vx_fs_text_is_web(sound->text))
+        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "whisper: URLs are not for calls in a conference");
     if (vx_fs_text_is_web(sound->text))
         return web_path(out, call, sound->text);
     if (vx_fs_text_is_file(sound->text))
@@ -143,8 +166,6 @@ static struct vx_fs_result path_of(struct vx_buf *out, const struct vx_fs_call *
 
 static struct vx_fs_result play(const struct vx_fs_call *call, const struct vx_fs_conference *in,
                                 const char *path) {
-    if (in && strncmp(path, "speak::", 7) == 0)
-        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "whisper: say is not for calls in a conference");
     if (in)
         return vx_fs_conference_play(in, path);
     if (switch_ivr_broadcast(call->uuid, path, SMF_ECHO_ALEG | SMF_HOLD_BLEG) !=
@@ -153,29 +174,33 @@ static struct vx_fs_result play(const struct vx_fs_call *call, const struct vx_f
     return VX_FS_DONE;
 }
 
-/* All of them can be played, or none is. */
-struct vx_fs_result vx_fs_whisper(const struct vx_fs_call *call) {
-    struct vx_buf paths = {0};
-    struct vx_fs_conference in;
-    bool conference = vx_fs_conference_of(&in, call);
+struct vx_fs_result vx_fs_sounds_find(struct vx_buf *paths, const struct vx_fs_call *call,
+                                      const struct vx_fs_conference *in) {
     struct vx_fs_result result = VX_FS_DONE;
-    const char *path;
 
+    if (call->args->sound_count && !in && vx_fs_bypasses_media(call))
+        return VX_FS_BYPASSES;
     for (size_t i = 0; i < call->args->sound_count && result.outcome == VX_OUTCOME_DONE; i++) {
         struct vx_buf one = {0};
 
-        result = path_of(&one, call, &call->args->sounds[i]);
-        vx_buf_add(&paths, one.at ? one.at : "", one.len);
-        vx_buf_add(&paths, "", 1);
-        if (result.outcome == VX_OUTCOME_DONE && (!vx_buf_ok(&one) || !vx_buf_ok(&paths)))
+        result = path_of(&one, call, in, &call->args->sounds[i]);
+        vx_buf_add(paths, one.at ? one.at : "", one.len);
+        vx_buf_add(paths, "", 1);
+        if (result.outcome == VX_OUTCOME_DONE && (!vx_buf_ok(&one) || !vx_buf_ok(paths)))
             result = VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
         vx_buf_free(&one);
     }
-    path = paths.at;
+    return result;
+}
+
+struct vx_fs_result vx_fs_sounds_play(const struct vx_buf *paths, const struct vx_fs_call *call,
+                                      const struct vx_fs_conference *in) {
+    const char *path = paths->at;
+    struct vx_fs_result result = VX_FS_DONE;
+
     for (size_t i = 0; i < call->args->sound_count && result.outcome == VX_OUTCOME_DONE; i++) {
-        result = play(call, conference ? &in : NULL, path);
+        result = play(call, in, path);
         path += strlen(path) + 1;
     }
-    vx_buf_free(&paths);
     return result;
 }

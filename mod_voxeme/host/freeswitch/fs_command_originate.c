@@ -9,6 +9,7 @@
 #include "api/sip_uri.h"
 #include "core/alloc.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 /* What the leg is asked for with. */
@@ -83,7 +84,8 @@ static struct vx_fs_result refusal(switch_call_cause_t cause) {
     }
 }
 
-/* The session is not started, so that it is ours alone. */
+/* Read-locked: FreeSWITCH lists a leg before it has a thread, and whoever hangs it up then gives it
+ * one, which frees it as soon as nobody reads it. */
 static struct vx_fs_result make_leg(switch_core_session_t **session, const struct plan *plan,
                                     const char *uuid) {
     switch_memory_pool_t *pool = NULL;
@@ -109,8 +111,12 @@ static struct vx_fs_result make_leg(switch_core_session_t **session, const struc
                                                      NULL, SOF_NONE, NULL);
     switch_event_destroy(&variables);
     switch_core_destroy_memory_pool(&pool);
-    if (*session)
+    if (*session && switch_core_session_read_lock(*session) == SWITCH_STATUS_SUCCESS)
         return VX_FS_DONE;
+    if (*session) {
+        *session = NULL; /* it ends by itself, and may be gone already */
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "the leg was hung up while it was made");
+    }
     return refusal(cause == SWITCH_CAUSE_SUCCESS ? SWITCH_CAUSE_NONE : cause);
 }
 
@@ -179,18 +185,27 @@ static bool set_invite(switch_channel_t *channel, const struct plan *plan,
     return ok;
 }
 
+/* The number of the task that ends the leg; 0: none. Whole seconds are counted: one more, for the
+ * one that is under way. */
+static uint32_t set_timeout(const char *uuid, unsigned seconds) {
+    return seconds ? switch_ivr_schedule_hangup(switch_epoch_time_now(NULL) + (time_t)seconds + 1,
+                                                uuid, SWITCH_CAUSE_NO_ANSWER, SWITCH_FALSE)
+                   : 0;
+}
+
 /* FreeSWITCH runs these in their order when the leg is answered: the task that would end it is
  * taken back before there is one that ends it at its time limit. */
 static bool set_course(switch_channel_t *channel, const struct vx_config *config,
-                       const struct vx_command_args *args) {
+                       const struct vx_command_args *args, uint32_t timeout) {
     struct vx_fs_place place;
-    char limit[64], transfer[320];
+    char cancel[64], limit[64], transfer[320];
 
     vx_fs_place_read(&place, config);
+    snprintf(cancel, sizeof cancel, "sched_cancel %" PRIu32, timeout);
     snprintf(limit, sizeof limit, "sched_hangup +%u ALLOTTED_TIMEOUT", args->time_limit_s);
     snprintf(transfer, sizeof transfer, "transfer %s %s %s", place.extension, place.dialplan,
              place.context);
-    return vx_fs_set_variable(channel, "execute_on_answer_1", VX_STR("sched_cancel")) &&
+    return vx_fs_set_variable(channel, "execute_on_answer_1", timeout ? vx_str(cancel) : VX_NONE) &&
            vx_fs_set_variable(channel, "execute_on_answer_2",
                               args->time_limit_s ? vx_str(limit) : VX_NONE) &&
            vx_fs_set_variable(channel, "execute_on_answer_3", vx_str(transfer));
@@ -221,47 +236,79 @@ static bool enter(struct vx_registry *registry, switch_channel_t *channel,
     return applied == VX_APPLIED || applied == VX_UNCHANGED;
 }
 
-static void set_timeout(const char *uuid, unsigned seconds) {
-    if (seconds)
-        switch_ivr_schedule_hangup(switch_epoch_time_now(NULL) + (time_t)seconds, uuid,
-                                   SWITCH_CAUSE_NO_ANSWER, SWITCH_FALSE);
-}
-
 /* Nobody has been told of it: it was never there. */
 static void leave(struct vx_registry *registry, const struct vx_command_args *args) {
     struct vx_scope *all = vx_registry_all(registry);
+    struct vx_snapshot *call = vx_scope_find(all, &args->call_sid);
     struct vx_event over = {.type = VX_EVENT_HANGUP,
                             .call_sid = args->call_sid,
                             .direction = VX_OUTBOUND,
                             .sip_status = 503,
                             .cause = VX_STR("SWITCH_CONGESTION")};
 
-    vx_registry_apply(registry, &over);
-    vx_registry_remove(registry, all, &args->call_sid);
+    if (call) {
+        vx_registry_apply(registry, &over);
+        vx_registry_remove(registry, all, &args->call_sid);
+    }
+    vx_snapshot_release(&call);
     vx_scope_release(&all);
 }
 
-/* VX_OUTCOME_DONE: FreeSWITCH runs it; else it is still ours. */
+/* Once it has had a thread, that and nobody else destroys it. */
+static bool has_thread(switch_core_session_t *session) {
+    return switch_core_session_running(session) || switch_core_session_started(session);
+}
+
+/* VX_OUTCOME_DONE: FreeSWITCH runs it; else it is to be discarded. Whoever hangs it up meanwhile
+ * makes FreeSWITCH run it, too. */
 static struct vx_fs_result launch(struct vx_registry *registry, const struct vx_config *config,
                                   switch_core_session_t *session, const struct plan *plan,
-                                  const struct vx_command_args *args) {
+                                  struct vx_command *command) {
+    const struct vx_command_args *args = vx_command_args(command);
     switch_channel_t *channel = switch_core_session_get_channel(session);
+    uint32_t timeout = set_timeout(switch_core_session_get_uuid(session), args->timeout_s);
 
     if (!set_facts(channel, args) || !set_invite(channel, plan, args) ||
-        !set_course(channel, config, args))
+        !set_course(channel, config, args, timeout))
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
+    /* Its client has been told that it was not done in time, or has gone. With an Idempotency-Key
+     * it may ask anew: REFUSED frees the key. */
+    if (!vx_command_wanted(command))
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "nobody waits for the call any more");
     /* A call that nobody could see or end by the API is not made by it. */
     if (!enter(registry, channel, args))
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "the registry is full");
-    set_timeout(switch_core_session_get_uuid(session), args->timeout_s);
-    if (switch_core_session_thread_launch(session) == SWITCH_STATUS_SUCCESS)
+    if (switch_core_session_thread_launch(session) == SWITCH_STATUS_SUCCESS || has_thread(session))
         return VX_FS_DONE;
-    leave(registry, args);
     return VX_FS_ENDS(VX_OUTCOME_REFUSED, "FreeSWITCH has no thread for the leg");
 }
 
+/* Takes over the read lock. Hung up it sends no INVITE, and whoever locates it from then on finds
+ * nothing. It is launched so that FreeSWITCH destroys it; should somebody else hang it up at this
+ * moment, one of the two launches it. Only what gets no thread at all is destroyed here, when those
+ * who have located it before are done. */
+static void discard(struct vx_registry *registry, switch_core_session_t *session,
+                    const struct vx_command_args *args) {
+    switch_channel_t *channel = switch_core_session_get_channel(session);
+    bool theirs;
+
+    switch_channel_set_variable_var_check(channel, VX_FS_DISCARDED, "true", SWITCH_FALSE);
+    leave(registry, args);
+    switch_channel_hangup(channel, SWITCH_CAUSE_SWITCH_CONGESTION);
+    theirs = has_thread(session) ||
+             switch_core_session_thread_launch(session) == SWITCH_STATUS_SUCCESS ||
+             has_thread(session);
+    switch_core_session_rwunlock(session);
+    if (theirs)
+        return;
+    switch_core_session_write_lock(session);
+    switch_core_session_rwunlock(session);
+    switch_core_session_destroy(&session);
+}
+
 struct vx_fs_result vx_fs_originate(struct vx_registry *registry, const struct vx_config *config,
-                                    const struct vx_command_args *args) {
+                                    struct vx_command *command) {
+    const struct vx_command_args *args = vx_command_args(command);
     switch_core_session_t *session = NULL;
     struct plan plan = {.name = {0}};
     struct vx_fs_result result = plan_call(&plan, config, args);
@@ -271,9 +318,11 @@ struct vx_fs_result vx_fs_originate(struct vx_registry *registry, const struct v
     if (result.outcome == VX_OUTCOME_DONE)
         result = make_leg(&session, &plan, uuid);
     if (session) {
-        result = launch(registry, config, session, &plan, args);
-        if (result.outcome != VX_OUTCOME_DONE)
-            switch_core_session_destroy(&session);
+        result = launch(registry, config, session, &plan, command);
+        if (result.outcome == VX_OUTCOME_DONE)
+            switch_core_session_rwunlock(session);
+        else
+            discard(registry, session, args);
     }
     plan_clear(&plan);
     return result;

@@ -21,6 +21,7 @@ struct lane {
     pthread_cond_t wake;
     /* Guarded by lock. */
     struct waiting *first, **end;
+    int64_t count;
 };
 
 struct vx_fs_commands {
@@ -50,19 +51,56 @@ static struct lane *lane_of(struct vx_fs_commands *all, const struct vx_uuid *ca
     return &all->lane[hash % all->lanes];
 }
 
+/* A lane that FreeSWITCH keeps fills its own share, and leaves the others theirs. */
+static bool has_room(const struct vx_fs_commands *all, const struct lane *lane) {
+    int64_t max = vx_config_int(all->config, VX_SET_FREESWITCH_MAX_COMMANDS);
+    int64_t share = max / all->lanes;
+
+    return all->count < max && lane->count < (share ? share : 1);
+}
+
+static void unlist(struct lane *lane, struct waiting **at) {
+    struct waiting *w = *at;
+
+    *at = w->next;
+    if (lane->end == &w->next)
+        lane->end = at;
+    lane->count--;
+    lane->all->count--;
+}
+
+/* Those that nobody waits for any more need no room. */
+static void sweep(struct lane *lane) {
+    struct waiting **at = &lane->first, *w;
+
+    while ((w = *at)) {
+        if (!vx_command_dropped(w->command)) {
+            at = &w->next;
+            continue;
+        }
+        unlist(lane, at);
+        vx_command_release(&w->command);
+        vx_free(w);
+        count(&lane->all->given_up);
+    }
+}
+
 /* NULL: it waits now; else what is to be counted as the reason. */
 static atomic_uint_fast64_t *push(struct vx_fs_commands *all, struct waiting *w) {
     struct lane *lane = lane_of(all, &vx_command_args(w->command)->call_sid);
     atomic_uint_fast64_t *why = NULL;
 
     pthread_mutex_lock(&all->lock);
+    if (!has_room(all, lane))
+        sweep(lane);
     if (!all->open) {
         why = &all->stopping;
-    } else if (all->count >= vx_config_int(all->config, VX_SET_FREESWITCH_MAX_COMMANDS)) {
+    } else if (!has_room(all, lane)) {
         why = &all->full;
     } else {
         *lane->end = w;
         lane->end = &w->next;
+        lane->count++;
         all->count++;
         pthread_cond_signal(&lane->wake);
     }
@@ -98,10 +136,7 @@ static struct waiting *take(struct lane *lane, struct vx_config **config) {
         pthread_cond_wait(&lane->wake, &all->lock);
     w = lane->first;
     if (w) {
-        lane->first = w->next;
-        if (!lane->first)
-            lane->end = &lane->first;
-        all->count--;
+        unlist(lane, &lane->first);
         *config = vx_config_ref(all->config);
     }
     pthread_mutex_unlock(&all->lock);
@@ -127,8 +162,7 @@ static void perform(struct vx_fs_commands *all, const struct vx_config *config,
     }
     if (is_open(all)) {
         count(&all->done);
-        result = vx_fs_perform(all->registry, config, vx_command_verb(command),
-                               vx_command_args(command));
+        result = vx_fs_perform(all->registry, config, command);
     } else {
         count(&all->stopping);
     }

@@ -37,39 +37,62 @@ static bool transfer(switch_core_session_t *session, const struct vx_fs_place *p
                                        place->context) == SWITCH_STATUS_SUCCESS;
 }
 
-/* Read-locked, or NULL. */
-static switch_core_session_t *partner_of(const struct vx_fs_call *call) {
-    const char *uuid = switch_channel_get_partner_uuid(call->channel);
-
-    return uuid ? switch_core_session_locate(uuid) : NULL;
-}
-
 /* Of a pair that is moved as one, neither leg is to end because the other leaves. */
 static void keep_both(const struct vx_fs_call *call, switch_channel_t *other) {
     switch_channel_set_flag(other, CF_REDIRECT);
     switch_channel_set_flag(call->channel, CF_REDIRECT);
 }
 
+static void let_go(const struct vx_fs_call *call, switch_channel_t *other) {
+    switch_channel_clear_flag(other, CF_REDIRECT);
+    switch_channel_clear_flag(call->channel, CF_REDIRECT);
+}
+
+#define NOT_MOVED VX_FS_ENDS(VX_OUTCOME_FAILED, "FreeSWITCH did not move the call")
+#define NO_MEMORY VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory")
+
+static bool set_own_hook(const struct vx_fs_call *call) {
+    return set_hook(call->channel, call->args->hook, call->args->hook_method);
+}
+
+static struct vx_fs_result redirect_both(const struct vx_fs_call *call,
+                                         switch_core_session_t *partner,
+                                         const struct vx_fs_place *place) {
+    switch_channel_t *other = switch_core_session_get_channel(partner);
+
+    /* FreeSWITCH would hang up the leg that stays behind for a moment. */
+    if (switch_channel_get_variable(other, SWITCH_SIGNAL_BRIDGE_VARIABLE))
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW,
+                          "of a call whose media bypasses FreeSWITCH only one leg can be moved");
+    if (!set_own_hook(call))
+        return NO_MEMORY;
+    keep_both(call, other);
+    if (transfer(partner, place) && switch_channel_up_nosig(call->channel) &&
+        transfer(call->session, place))
+        return VX_FS_DONE;
+    let_go(call, other);
+    return NOT_MOVED;
+}
+
 static struct vx_fs_result redirect_child(const struct vx_fs_call *call,
                                           const struct vx_fs_place *place) {
-    switch_core_session_t *partner = partner_of(call);
-    switch_channel_t *channel;
-    bool moved;
+    switch_core_session_t *partner = vx_fs_partner(call);
+    struct vx_fs_result result = VX_FS_DONE;
 
     if (!partner)
         return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is joined with no other leg");
-    channel = switch_core_session_get_channel(partner);
-    if (call->args->hook.at)
-        keep_both(call, channel);
-    moved = set_hook(channel, call->args->child_hook, call->args->child_hook_method) &&
-            transfer(partner, place);
+    if (!set_hook(switch_core_session_get_channel(partner), call->args->child_hook,
+                  call->args->child_hook_method))
+        result = NO_MEMORY;
+    else if (call->args->hook.at)
+        result = redirect_both(call, partner, place);
+    else if (!transfer(partner, place))
+        result = VX_FS_ENDS(VX_OUTCOME_FAILED, "FreeSWITCH did not move the other leg");
     switch_core_session_rwunlock(partner);
-    return moved ? VX_FS_DONE
-                 : VX_FS_ENDS(VX_OUTCOME_FAILED, "FreeSWITCH did not move the other leg");
+    return result;
 }
 
 struct vx_fs_result vx_fs_redirect(const struct vx_fs_call *call) {
-    struct vx_fs_result result = VX_FS_DONE;
     struct vx_fs_place place;
 
     if (!vx_fs_is_answered(call) &&
@@ -77,11 +100,8 @@ struct vx_fs_result vx_fs_redirect(const struct vx_fs_call *call) {
         return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the far end has not answered");
     vx_fs_place_read(&place, call->config);
     if (call->verb == VX_VERB_REDIRECT_CHILD)
-        result = redirect_child(call, &place);
-    if (result.outcome != VX_OUTCOME_DONE || !call->args->hook.at)
-        return result;
-    if (!set_hook(call->channel, call->args->hook, call->args->hook_method) ||
-        !transfer(call->session, &place))
-        return VX_FS_ENDS(VX_OUTCOME_FAILED, "FreeSWITCH did not move the call");
-    return VX_FS_DONE;
+        return redirect_child(call, &place);
+    if (!set_own_hook(call))
+        return NO_MEMORY;
+    return transfer(call->session, &place) ? VX_FS_DONE : NOT_MOVED;
 }

@@ -39,6 +39,12 @@ void vx_fs_text_host(struct vx_buf *out, struct vx_str host) {
     vx_buf_str(out, host);
 }
 
+static struct vx_str user_of(struct vx_str uri) {
+    const char *at = memchr(uri.at, '@', uri.len);
+
+    return at ? (struct vx_str){uri.at, (size_t)(at - uri.at)} : VX_STR("");
+}
+
 const char *vx_fs_text_dial(struct vx_buf *out, const char *profile, const char *gateway,
                             struct vx_str uri) {
     /* mod_sofia would take what follows for the way to go there. */
@@ -47,6 +53,9 @@ const char *vx_fs_text_dial(struct vx_buf *out, const char *profile, const char 
     for (size_t i = 0; i < uri.len; i++)
         if (!is_alnum(uri.at[i]) && !is_one_of(uri.at[i], "-_.!~*+=$#&%@:;[]"))
             return "the target is not a URI that FreeSWITCH can be given";
+    /* It looks for these anywhere, not only in the parameters of the URI. */
+    if (has(user_of(uri), VX_STR("port=")))
+        return "the user part of the target holds port= or transport=";
     if (!*gateway) {
         vx_buf_printf(out, "%s/", profile);
         vx_buf_str(out, uri);
@@ -55,6 +64,8 @@ const char *vx_fs_text_dial(struct vx_buf *out, const char *profile, const char 
     if (uri.len < 4 || !vx_str_eq((struct vx_str){uri.at, 4}, VX_STR("sip:")) ||
         !memchr(uri.at, '@', uri.len))
         return "a gateway calls sip: URIs with a user";
+    if (memchr(uri.at, ';', uri.len))
+        return "a gateway calls URIs without parameters";
     vx_buf_printf(out, "gateway/%s/", gateway);
     vx_buf_add(out, uri.at + 4, uri.len - 4);
     return NULL;

@@ -44,6 +44,7 @@ enum header {
     APPLICATION_VARIABLE,
     APPLICATION_HEADER,
     ACCOUNTCODE,
+    DISCARDED,
     HEADER_COUNT
 };
 
@@ -88,6 +89,7 @@ static const char *const names[HEADER_COUNT] = {
     [APPLICATION_VARIABLE] = "variable_voxeme_application_sid",
     [APPLICATION_HEADER] = "variable_sip_h_X-Application-Sid",
     [ACCOUNTCODE] = "variable_accountcode",
+    [DISCARDED] = "variable_" VX_FS_DISCARDED,
 };
 
 /*
@@ -318,6 +320,7 @@ bool vx_fs_event_read(struct vx_event *e, struct vx_fs_scratch *scratch,
     collect(at, event);
     if (!at[UNIQUE_ID].len)
         return false;
+    scratch->discarded = at[DISCARDED].at != NULL;
     scratch->loopback = begins(at[CHANNEL_NAME], VX_STR("loopback/"));
     e->call_sid = vx_fs_call_sid(at[UNIQUE_ID].at);
     if (at[OLD_UNIQUE_ID].len && e->type == VX_EVENT_RENAME)

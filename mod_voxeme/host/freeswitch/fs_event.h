@@ -17,8 +17,12 @@
 struct vx_fs_scratch {
     char caller_name[512];
     char sip_ip[80];
-    bool loopback; /* a leg of mod_loopback */
+    bool loopback;  /* a leg of mod_loopback */
+    bool discarded; /* a leg that the API was refused: no call of its own */
 };
+
+/* The variable of legs that were given up while they were made. */
+#define VX_FS_DISCARDED "voxeme_discarded"
 
 /* Before the first event, once. */
 void vx_fs_event_init(void);

@@ -45,7 +45,8 @@ bool vx_fs_apply(struct vx_fs *fs, const switch_event_t *event) {
     struct vx_fs_scratch scratch;
     struct vx_event e;
 
-    if (!vx_fs_event_read(&e, &scratch, event) || (scratch.loopback && !loopback_counts(fs, &e)))
+    if (!vx_fs_event_read(&e, &scratch, event) || (scratch.loopback && !loopback_counts(fs, &e)) ||
+        (scratch.discarded && !is_known(fs, &e.call_sid)))
         return false;
     return vx_registry_apply(fs->registry, &e) == VX_APPLIED;
 }

@@ -10,12 +10,14 @@ static struct vx_fs service;
 
 SWITCH_MODULE_LOAD_FUNCTION(mod_voxeme_load) {
     char error[512];
+    switch_status_t status;
 
     *module_interface = switch_loadable_module_create_module_interface(pool, modname);
-    if (!vx_fs_start(&service, error, sizeof error)) {
+    status = vx_fs_start(&service, error, sizeof error);
+    if (status != SWITCH_STATUS_SUCCESS) {
         switch_log_printf(SWITCH_CHANNEL_LOG, SWITCH_LOG_ERROR, "mod_voxeme not loaded: %s\n",
                           error);
-        return SWITCH_STATUS_GENERR;
+        return status;
     }
     vx_fs_console_add(&service, *module_interface);
     return SWITCH_STATUS_SUCCESS;

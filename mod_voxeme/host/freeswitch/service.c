@@ -59,16 +59,14 @@ static bool start(struct vx_fs *fs, char *error, size_t size) {
     return vx_fs_auditor_start(fs);
 }
 
-bool vx_fs_start(struct vx_fs *fs, char *error, size_t size) {
+switch_status_t vx_fs_start(struct vx_fs *fs, char *error, size_t size) {
     memset(fs, 0, sizeof *fs);
     pthread_mutex_init(&fs->lock, NULL);
     vx_fs_log_install();
-    if (!start(fs, error, size)) {
-        vx_fs_stop(fs);
-        return false;
-    }
+    if (!start(fs, error, size))
+        return vx_fs_stop(fs) ? SWITCH_STATUS_GENERR : SWITCH_STATUS_NOUNLOAD;
     vx_log(VX_LOG_NOTICE, "serving the Voxeme Calls API on %s", fs->url);
-    return true;
+    return SWITCH_STATUS_SUCCESS;
 }
 
 /* What clients wait for is answered before the server goes; nobody submits after that. */
@@ -87,6 +85,8 @@ static bool stop_serving(struct vx_fs *fs) {
 bool vx_fs_stop(struct vx_fs *fs) {
     bool ended;
 
+    if (fs->kept)
+        return false;
     vx_fs_unhook(fs);
     vx_fs_auditor_stop(fs);
     ended = stop_serving(fs);
@@ -101,6 +101,7 @@ bool vx_fs_stop(struct vx_fs *fs) {
         vx_config_release(&fs->config);
     vx_fs_log_remove();
     pthread_mutex_destroy(&fs->lock);
+    fs->kept = !ended;
     return ended;
 }
 

@@ -328,7 +328,16 @@ void double_channel_gone(const char *uuid) {
 }
 
 void double_session_remove(const char *uuid) {
+    switch_event_t *event = double_event(SWITCH_EVENT_CHANNEL_DESTROY);
+    switch_core_session_t *s;
+
+    pthread_mutex_lock(&double_sessions_lock);
+    s = double_need(double_session_find(uuid));
+    copy_headers(event, s->channel.data);
+    pthread_mutex_unlock(&double_sessions_lock);
     remove_sessions(uuid);
+    double_fire(event);
+    switch_event_destroy(&event);
 }
 
 void double_channels_gone(void) {
@@ -342,15 +351,27 @@ switch_core_session_t *switch_core_session_locate(const char *uuid) {
     s = double_session_find(uuid);
     if (s && s->vanishing)
         s = NULL;
+    if (s)
+        s->readers++;
     pthread_mutex_unlock(&double_sessions_lock);
     if (s)
         double_take(1);
     return s;
 }
 
+/* The thread of a leg that has ended waits for the last one to look at it. */
 void switch_core_session_rwunlock(switch_core_session_t *session) {
+    bool over;
+
     (void)double_need(session);
     double_take(-1);
+    pthread_mutex_lock(&double_sessions_lock);
+    session->readers--;
+    over = session->made && session->running && session->channel.state >= CS_HANGUP &&
+           !session->readers;
+    pthread_mutex_unlock(&double_sessions_lock);
+    if (over)
+        double_session_remove(session->uuid);
 }
 
 switch_channel_t *switch_core_session_get_channel(switch_core_session_t *session) {

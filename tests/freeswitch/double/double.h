@@ -47,6 +47,10 @@ void double_wait_listed(size_t times);
 void double_channel_is(const char *uuid, bool outbound, bool answered);
 void double_channel_hung_up(const char *uuid);
 void double_channel_joined(const char *uuid, const char *other);
+/* Joined with `other` by their signalling alone. */
+void double_channel_bypasses(const char *uuid, const char *other);
+/* Whether it is marked as one that stays when its partner leaves (CF_REDIRECT). */
+bool double_channel_kept(const char *uuid);
 /* What a variable of it is; copied, NULL when there is none. Freed by the caller. */
 char *double_variable(const char *uuid, const char *name);
 void double_set_variable(const char *uuid, const char *name, const char *value);
@@ -59,6 +63,11 @@ void double_wait_done(const char *text);
 void double_fails(const char *what);
 /* Whatever begins with that word waits until it is let go on by NULL. */
 void double_blocks(const char *what);
+/* While the module makes a leg, at the given moment ("lock", "profile", "schedule" or "launch"),
+ * somebody else hangs it up, which gives it a thread that ends it, or looks at it for long. NULL:
+ * nobody does. That it is freed or destroyed before its time is told by a line "WRONG". */
+void double_hung_up_at(const char *moment);
+void double_looked_at(const char *moment);
 /* What sofia says to those who want a leg. */
 void double_sofia_says(switch_call_cause_t cause);
 /* What the command `conference` answers; NULL: there is no such command. */

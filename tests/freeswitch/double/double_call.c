@@ -21,7 +21,7 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static char done[65536];
 static size_t done_len;
 static const char *fails, *blocks, *interface_name;
-static const char *conference;
+static const char *conference, *hung_up_at, *looked_at;
 static switch_call_cause_t sofia = SWITCH_CAUSE_SUCCESS;
 
 static bool begins(const char *line, const char *what) {
@@ -86,6 +86,14 @@ void double_blocks(const char *what) {
     set(&blocks, what);
 }
 
+void double_hung_up_at(const char *moment) {
+    set(&hung_up_at, moment);
+}
+
+void double_looked_at(const char *moment) {
+    set(&looked_at, moment);
+}
+
 void double_conference_says(const char *text) {
     set(&conference, text);
 }
@@ -96,6 +104,18 @@ void double_has_interface(const char *name) {
 
 void double_sofia_says(switch_call_cause_t cause) {
     sofia = cause;
+}
+
+/* What others do to a leg while it is made. */
+static void meanwhile(switch_core_session_t *session, const char *moment) {
+    if (looked_at && strcmp(looked_at, moment) == 0)
+        session->readers++;
+    if (!hung_up_at || strcmp(hung_up_at, moment) != 0)
+        return;
+    session->channel.state = CS_HANGUP;
+    session->running = true;
+    if (!session->readers && strcmp(moment, "lock") != 0)
+        did("WRONG freed while it is made");
 }
 
 /* --- channels --- */
@@ -123,6 +143,23 @@ void double_channel_joined(const char *uuid, const char *other) {
     pthread_mutex_unlock(&double_sessions_lock);
 }
 
+void double_channel_bypasses(const char *uuid, const char *other) {
+    double_channel_joined(uuid, other);
+    double_set_variable(uuid, SWITCH_SIGNAL_BRIDGE_VARIABLE, other);
+    pthread_mutex_lock(&double_sessions_lock);
+    channel_of(uuid)->flags |= CF_PROXY_MODE;
+    pthread_mutex_unlock(&double_sessions_lock);
+}
+
+bool double_channel_kept(const char *uuid) {
+    bool kept;
+
+    pthread_mutex_lock(&double_sessions_lock);
+    kept = channel_of(uuid)->flags & CF_REDIRECT;
+    pthread_mutex_unlock(&double_sessions_lock);
+    return kept;
+}
+
 uint32_t switch_channel_test_flag(switch_channel_t *channel, switch_channel_flag_t flag) {
     uint32_t has;
 
@@ -138,6 +175,12 @@ void switch_channel_set_flag(switch_channel_t *channel, switch_channel_flag_t fl
     pthread_mutex_unlock(&double_sessions_lock);
 }
 
+void switch_channel_clear_flag(switch_channel_t *channel, switch_channel_flag_t flag) {
+    pthread_mutex_lock(&double_sessions_lock);
+    channel->flags &= ~(uint32_t)flag;
+    pthread_mutex_unlock(&double_sessions_lock);
+}
+
 switch_channel_state_t switch_channel_get_state(switch_channel_t *channel) {
     return channel->state;
 }
@@ -150,8 +193,15 @@ switch_call_direction_t switch_channel_direction(switch_channel_t *channel) {
     return channel->outbound ? SWITCH_CALL_DIRECTION_OUTBOUND : SWITCH_CALL_DIRECTION_INBOUND;
 }
 
+/* What is hung up without a thread is given one. */
 void switch_channel_hangup(switch_channel_t *channel, switch_call_cause_t cause) {
-    did("hangup %s %d", channel->session->uuid, cause);
+    switch_core_session_t *session = channel->session;
+
+    did("hangup %s %d", session->uuid, cause);
+    if (!session->made || channel->state >= CS_HANGUP)
+        return;
+    channel->state = CS_HANGUP;
+    session->running = session->running || !begins("launch", fails);
 }
 
 static switch_event_header_t **header_of(switch_channel_t *channel, const char *name) {
@@ -204,6 +254,7 @@ switch_status_t switch_channel_set_variable_var_check(switch_channel_t *channel,
 switch_status_t switch_channel_set_profile_var(switch_channel_t *channel, const char *name,
                                                const char *value) {
     did("profile %s %s=%s", channel->session->uuid, name, value);
+    meanwhile(channel->session, "profile");
     return SWITCH_STATUS_SUCCESS;
 }
 
@@ -232,6 +283,12 @@ void *switch_channel_get_private(switch_channel_t *channel, const char *key) {
     return strcmp(channel->private_key, key) == 0 ? channel : NULL;
 }
 
+char *switch_channel_get_name(switch_channel_t *channel) {
+    static char sofia_name[] = "sofia/internal/777@127.0.0.1", other_name[] = "verto.rtc/777";
+
+    return double_event_get(channel->data, "variable_verto_user") ? other_name : sofia_name;
+}
+
 const char *switch_channel_get_partner_uuid(switch_channel_t *channel) {
     return channel->partner[0] ? channel->partner : NULL;
 }
@@ -241,6 +298,29 @@ char *switch_core_session_get_uuid(switch_core_session_t *session) {
 }
 
 /* --- making calls --- */
+
+switch_status_t switch_core_session_read_lock(switch_core_session_t *session) {
+    meanwhile(session, "lock");
+    if (session->channel.state >= CS_HANGUP)
+        return SWITCH_STATUS_FALSE;
+    session->readers++;
+    double_take(1);
+    return SWITCH_STATUS_SUCCESS;
+}
+
+/* Whoever looks at it is waited for. */
+void switch_core_session_write_lock(switch_core_session_t *session) {
+    session->readers = 1;
+    double_take(1);
+}
+
+unsigned int switch_core_session_running(switch_core_session_t *session) {
+    return session->running;
+}
+
+unsigned int switch_core_session_started(switch_core_session_t *session) {
+    return session->running;
+}
 
 switch_status_t double_new_pool(switch_memory_pool_t **pool) {
     *pool = double_need(calloc(1, sizeof **pool));
@@ -289,6 +369,7 @@ switch_call_cause_t switch_core_session_outgoing_channel(
     if (sofia != SWITCH_CAUSE_SUCCESS)
         return sofia;
     s = double_session(uuid);
+    s->made = true;
     s->channel.outbound = true;
     double_event_add(s->channel.data, "Unique-ID", uuid);
     double_event_add(s->channel.data, "Call-Direction", "outbound");
@@ -299,20 +380,31 @@ switch_call_cause_t switch_core_session_outgoing_channel(
 }
 
 switch_status_t switch_core_session_thread_launch(switch_core_session_t *session) {
-    return status_of(did("launch %s", session->uuid));
+    meanwhile(session, "launch");
+    if (session->running)
+        return SWITCH_STATUS_INUSE;
+    session->running = did("launch %s", session->uuid);
+    return status_of(session->running);
 }
 
 void double_session_destroy(switch_core_session_t **session) {
     did("destroy %s", (*session)->uuid);
+    if ((*session)->running)
+        did("WRONG destroyed under its thread");
+    if ((*session)->readers)
+        did("WRONG destroyed under somebody's eyes");
     double_session_remove((*session)->uuid);
     *session = NULL;
 }
 
 uint32_t switch_ivr_schedule_hangup(time_t at, const char *uuid, switch_call_cause_t cause,
                                     switch_bool_t other_leg) {
+    switch_core_session_t *session = double_need(double_session_find(uuid));
+
     (void)other_leg;
     did("schedule %s +%ld %d", uuid, (long)(at - switch_epoch_time_now(NULL)), cause);
-    return 1;
+    meanwhile(session, "schedule");
+    return 7;
 }
 
 time_t switch_epoch_time_now(time_t *now) {

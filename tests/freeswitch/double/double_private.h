@@ -26,6 +26,9 @@ struct switch_channel {
 struct switch_core_session {
     char *uuid;
     bool vanishing;
+    bool made;    /* by the module: ends once it is hung up and nobody looks at it */
+    bool running; /* it has a thread */
+    unsigned readers;
     switch_channel_t channel;
     switch_core_session_t *next;
 };
@@ -36,6 +39,7 @@ switch_core_session_t *double_session(const char *uuid);
 void double_session_list(switch_core_session_t *session);
 /* The listed one, or NULL; under the lock. */
 switch_core_session_t *double_session_find(const char *uuid);
+/* Fires its CHANNEL_DESTROY. */
 void double_session_remove(const char *uuid);
 
 #endif

@@ -43,6 +43,7 @@ static const char *const fs_headers[] = {
     "Caller-Profile-Index",
     "variable_sip_req_user",
     "variable_sip_to_user",
+    "variable_voxeme_discarded",
     "variable_something_else",
 };
 #define FS_HEADERS (sizeof fs_headers / sizeof *fs_headers)

@@ -23,6 +23,7 @@ typedef enum {
     SWITCH_STATUS_SUCCESS,
     SWITCH_STATUS_FALSE,
     SWITCH_STATUS_GENERR = 6,
+    SWITCH_STATUS_INUSE = 8,
     SWITCH_STATUS_NOUNLOAD = 21,
 } switch_status_t;
 
@@ -123,6 +124,8 @@ typedef struct switch_channel switch_channel_t;
 
 /* Read-locked, or NULL. */
 switch_core_session_t *switch_core_session_locate(const char *uuid);
+switch_status_t switch_core_session_read_lock(switch_core_session_t *session);
+void switch_core_session_write_lock(switch_core_session_t *session);
 void switch_core_session_rwunlock(switch_core_session_t *session);
 switch_channel_t *switch_core_session_get_channel(switch_core_session_t *session);
 void switch_channel_event_set_data(switch_channel_t *channel, switch_event_t *event);
@@ -132,10 +135,12 @@ switch_status_t switch_event_add_header_string(switch_event_t *event, switch_sta
 
 char *switch_core_session_get_uuid(switch_core_session_t *session);
 switch_status_t switch_core_session_thread_launch(switch_core_session_t *session);
+unsigned int switch_core_session_running(switch_core_session_t *session);
+unsigned int switch_core_session_started(switch_core_session_t *session);
 void double_session_destroy(switch_core_session_t **session);
 #define switch_core_session_destroy(session) double_session_destroy(session)
 
-typedef enum { CF_ANSWERED = 1, CF_REDIRECT = 2 } switch_channel_flag_t;
+typedef enum { CF_ANSWERED = 1, CF_REDIRECT = 2, CF_PROXY_MODE = 4 } switch_channel_flag_t;
 typedef enum { CS_NEW, CS_INIT, CS_CONSUME_MEDIA = 8, CS_HANGUP = 10 } switch_channel_state_t;
 typedef enum { CCS_DOWN, CCS_ACTIVE = 5, CCS_HELD } switch_channel_callstate_t;
 typedef enum {
@@ -149,6 +154,7 @@ typedef enum {
     SWITCH_CAUSE_NO_ANSWER = 19,
     SWITCH_CAUSE_CALL_REJECTED = 21,
     SWITCH_CAUSE_DESTINATION_OUT_OF_ORDER = 27,
+    SWITCH_CAUSE_SWITCH_CONGESTION = 42,
     SWITCH_CAUSE_CHAN_NOT_IMPLEMENTED = 66,
     SWITCH_CAUSE_SUCCESS = 142,
     SWITCH_CAUSE_ORIGINATOR_CANCEL = 487,
@@ -160,6 +166,9 @@ typedef enum {
 
 uint32_t switch_channel_test_flag(switch_channel_t *channel, switch_channel_flag_t flag);
 void switch_channel_set_flag(switch_channel_t *channel, switch_channel_flag_t flag);
+void switch_channel_clear_flag(switch_channel_t *channel, switch_channel_flag_t flag);
+#define switch_channel_up_nosig(channel) (switch_channel_get_state(channel) < CS_HANGUP)
+#define SWITCH_SIGNAL_BRIDGE_VARIABLE    "signal_bridge_to"
 switch_channel_state_t switch_channel_get_state(switch_channel_t *channel);
 switch_channel_callstate_t switch_channel_get_callstate(switch_channel_t *channel);
 switch_call_direction_t switch_channel_direction(switch_channel_t *channel);
@@ -170,6 +179,7 @@ switch_status_t switch_channel_set_variable_var_check(switch_channel_t *channel,
 switch_status_t switch_channel_set_profile_var(switch_channel_t *channel, const char *name,
                                                const char *value);
 void *switch_channel_get_private(switch_channel_t *channel, const char *key);
+char *switch_channel_get_name(switch_channel_t *channel);
 const char *switch_channel_get_partner_uuid(switch_channel_t *channel);
 
 /* --- making calls --- */

@@ -1,76 +1,7 @@
 /* What each command of the API does to a call in FreeSWITCH, in each of its states. */
-#include "module.h"
+#include "command.h"
 
-static struct vx_test_world w;
-
-static int set_up(void **state) {
-    (void)state;
-    vx_test_world_open(&w, "freeswitch-profile=internal;freeswitch-tts=flite kal;"
-                           "freeswitch-redirect=desk XML agents;freeswitch-recordings=/var/rec");
-    vx_fs_event_init();
-    double_done_clear();
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    double_fails(NULL);
-    double_conference_says(NULL);
-    double_has_interface(NULL);
-    double_sofia_says(SWITCH_CAUSE_SUCCESS);
-    double_channels_gone();
-    vx_test_world_close(&w);
-    assert_int_equal(double_left(), 0);
-    return 0;
-}
-
-static void channel(const char *uuid, bool outbound, bool answered) {
-    switch_event_t *data = fs_event(SWITCH_EVENT_CHANNEL_DATA, uuid, NULL);
-
-    double_channel(uuid, data);
-    switch_event_destroy(&data);
-    double_channel_is(uuid, outbound, answered);
-}
-
-static struct vx_fs_result perform(enum vx_verb verb, struct vx_command_args args) {
-    if (vx_uuid_is_nil(&args.call_sid))
-        args.call_sid = vx_test_uuid(CHANNEL);
-    return vx_fs_perform(w.registry, w.config, verb, &args);
-}
-
-static void ends(enum vx_verb verb, struct vx_command_args args, enum vx_outcome outcome,
-                 const char *reason) {
-    struct vx_fs_result result = perform(verb, args);
-
-    if (result.outcome != outcome)
-        fail_msg("%d (%s), not %d: %s", result.outcome, result.reason ? result.reason : "-",
-                 outcome, double_done());
-    if (reason && (!result.reason || !strstr(result.reason, reason)))
-        fail_msg("'%s' is not '%s'", result.reason ? result.reason : "-", reason);
-}
-
-static void done(const char *text) {
-    if (!strstr(double_done(), text))
-        fail_msg("'%s' is not in: %s", text, double_done());
-}
-
-static void nothing_done(void) {
-    assert_string_equal(double_done(), "");
-}
-
-static void is(const char *name, const char *value) {
-    char *text = double_variable(CHANNEL, name);
-
-    if (value && !text)
-        fail_msg("%s is not set", name);
-    if (value)
-        assert_string_equal(text, value);
-    else
-        assert_null(text);
-    free(text);
-}
-
-#define NO_ARGS ((struct vx_command_args){.call_sid = {{0}}})
+#include <unistd.h>
 
 /* --- which call --- */
 
@@ -201,6 +132,12 @@ static void requests(void **state) {
     ends(VX_VERB_REQUEST, args, VX_OUTCOME_UNABLE, "NUL");
     args.method = VX_STR("NOTIFY");
     ends(VX_VERB_REQUEST, args, VX_OUTCOME_UNABLE, NULL);
+    args.method = VX_STR("INFO");
+    args.content = VX_STR("a");
+    double_fails(NULL);
+    ends(VX_VERB_REQUEST, args, VX_OUTCOME_DONE, NULL);
+    double_set_variable(CHANNEL, "verto_user", "777"); /* a leg of another endpoint */
+    ends(VX_VERB_REQUEST, args, VX_OUTCOME_UNABLE, "mod_sofia");
 }
 
 /* --- moved --- */
@@ -239,6 +176,52 @@ static void the_other_one_redirected(void **state) {
     is("voxeme_call_hook_method", "POST");
 }
 
+/* Neither may be left marked when they are not moved. */
+static void both_or_none_redirected(void **state) {
+    struct vx_command_args args = {.child_hook = VX_STR("/child"), .hook = VX_STR("/own")};
+
+    (void)state;
+    channel(CHANNEL, false, true);
+    channel(OTHER, true, true);
+    double_channel_joined(CHANNEL, OTHER);
+    double_fails("transfer " OTHER);
+    ends(VX_VERB_REDIRECT_CHILD, args, VX_OUTCOME_FAILED, "not move");
+    assert_string_equal(double_done(), "transfer " OTHER " desk XML agents\n");
+    assert_false(double_channel_kept(CHANNEL) || double_channel_kept(OTHER));
+    double_fails("transfer " CHANNEL);
+    ends(VX_VERB_REDIRECT_CHILD, args, VX_OUTCOME_FAILED, "not move");
+    assert_false(double_channel_kept(CHANNEL) || double_channel_kept(OTHER));
+    double_fails(NULL);
+    ends(VX_VERB_REDIRECT_CHILD, args, VX_OUTCOME_DONE, NULL);
+    assert_true(double_channel_kept(CHANNEL) && double_channel_kept(OTHER));
+}
+
+/* --- media that does not come through FreeSWITCH --- */
+
+static void bypassed(void **state) {
+    struct vx_command_sound say = {true, VX_STR("hi")};
+    struct vx_command_args whisper = {.sounds = &say, .sound_count = 1};
+    struct vx_command_args args = {.child_hook = VX_STR("/child"), .hook = VX_STR("/own")};
+
+    (void)state;
+    double_has_interface("flite");
+    channel(CHANNEL, false, true);
+    channel(OTHER, true, true);
+    for (int i = 0; i < 2; i++) { /* the partner's alone, then both */
+        double_channel_joined(CHANNEL, OTHER);
+        double_channel_bypasses(i ? CHANNEL : OTHER, i ? OTHER : CHANNEL);
+        ends(VX_VERB_WHISPER, whisper, VX_OUTCOME_NOT_NOW, "bypasses");
+        ends(VX_VERB_MUTE, whisper, VX_OUTCOME_NOT_NOW, "bypasses");
+        ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_NOT_NOW, "bypasses");
+        ends(VX_VERB_REDIRECT_CHILD, args, VX_OUTCOME_NOT_NOW, "bypasses");
+        assert_false(double_channel_kept(CHANNEL) || double_channel_kept(OTHER));
+        nothing_done();
+    }
+    args.hook = VX_NONE;
+    ends(VX_VERB_REDIRECT_CHILD, args, VX_OUTCOME_DONE, NULL);
+    ends(VX_VERB_HANGUP, NO_ARGS, VX_OUTCOME_DONE, NULL);
+}
+
 /* --- media --- */
 
 static void recorded(void **state) {
@@ -272,8 +255,49 @@ static void recorded(void **state) {
     done("record " CHANNEL " /var/rec/" CHANNEL ".wav 14400");
 }
 
+static void no_recording_is_written_over(void **state) {
+    struct vx_command_args start = {.recording = VX_RECORD_START, .recording_id = VX_STR("a")},
+                           stop = {.recording = VX_RECORD_STOP};
+    char dir[] = "/tmp/voxeme-recordings-XXXXXX", settings[128], path[256];
+    FILE *file;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(settings, sizeof settings, "freeswitch-recordings=%s", dir);
+    vx_config_release(&w.config);
+    w.config = vx_test_config(settings);
+    channel(CHANNEL, false, true);
+    for (unsigned n = 1; n <= 101; n++) {
+        snprintf(path, sizeof path, n > 1 ? "%s/" CHANNEL "-a.%u.wav" : "%s/" CHANNEL "-a.wav", dir,
+                 n);
+        double_done_clear();
+        if (n == 101) {
+            ends(VX_VERB_RECORD, start, VX_OUTCOME_NOT_NOW, "100 recordings");
+            nothing_done();
+            break;
+        }
+        ends(VX_VERB_RECORD, start, VX_OUTCOME_DONE, NULL);
+        done(path);
+        ends(VX_VERB_RECORD, stop, VX_OUTCOME_DONE, NULL);
+        file = fopen(path, "w"); /* as FreeSWITCH does */
+        assert_non_null(file);
+        fclose(file);
+    }
+    for (unsigned n = 1; n <= 100; n++) {
+        snprintf(path, sizeof path, n > 1 ? "%s/" CHANNEL "-a.%u.wav" : "%s/" CHANNEL "-a.wav", dir,
+                 n);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(dir), 0);
+}
+
 static struct vx_command_args sounds(struct vx_command_sound *sound, size_t count) {
     return (struct vx_command_args){.sounds = sound, .sound_count = count};
+}
+
+static char *sounds_here(char *path, size_t size) {
+    snprintf(path, size, "%s/tests/freeswitch/unit", getenv("srcdir") ? getenv("srcdir") : ".");
+    return path;
 }
 
 static void whispered(void **state) {
@@ -284,9 +308,7 @@ static void whispered(void **state) {
     char here[512];
 
     (void)state;
-    snprintf(here, sizeof here, "%s/tests/freeswitch/unit",
-             getenv("srcdir") ? getenv("srcdir") : ".");
-    SWITCH_GLOBAL_dirs.sounds_dir = here;
+    SWITCH_GLOBAL_dirs.sounds_dir = sounds_here(here, sizeof here);
     channel(CHANNEL, false, true);
     ends(VX_VERB_WHISPER, sounds(&play, 1), VX_OUTCOME_DONE, NULL);
     done("broadcast " CHANNEL " ");
@@ -305,6 +327,8 @@ static void whispered(void **state) {
     ends(VX_VERB_WHISPER, sounds(&play, 1), VX_OUTCOME_NO_CALL, NULL);
     double_fails(NULL);
     double_done_clear();
+    ends(VX_VERB_MUTE, sounds(both, 2), VX_OUTCOME_FAILED, "no such file");
+    nothing_done(); /* not muted either */
     ends(VX_VERB_MUTE, sounds(&play, 1), VX_OUTCOME_DONE, NULL);
     done("audio " CHANNEL " mute read 1\nbroadcast " CHANNEL);
     SWITCH_GLOBAL_dirs.sounds_dir = dir;
@@ -324,9 +348,11 @@ static void urls_played_on_demand(void **state) {
 }
 
 static void in_a_conference(void **state) {
-    struct vx_command_sound say = {true, VX_STR("hi")};
+    struct vx_command_sound both[] = {{false, VX_STR("module.h")}, {true, VX_STR("hi")}};
+    char *dir = SWITCH_GLOBAL_dirs.sounds_dir, here[512];
 
     (void)state;
+    SWITCH_GLOBAL_dirs.sounds_dir = sounds_here(here, sizeof here);
     channel(CHANNEL, false, true);
     ends(VX_VERB_CONF_MUTE, NO_ARGS, VX_OUTCOME_NOT_NOW, "no conference");
     double_set_variable(CHANNEL, "conference_name", "room");
@@ -346,7 +372,17 @@ static void in_a_conference(void **state) {
     ends(VX_VERB_MUTE, NO_ARGS, VX_OUTCOME_DONE, NULL);
     done("conference room mute 7\n");
     double_has_interface("flite");
-    ends(VX_VERB_WHISPER, sounds(&say, 1), VX_OUTCOME_UNABLE, "conference");
+    double_done_clear();
+    ends(VX_VERB_WHISPER, sounds(both, 2), VX_OUTCOME_UNABLE, "conference");
+    ends(VX_VERB_MUTE, sounds(both, 2), VX_OUTCOME_UNABLE, "conference");
+    both[1] = (struct vx_command_sound){false, VX_STR("http://a.example/b.wav")};
+    double_has_interface("http");
+    vx_config_release(&w.config);
+    w.config = vx_test_config("freeswitch-play-urls=true");
+    ends(VX_VERB_WHISPER, sounds(both, 2), VX_OUTCOME_UNABLE, "URLs are not");
+    not_done("conference room play"); /* all of it or nothing */
+    not_done("conference room mute");
+    SWITCH_GLOBAL_dirs.sounds_dir = dir;
     /* The command would take such a name apart. */
     double_set_variable(CHANNEL, "conference_name", "room kick all");
     double_done_clear();
@@ -354,141 +390,7 @@ static void in_a_conference(void **state) {
     nothing_done();
 }
 
-/* --- made --- */
-
-static struct vx_command_args creation(void) {
-    static const struct vx_command_header headers[] = {{VX_STR("X-One"), VX_STR("a,b|c")}};
-
-    return (struct vx_command_args){.call_sid = vx_test_uuid(CHANNEL),
-                                    .target = VX_STR("sip:bob@192.0.2.1:5070"),
-                                    .from = VX_STR("\"15@${x}"),
-                                    .from_host = VX_STR("blf.example.com"),
-                                    .caller_name = VX_STR("Zo\xc3\xab \"Z\""),
-                                    .to = VX_STR("bob"),
-                                    .account_sid = vx_test_uuid(ALPHA_SID),
-                                    .tag = VX_STR("{\"a\":\"$\"}"),
-                                    .hook = VX_STR("https://a.example/b"),
-                                    .speech = {VX_STR("google")},
-                                    .timeout_s = 60,
-                                    .time_limit_s = 90,
-                                    .answer_on_bridge = true,
-                                    .headers = headers,
-                                    .header_count = 1};
-}
-
-static void made(void **state) {
-    struct vx_snapshot *call;
-    struct vx_uuid sid = vx_test_uuid(CHANNEL);
-
-    (void)state;
-    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_DONE, NULL);
-    assert_string_equal(double_done(), "outgoing sofia Zo\xc3\xab 'Z' <%2215%40$%7Bx%7D> "
-                                       "internal/sip:bob@192.0.2.1:5070\n"
-                                       "profile " CHANNEL " caller_id_name=Zo\xc3\xab 'Z'\n"
-                                       "schedule " CHANNEL " +60 19\nlaunch " CHANNEL "\n");
-    is("voxeme_account_sid", ALPHA_SID);
-    is("voxeme_call_hook", "https://a.example/b");
-    is("voxeme_call_hook_method", "POST");
-    is("voxeme_tag", "{\"a\":\"\\u0024\"}");
-    is("voxeme_speech_synthesis_vendor", "google");
-    is("voxeme_answer_on_bridge", "true");
-    is("sip_invite_domain", "blf.example.com");
-    is("sip_h_X-One", "a,b|c");
-    is("execute_on_answer_1", "sched_cancel");
-    is("execute_on_answer_2", "sched_hangup +90 ALLOTTED_TIMEOUT");
-    is("execute_on_answer_3", "transfer desk XML agents");
-    call = vx_scope_find(w.alpha, &sid);
-    assert_non_null(call);
-    struct vx_str json = vx_test_json(call);
-    assert_true(vx_test_contains(json, "\"from\":\"\\\"15@${x}\""));
-    assert_true(vx_test_contains(json, "\"to\":\"bob\""));
-    assert_true(vx_test_contains(json, "\"caller_name\":\"Zo\xc3\xab \\\"Z\\\"\""));
-    assert_true(vx_test_contains(json, "\"call_status\":\"trying\""));
-    assert_true(vx_test_contains(json, "\"direction\":\"outbound\""));
-    assert_true(vx_test_contains(json, "\"tag\":{\"a\":\"$\"}"));
-    vx_snapshot_release(&call);
-}
-
-static void no_ghost(void) {
-    assert_int_equal(vx_test_calls(&w), 0);
-    assert_null(switch_core_session_locate(CHANNEL));
-}
-
-static void not_made(void **state) {
-    static const struct {
-        switch_call_cause_t cause;
-        enum vx_outcome outcome;
-        const char *why;
-    } rows[] = {{SWITCH_CAUSE_CHAN_NOT_IMPLEMENTED, VX_OUTCOME_UNABLE, "mod_sofia"},
-                {SWITCH_CAUSE_INVALID_PROFILE, VX_OUTCOME_REFUSED, "freeswitch-profile"},
-                {SWITCH_CAUSE_INVALID_GATEWAY, VX_OUTCOME_REFUSED, "freeswitch-gateway"},
-                {SWITCH_CAUSE_GATEWAY_DOWN, VX_OUTCOME_REFUSED, "down"},
-                {SWITCH_CAUSE_SYSTEM_SHUTDOWN, VX_OUTCOME_REFUSED, "no calls now"},
-                {SWITCH_CAUSE_DESTINATION_OUT_OF_ORDER, VX_OUTCOME_REFUSED, "no leg"}};
-    struct vx_command_args args = creation();
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        double_sofia_says(rows[i].cause);
-        ends(VX_VERB_ORIGINATE, args, rows[i].outcome, rows[i].why);
-        no_ghost();
-    }
-    double_sofia_says(SWITCH_CAUSE_SUCCESS);
-    double_fails("launch");
-    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_REFUSED, "thread");
-    done("destroy " CHANNEL);
-    no_ghost();
-    double_fails(NULL);
-    double_done_clear();
-    args.target = VX_STR("sip:a,b@192.0.2.1");
-    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_FAILED, "target");
-    args = creation();
-    args.speech[VX_SYNTHESIS_VOICE] = VX_STR("${x}");
-    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_FAILED, "speech");
-    args = creation();
-    args.headers = &(struct vx_command_header){VX_STR("X-A"), VX_STR("${x}")};
-    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_FAILED, "headers");
-    nothing_done();
-    no_ghost();
-}
-
-static void the_registry_is_full(void **state) {
-    (void)state;
-    vx_config_release(&w.config);
-    w.config = vx_test_config("max-calls=1");
-    assert_true(vx_registry_configure(w.registry, w.config));
-    vx_test_apply(&w, VX_EVENT_CREATE, 1);
-    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "full");
-    done("destroy " CHANNEL);
-    assert_int_equal(vx_test_calls(&w), 1);
-    assert_null(switch_core_session_locate(CHANNEL));
-}
-
-static void make_without_memory(void *ctx) {
-    struct vx_fs_result result;
-
-    set_up(ctx);
-    vx_test_arm();
-    result = perform(VX_VERB_ORIGINATE, creation());
-    vx_test_disarm();
-    if (result.outcome == VX_OUTCOME_DONE) {
-        is("execute_on_answer_3", "transfer desk XML agents");
-        is("voxeme_account_sid", ALPHA_SID);
-        assert_int_equal(vx_test_calls(&w), 1);
-    } else {
-        assert_int_equal(result.outcome, VX_OUTCOME_REFUSED);
-        no_ghost();
-    }
-    tear_down(ctx);
-}
-
-static void made_without_memory(void **state) {
-    (void)state;
-    vx_test_every_allocation_fails(make_without_memory, NULL, true);
-}
-
 int main(void) {
-#define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         EACH(no_such_call),
         EACH(a_channel_with_a_name_of_its_own),
@@ -500,14 +402,13 @@ int main(void) {
         EACH(requests),
         EACH(redirected),
         EACH(the_other_one_redirected),
+        EACH(both_or_none_redirected),
+        EACH(bypassed),
         EACH(recorded),
+        EACH(no_recording_is_written_over),
         EACH(whispered),
         EACH(urls_played_on_demand),
         EACH(in_a_conference),
-        EACH(made),
-        EACH(not_made),
-        EACH(the_registry_is_full),
-        cmocka_unit_test(made_without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,6 +187,49 @@ static void a_lane_that_is_kept_keeps_no_other_up(void **state) {
     close_all();
 }
 
+/* And has a share of the room, no more: what is given up leaves it. */
+static void a_lane_that_is_kept_leaves_the_others_room(void **state) {
+    struct vx_command *kept, *given_up[2], *c[2], *more;
+    char uuid[VX_UUID_TEXT + 1];
+    unsigned n = 0;
+
+    (void)state;
+    open_with("freeswitch-command-threads=2;freeswitch-max-commands=4");
+    kept = block();
+    for (int i = 0; i < 2; i++)
+        given_up[i] = submit(VX_VERB_HANGUP, CHANNEL, "");
+    more = command(VX_VERB_HANGUP, CHANNEL, "");
+    assert_false(port->submit(port->ctx, more));
+    do { /* one of the other lane: it ends */
+        struct vx_uuid sid = vx_test_sid(n++);
+
+        vx_uuid_format(uuid, &sid);
+        c[0] = command(VX_VERB_HANGUP, uuid, "");
+        if (port->submit(port->ctx, c[0]))
+            break;
+        vx_command_release(&c[0]);
+    } while (n < 64);
+    assert_true(n < 64);
+    wait_for(1);
+    ends(&c[0], VX_OUTCOME_NO_CALL);
+    assert_true(vx_command_give_up(given_up[0]));
+    assert_true(port->submit(port->ctx, more));
+    c[1] = command(VX_VERB_HANGUP, CHANNEL, "");
+    assert_false(port->submit(port->ctx, c[1]));
+    assert_true(vx_command_give_up(given_up[1]));
+    assert_true(port->submit(port->ctx, c[1]));
+    assert_true(metric("voxeme_freeswitch_commands_refused_total{reason=\"timeout\"} 2\n"));
+    assert_true(metric("voxeme_freeswitch_commands_waiting 2\n"));
+    double_blocks(NULL);
+    wait_for(3);
+    ends(&kept, VX_OUTCOME_DONE);
+    ends(&more, VX_OUTCOME_DONE);
+    ends(&c[1], VX_OUTCOME_DONE);
+    for (int i = 0; i < 2; i++)
+        vx_command_release(&given_up[i]);
+    close_all();
+}
+
 static void what_waits_is_refused_at_the_end(void **state) {
     struct vx_command *kept, *waiting, *late;
 
@@ -254,6 +297,7 @@ int main(void) {
         cmocka_unit_test(given_up_and_never_done),
         cmocka_unit_test(full),
         cmocka_unit_test(a_lane_that_is_kept_keeps_no_other_up),
+        cmocka_unit_test(a_lane_that_is_kept_leaves_the_others_room),
         cmocka_unit_test(what_waits_is_refused_at_the_end),
         cmocka_unit_test(started_and_ended_at_once),
         cmocka_unit_test(out_of_memory),

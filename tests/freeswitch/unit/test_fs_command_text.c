@@ -71,6 +71,12 @@ static void targets(void **state) {
     assert_non_null(dial(&out, "carrier", "sip:192.0.2.1"));
     assert_non_null(dial(&out, "carrier", "sips:bob@192.0.2.1"));
     assert_non_null(dial(&out, "", "sip:FS_path=x@192.0.2.1"));
+    /* What mod_sofia would take for the transport. */
+    assert_non_null(dial(&out, "", "sip:transport=ws@192.0.2.1"));
+    assert_non_null(dial(&out, "", "sip:a;Port=tls@192.0.2.1;x"));
+    assert_null(dial(&out, "", "sip:report@192.0.2.1;transport=tls"));
+    assert_non_null(dial(&out, "carrier", "sip:bob@192.0.2.1;transport=tcp"));
+    assert_non_null(dial(&out, "carrier", "sip:bob;x=y@192.0.2.1"));
     for (const char *bad = ",|{}<>^'\"\\ \t/()?`"; *bad; bad++) {
         char uri[64];
 

@@ -241,6 +241,7 @@ static void unloaded_while_freeswitch_keeps_a_command(void **state) {
     assert_int_equal(double_bound(), 0);
     close(fd);
     double_blocks(NULL);
+    assert_int_equal(double_unload(), SWITCH_STATUS_NOUNLOAD); /* whatever has ended meanwhile */
 }
 
 int main(void) {

@@ -1,0 +1,238 @@
+/* Calls that the API makes in FreeSWITCH, and legs that do not become one. */
+#include "command.h"
+
+static struct vx_command_args creation(void) {
+    static const struct vx_command_header headers[] = {{VX_STR("X-One"), VX_STR("a,b|c")}};
+
+    return (struct vx_command_args){.call_sid = vx_test_uuid(CHANNEL),
+                                    .target = VX_STR("sip:bob@192.0.2.1:5070"),
+                                    .from = VX_STR("\"15@${x}"),
+                                    .from_host = VX_STR("blf.example.com"),
+                                    .caller_name = VX_STR("Zo\xc3\xab \"Z\""),
+                                    .to = VX_STR("bob"),
+                                    .account_sid = vx_test_uuid(ALPHA_SID),
+                                    .tag = VX_STR("{\"a\":\"$\"}"),
+                                    .hook = VX_STR("https://a.example/b"),
+                                    .speech = {VX_STR("google")},
+                                    .timeout_s = 60,
+                                    .time_limit_s = 90,
+                                    .answer_on_bridge = true,
+                                    .headers = headers,
+                                    .header_count = 1};
+}
+
+static void made(void **state) {
+    struct vx_snapshot *call;
+    struct vx_uuid sid = vx_test_uuid(CHANNEL);
+
+    (void)state;
+    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_DONE, NULL);
+    assert_string_equal(double_done(), "outgoing sofia Zo\xc3\xab 'Z' <%2215%40$%7Bx%7D> "
+                                       "internal/sip:bob@192.0.2.1:5070\n"
+                                       "schedule " CHANNEL " +61 19\n"
+                                       "profile " CHANNEL " caller_id_name=Zo\xc3\xab 'Z'\n"
+                                       "launch " CHANNEL "\n");
+    is("voxeme_account_sid", ALPHA_SID);
+    is("voxeme_call_hook", "https://a.example/b");
+    is("voxeme_call_hook_method", "POST");
+    is("voxeme_tag", "{\"a\":\"\\u0024\"}");
+    is("voxeme_speech_synthesis_vendor", "google");
+    is("voxeme_answer_on_bridge", "true");
+    is("sip_invite_domain", "blf.example.com");
+    is("sip_h_X-One", "a,b|c");
+    is("execute_on_answer_1", "sched_cancel 7"); /* that task and no other */
+    is("execute_on_answer_2", "sched_hangup +90 ALLOTTED_TIMEOUT");
+    is("execute_on_answer_3", "transfer desk XML agents");
+    call = vx_scope_find(w.alpha, &sid);
+    assert_non_null(call);
+    struct vx_str json = vx_test_json(call);
+    assert_true(vx_test_contains(json, "\"from\":\"\\\"15@${x}\""));
+    assert_true(vx_test_contains(json, "\"to\":\"bob\""));
+    assert_true(vx_test_contains(json, "\"caller_name\":\"Zo\xc3\xab \\\"Z\\\"\""));
+    assert_true(vx_test_contains(json, "\"call_status\":\"trying\""));
+    assert_true(vx_test_contains(json, "\"direction\":\"outbound\""));
+    assert_true(vx_test_contains(json, "\"tag\":{\"a\":\"$\"}"));
+    vx_snapshot_release(&call);
+}
+
+static void made_without_a_timeout(void **state) {
+    struct vx_command_args args = creation();
+
+    (void)state;
+    args.timeout_s = 0;
+    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_DONE, NULL);
+    not_done("schedule");
+    is("execute_on_answer_1", NULL);
+    is("execute_on_answer_3", "transfer desk XML agents");
+}
+
+static void no_ghost(void) {
+    assert_int_equal(vx_test_calls(&w), 0);
+    assert_null(switch_core_session_locate(CHANNEL));
+}
+
+static void not_made(void **state) {
+    static const struct {
+        switch_call_cause_t cause;
+        enum vx_outcome outcome;
+        const char *why;
+    } rows[] = {{SWITCH_CAUSE_CHAN_NOT_IMPLEMENTED, VX_OUTCOME_UNABLE, "mod_sofia"},
+                {SWITCH_CAUSE_INVALID_PROFILE, VX_OUTCOME_REFUSED, "freeswitch-profile"},
+                {SWITCH_CAUSE_INVALID_GATEWAY, VX_OUTCOME_REFUSED, "freeswitch-gateway"},
+                {SWITCH_CAUSE_GATEWAY_DOWN, VX_OUTCOME_REFUSED, "down"},
+                {SWITCH_CAUSE_SYSTEM_SHUTDOWN, VX_OUTCOME_REFUSED, "no calls now"},
+                {SWITCH_CAUSE_DESTINATION_OUT_OF_ORDER, VX_OUTCOME_REFUSED, "no leg"}};
+    struct vx_command_args args = creation();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double_sofia_says(rows[i].cause);
+        ends(VX_VERB_ORIGINATE, args, rows[i].outcome, rows[i].why);
+        no_ghost();
+    }
+    double_sofia_says(SWITCH_CAUSE_SUCCESS);
+    double_fails("launch");
+    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_REFUSED, "thread");
+    done("destroy " CHANNEL);
+    no_ghost();
+    double_fails(NULL);
+    double_done_clear();
+    args.target = VX_STR("sip:a,b@192.0.2.1");
+    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_FAILED, "target");
+    args = creation();
+    args.speech[VX_SYNTHESIS_VOICE] = VX_STR("${x}");
+    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_FAILED, "speech");
+    args = creation();
+    args.headers = &(struct vx_command_header){VX_STR("X-A"), VX_STR("${x}")};
+    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_FAILED, "headers");
+    nothing_done();
+    no_ghost();
+}
+
+static void the_registry_is_full(void **state) {
+    (void)state;
+    vx_config_release(&w.config);
+    w.config = vx_test_config("max-calls=1");
+    assert_true(vx_registry_configure(w.registry, w.config));
+    vx_test_apply(&w, VX_EVENT_CREATE, 1);
+    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "full");
+    done("hangup " CHANNEL);
+    assert_null(strstr(double_done(), "launch " CHANNEL)); /* which would send the INVITE */
+    assert_int_equal(vx_test_calls(&w), 1);
+    assert_null(switch_core_session_locate(CHANNEL));
+}
+
+/* The client has been told 504, or has gone, while FreeSWITCH made the leg. */
+static void given_up_while_it_is_made(void **state) {
+    struct vx_command *c = command(VX_VERB_ORIGINATE, creation());
+    struct vx_fs_result result;
+
+    (void)state;
+    assert_false(vx_command_give_up(c));
+    result = vx_fs_perform(w.registry, w.config, c);
+    assert_int_equal(result.outcome, VX_OUTCOME_REFUSED);
+    not_done("launch");
+    not_done("WRONG");
+    no_ghost();
+    vx_command_release(&c);
+}
+
+/* Anybody who lists the channels may hang one up that is not quite made. */
+static void hung_up_while_it_is_made(void **state) {
+    static const char *const moments[] = {"profile", "schedule", "launch"};
+
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        double_hung_up_at(moments[i]);
+        double_done_clear();
+        ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_DONE, NULL);
+        not_done("WRONG");
+        not_done("destroy");
+        assert_int_equal(vx_test_calls(&w), 1); /* FreeSWITCH tells how it ends */
+        assert_null(switch_core_session_locate(CHANNEL));
+        tear_down(state);
+        set_up(state);
+    }
+    double_hung_up_at("lock");
+    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "hung up");
+    not_done("profile"); /* it is not touched any more */
+    not_done("destroy");
+    assert_int_equal(vx_test_calls(&w), 0);
+}
+
+static void hung_up_while_it_is_given_up(void **state) {
+    (void)state;
+    vx_config_release(&w.config);
+    w.config = vx_test_config("max-calls=1");
+    assert_true(vx_registry_configure(w.registry, w.config));
+    vx_test_apply(&w, VX_EVENT_CREATE, 1);
+    double_hung_up_at("profile");
+    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "full");
+    not_done("WRONG");
+    not_done("destroy");
+}
+
+/* As the audit does. */
+static void looked_at_while_it_is_given_up(void **state) {
+    (void)state;
+    double_fails("launch");
+    double_looked_at("profile");
+    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "thread");
+    done("destroy " CHANNEL);
+    not_done("WRONG");
+    no_ghost();
+}
+
+/* The client was refused: nothing may come of what FreeSWITCH tells of the leg. */
+static void discarded_legs_are_no_calls(void **state) {
+    struct vx_fs fs = {.registry = w.registry};
+
+    (void)state;
+    assert_true(vx_fs_hook(&fs));
+    double_fails("launch");
+    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "thread");
+    no_ghost();
+    vx_fs_unhook(&fs);
+}
+
+static void make_without_memory(void *ctx) {
+    struct vx_fs_result result;
+    struct vx_command *c;
+
+    set_up(ctx);
+    c = command(VX_VERB_ORIGINATE, creation());
+    vx_test_arm();
+    result = vx_fs_perform(w.registry, w.config, c);
+    vx_test_disarm();
+    vx_command_release(&c);
+    if (result.outcome == VX_OUTCOME_DONE) {
+        is("execute_on_answer_3", "transfer desk XML agents");
+        is("voxeme_account_sid", ALPHA_SID);
+        assert_int_equal(vx_test_calls(&w), 1);
+    } else {
+        assert_int_equal(result.outcome, VX_OUTCOME_REFUSED);
+        no_ghost();
+    }
+    tear_down(ctx);
+}
+
+static void made_without_memory(void **state) {
+    (void)state;
+    vx_test_every_allocation_fails(make_without_memory, NULL, true);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        EACH(made),
+        EACH(made_without_a_timeout),
+        EACH(not_made),
+        EACH(the_registry_is_full),
+        EACH(given_up_while_it_is_made),
+        EACH(hung_up_while_it_is_made),
+        EACH(hung_up_while_it_is_given_up),
+        EACH(looked_at_while_it_is_given_up),
+        EACH(discarded_legs_are_no_calls),
+        cmocka_unit_test(made_without_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
