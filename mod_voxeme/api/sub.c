@@ -9,6 +9,8 @@
 /* Nobody knows when one of the others goes. */
 #define RETRY_SECONDS 5
 
+#define LARGE 65536 /* of a message, bytes */
+
 struct vx_sub {
     struct tenant *tenant;
     struct query q; /* `from` and `to` lie in `texts` */
@@ -169,11 +171,12 @@ static enum vx_sub_result make_changes(struct vx_api *api, struct vx_sub *sub, s
     count = vx_collect_events(view, &sub->q, sub->revision, &out);
     vx_buf_puts(&out, "]}");
     if (count || !vx_buf_ok(&out)) {
+        bool large = out.len > LARGE;
         enum vx_sub_result result = seal(sub, &out, message);
 
-        /* To be made whole at each new try it may be too long by far, and longer each time; a list
-         * is shared. */
-        if (result == VX_SUB_NO_MEMORY)
+        /* It would be made whole at each new try, longer each time, and may never fit; a list is
+         * shared and made in turns. */
+        if (result == VX_SUB_NO_MEMORY && large)
             vx_sub_restart(sub);
         return result;
     }

@@ -183,7 +183,6 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     assert.equal(await variable(sid, 'sip_info_h_X-Note'), '_undef_');
     await update(sid, { conf_hold_status: 'unhold' });
     assert.doesNotMatch(body((await b.at('reinvite')).message), /^a=(sendonly|inactive)/m);
-    await b.at('unheld');
     await update(sid, { conf_hold_status: 'unhold' });
     await b.at('unheld'); // BYE might overtake the ACK
     await update(sid, { mute_status: 'mute' });

@@ -220,7 +220,7 @@ static void test_changes_that_do_not_fit(void **state) {
         const char *target = filtered ? ALPHA_CALLS "?state=live" : ALPHA_CALLS;
         struct vx_test_client c = vx_test_join(&s, target, "alpha-token");
         vx_test_next(&c);
-        for (unsigned n = 1; n <= 100; n++)
+        for (unsigned n = 1; n <= 400; n++)
             vx_test_apply(&s.world, filtered ? VX_EVENT_PROGRESS : VX_EVENT_CREATE, n);
         vx_body_set_limits(0, 0, 1);
         assert_int_equal(vx_sub_next(s.api, c.sub, &body), VX_SUB_NO_MEMORY);

@@ -180,6 +180,9 @@ struct vx_fs_result vx_fs_sounds_find(struct vx_buf *paths, const struct vx_fs_c
 
     if (call->args->sound_count && !in && vx_fs_bypasses_media(call))
         return VX_FS_BYPASSES;
+    /* FreeSWITCH would play it when the hold is over. */
+    if (call->args->sound_count && !in && switch_channel_test_flag(call->channel, CF_HOLD))
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is held");
     for (size_t i = 0; i < call->args->sound_count && result.outcome == VX_OUTCOME_DONE; i++) {
         struct vx_buf one = {0};
 

@@ -55,7 +55,7 @@ export const table = [
   freeSwitchOnly('record', { record: { action: 'startCallRecording' } }, three('204')),
   unable('transcribe_status', { transcribe_status: 'pause' }),
   freeSwitchOnly('whisper: say', { whisper: { verb: 'say', text: 'hello' } }, three('501')),
-  freeSwitchOnly('whisper: play', { whisper: { verb: 'play', url: 'beep.wav' } }, ['204', undefined, '204']),
+  freeSwitchOnly('whisper: play', { whisper: { verb: 'play', url: 'beep.wav' } }, ['204', '422', '204']),
 ];
 
 // {status, wire} of a cell on a host; undefined: that host is not held to it.

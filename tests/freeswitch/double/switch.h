@@ -140,7 +140,12 @@ unsigned int switch_core_session_started(switch_core_session_t *session);
 void double_session_destroy(switch_core_session_t **session);
 #define switch_core_session_destroy(session) double_session_destroy(session)
 
-typedef enum { CF_ANSWERED = 1, CF_REDIRECT = 2, CF_PROXY_MODE = 4 } switch_channel_flag_t;
+typedef enum {
+    CF_ANSWERED = 1,
+    CF_REDIRECT = 2,
+    CF_PROXY_MODE = 4,
+    CF_HOLD = 8
+} switch_channel_flag_t;
 typedef enum { CS_NEW, CS_INIT, CS_CONSUME_MEDIA = 8, CS_HANGUP = 10 } switch_channel_state_t;
 typedef enum { CCS_DOWN, CCS_ACTIVE = 5, CCS_HELD } switch_channel_callstate_t;
 typedef enum {
