@@ -68,7 +68,7 @@ struct vx_leg {
     bool peer_updates;          /* its other end allows UPDATE */
     bool counted;               /* in the calls of `sip` */
     bool originated;            /* by a command: it has neither route nor peer */
-    bool inviting;              /* an INVITE of nua's is on its way, ours or its own */
+    bool inviting;              /* an INVITE or UPDATE of nua's is on its way, ours or its own */
     struct vx_leg *same_bucket; /* of the index */
     bool indexed;
     int64_t limit_ms;           /* originated: once answered; 0: none */

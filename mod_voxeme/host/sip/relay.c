@@ -55,6 +55,12 @@ bool vx_relay_negotiating(const struct vx_leg *leg) {
     return leg->unacked || leg->holding;
 }
 
+/* With a request of nua's own on its way there, the response to that would be taken for the peer's
+ * to this one. */
+static bool can_negotiate(const struct vx_leg *leg) {
+    return !leg->inviting && !vx_relay_negotiating(leg);
+}
+
 /* 0: the request can go on; else what it is answered at once. */
 static unsigned obstacle(const struct vx_leg *leg, sip_method_t method) {
     if (leg->over || !leg->peer)
@@ -63,7 +69,7 @@ static unsigned obstacle(const struct vx_leg *leg, sip_method_t method) {
         return 501;
     if (!leg->answered || !leg->peer->answered)
         return negotiates(method) ? 491 : 480;
-    if (negotiates(method) && (vx_relay_negotiating(leg) || vx_relay_negotiating(leg->peer)))
+    if (negotiates(method) && !(can_negotiate(leg) && can_negotiate(leg->peer)))
         return 491;
     return leg->relay_count >= MAX_WAITING ? 500 : 0;
 }

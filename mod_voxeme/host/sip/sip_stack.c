@@ -67,7 +67,7 @@ static void on_state(struct vx_leg *leg, int status, tagi_t tags[]) {
     int state = nua_callstate_init, offered = 0;
 
     tl_gets(tags, NUTAG_CALLSTATE_REF(state), NUTAG_OFFER_SENT_REF(offered), TAG_END());
-    if (state == nua_callstate_calling) {
+    if (state == nua_callstate_calling) { /* an UPDATE is told of so, too */
         leg->offered = offered;
         leg->inviting = true;
     }
@@ -132,6 +132,8 @@ static void leg_event(struct vx_leg *leg, nua_event_t event, int status, const c
         on_invite_response(leg, status, phrase, sip);
         break;
     case nua_r_update:
+        if (status >= 200)
+            leg->inviting = false;
         vx_relay_response(leg, sip_method_update, status, phrase, sip);
         break;
     case nua_r_info:

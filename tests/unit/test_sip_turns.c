@@ -1,0 +1,87 @@
+/*
+ * What waits for what: negotiations of the two dialogs of a bridge, and requests of one dialog.
+ */
+#include "sip_bridge.h"
+
+/* --- one negotiation at a time --- */
+
+/* An end offers, and hears that this cannot be now. */
+static void is_refused(const struct end *end, const char *method) {
+    w.dialog = end->dialog;
+    request(method, "", made("x", 9, 41000, "sendrecv"));
+    end_hears(end, "SIP/2.0 491 ");
+    if (strcmp(method, "INVITE") == 0)
+        acknowledge();
+}
+
+/* An end offers, and the other end answers. */
+static void is_carried(const struct end *end, const struct end *other, const char *method) {
+    char beginning[16];
+
+    snprintf(beginning, sizeof beginning, "%s ", method);
+    w.dialog = end->dialog;
+    request(method, "", made("x", 10, 41000, "sendrecv"));
+    end_hears(other, beginning);
+    reply(200, "", made("y", 11, 42000, "sendrecv"));
+    w.dialog = end->dialog;
+    end_hears(end, "SIP/2.0 200 ");
+    has("o=y ");
+    if (strcmp(method, "INVITE") == 0)
+        acknowledge();
+    hears("nothing", BRIEF);
+}
+
+/* The other end has not answered the INVITE that was cancelled: its 487 is not the next one's. */
+static void test_an_offer_after_one_that_was_cancelled(void **state) {
+    (void)state;
+    bridge();
+    w.dialog = caller.dialog;
+    request("INVITE", "", made("caller", 8, 41002, "sendrecv"));
+    end_hears(&callee, "INVITE ");
+    memcpy(invite, w.got, sizeof invite);
+    reply(180, "", NULL);
+    w.dialog = caller.dialog;
+    request("CANCEL", "", NULL);
+    end_hears(&caller, "SIP/2.0 487 ");
+    acknowledge();
+    end_hears(&callee, "CANCEL ");
+    reply(200, "", NULL);
+    is_refused(&caller, "INVITE");
+    is_refused(&caller, "UPDATE");
+    is_refused(&callee, "UPDATE");
+    reply_to_invite(487, NULL);
+    end_hears(&callee, "ACK ");
+    is_carried(&caller, &callee, "INVITE");
+    hang_up();
+}
+
+/* An UPDATE of nua's own is on its way: the answer to that is not the other end's. */
+static void test_an_offer_while_the_session_is_refreshed(void **state) {
+    (void)state;
+    static const char timer[] = "Session-Expires: 90;refresher=uac\r\nRequire: timer\r\n";
+    bridge_with(timer);
+    vx_test_ahead_seconds += 51; /* half, and what sofia-sip adds at random */
+    end_hears(&callee, "UPDATE ");
+    memcpy(invite, w.got, sizeof invite);
+    is_refused(&caller, "UPDATE");
+    is_refused(&caller, "INVITE");
+    ends(command(VX_VERB_HOLD, &callee), VX_OUTCOME_NOT_NOW);
+    memcpy(w.got, invite, sizeof invite);
+    reply(200, timer, NULL);
+    hears("nothing", BRIEF);
+    is_carried(&caller, &callee, "UPDATE");
+    change(VX_VERB_HOLD, &callee, made("callee", 12, 42000, "recvonly"));
+    hears_nothing();
+    hang_up();
+}
+
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, vx_test_far_end_setup, vx_test_far_end_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_an_offer_after_one_that_was_cancelled),
+        TEST(test_an_offer_while_the_session_is_refreshed),
+    };
+    return cmocka_run_group_tests_name("sip_turns", tests, NULL, NULL);
+}
