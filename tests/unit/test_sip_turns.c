@@ -75,6 +75,63 @@ static void test_an_offer_while_the_session_is_refreshed(void **state) {
     hang_up();
 }
 
+/* --- one redirection at a time --- */
+
+/* UDP keeps no order: the NOTIFY is there before the 202. */
+static void test_how_it_went_is_told_first(void **state) {
+    (void)state;
+    open_redirecting("1000");
+    struct end end = originated(1);
+    struct vx_command *c = command(VX_VERB_REDIRECT, &end);
+    end_hears(&end, "REFER ");
+    memcpy(invite, w.got, sizeof invite);
+    notify(&end, "SIP/2.0 486 Busy Here", "terminated;reason=noresource");
+    ends(c, VX_OUTCOME_DONE);
+    becomes(1, VX_CALL_IN_PROGRESS, 200);
+    ends(command(VX_VERB_REDIRECT, &end), VX_OUTCOME_NOT_NOW); /* the 202 is still to come */
+    reply_to_invite(202, NULL);
+    hears("nothing", BRIEF);
+    c = command(VX_VERB_REDIRECT, &end);
+    end_hears(&end, "REFER ");
+    memcpy(invite, w.got, sizeof invite);
+    notify(&end, "SIP/2.0 200 OK", "terminated;reason=noresource");
+    ends(c, VX_OUTCOME_DONE);
+    end_hears(&end, "BYE ");
+    reply(200, "", NULL);
+    becomes(1, VX_CALL_COMPLETED, 200);
+    reply_to_invite(202, NULL);
+    all_gone();
+    vx_test_far_end_close();
+}
+
+static void redirect(const struct end *end) {
+    struct vx_command *c = command(VX_VERB_REDIRECT, end);
+
+    end_hears(end, "REFER ");
+    reply(202, "", NULL);
+    ends(c, VX_OUTCOME_DONE);
+}
+
+/* Until it is known how the first one went, what is told would be taken for the second one's. */
+static void test_not_twice_at_once(void **state) {
+    (void)state;
+    open_redirecting("1000");
+    struct end end = originated(1);
+    redirect(&end);
+    ends(command(VX_VERB_REDIRECT, &end), VX_OUTCOME_NOT_NOW);
+    notify(&end, "SIP/2.0 100 Trying", "terminated;reason=timeout");
+    assert_true(hears("SIP/2.0 200 ", PATIENT));
+    redirect(&end);
+    ends(command(VX_VERB_REDIRECT, &end), VX_OUTCOME_NOT_NOW);
+    leg_of(&end)->referred_since -= 180 * VX_SECOND_US; /* nothing is told at all */
+    redirect(&end);
+    notify(&end, "SIP/2.0 200 OK", "terminated;reason=noresource");
+    end_hears(&end, "BYE ");
+    reply(200, "", NULL);
+    all_gone();
+    vx_test_far_end_close();
+}
+
 #define TEST(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, vx_test_far_end_setup, vx_test_far_end_teardown)
 
@@ -82,6 +139,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_an_offer_after_one_that_was_cancelled),
         TEST(test_an_offer_while_the_session_is_refreshed),
+        cmocka_unit_test(test_how_it_went_is_told_first),
+        cmocka_unit_test(test_not_twice_at_once),
     };
     return cmocka_run_group_tests_name("sip_turns", tests, NULL, NULL);
 }

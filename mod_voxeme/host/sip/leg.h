@@ -75,10 +75,13 @@ struct vx_leg {
     struct vx_holding *holding; /* an INVITE of our own, until the far end has answered */
     unsigned shift;             /* bridge: so many descriptions were sent in between (sdp.h) */
     struct vx_buf passed;       /* bridge: `sdp` as the far end was told it, where that differs */
-    struct vx_command *redirecting; /* a REFER, until the far end has answered */
-    bool referred;                  /* and how it went is still to come */
-    char *hook;                     /* of a redirection of this unanswered call; NULL: none */
-    msg_t *invite;                  /* inbound: a reference until it is answered */
+    struct vx_command
+        *redirecting;       /* a REFER, until the far end has answered or told how it went */
+    bool referring;         /* until it has answered */
+    bool referred;          /* how it went is still to come */
+    int64_t referred_since; /* monotonic */
+    char *hook;             /* of a redirection of this unanswered call; NULL: none */
+    msg_t *invite;          /* inbound: a reference until it is answered */
     struct vx_requesting *requests; /* of commands, oldest first, until they are answered */
     unsigned request_count;
     int64_t over_since;  /* monotonic */
