@@ -132,6 +132,84 @@ static void test_not_twice_at_once(void **state) {
     vx_test_far_end_close();
 }
 
+/* --- one request at a time --- */
+
+static struct vx_command *info(const struct end *end, const char *content) {
+    const struct vx_command_args args = {.call_sid = end->sid,
+                                         .method = VX_STR("INFO"),
+                                         .content_type = VX_STR("text/plain"),
+                                         .content = vx_str(content)};
+    return submit(VX_VERB_REQUEST, &args);
+}
+
+static void give_up(struct vx_command **c) {
+    assert_false(vx_command_give_up(*c));
+    vx_command_release(c);
+}
+
+/* The far end is slow: what nobody waits for any more is not sent when its turn comes. */
+static void test_nothing_is_sent_for_nobody(void **state) {
+    (void)state;
+    open_redirecting("1000");
+    struct end end = originated(1);
+    struct vx_command *first = info(&end, "one"), *second = info(&end, "two"),
+                      *third = info(&end, "three");
+    end_hears(&end, "INFO ");
+    ends(command(VX_VERB_REDIRECT, &end), VX_OUTCOME_NOT_NOW);
+    give_up(&second);
+    reply(200, "", NULL);
+    ends(first, VX_OUTCOME_DONE);
+    end_hears(&end, "INFO ");
+    has("\r\n\r\nthree");
+    /* Those that were given up leave room. */
+    struct vx_command *waits[7];
+    for (int i = 0; i < 7; i++)
+        waits[i] = info(&end, "x");
+    ends(info(&end, "x"), VX_OUTCOME_REFUSED);
+    for (int i = 0; i < 7; i++)
+        give_up(&waits[i]);
+    struct vx_command *last = info(&end, "last");
+    hears("nothing", BRIEF);
+    vx_command_release(&third);
+    vx_command_release(&last);
+    vx_test_far_end_close();
+}
+
+/* Nor behind a REFER, or what the other end of a bridge asks. */
+static void test_a_request_waits_for_other_kinds(void **state) {
+    (void)state;
+    open_redirecting("1000");
+    bridge();
+    w.dialog = caller.dialog;
+    request("INFO", "", NULL);
+    end_hears(&callee, "INFO ");
+    memcpy(invite, w.got, sizeof invite);
+    ends(command(VX_VERB_REDIRECT, &callee), VX_OUTCOME_NOT_NOW);
+    struct vx_command *never = info(&callee, "never"), *then = info(&callee, "then");
+    assert_false(hears("INFO ", BRIEF));
+    give_up(&never);
+    reply_to_invite(200, NULL);
+    end_hears(&callee, "INFO ");
+    has("\r\n\r\nthen");
+    reply(200, "", NULL);
+    ends(then, VX_OUTCOME_DONE);
+    struct vx_command *refer = command(VX_VERB_REDIRECT, &callee);
+    end_hears(&callee, "REFER ");
+    memcpy(invite, w.got, sizeof invite);
+    never = info(&callee, "never");
+    then = info(&callee, "then");
+    assert_false(hears("INFO ", BRIEF));
+    give_up(&never);
+    reply_to_invite(603, NULL);
+    ends(refer, VX_OUTCOME_FAILED);
+    end_hears(&callee, "INFO ");
+    has("\r\n\r\nthen");
+    reply(200, "", NULL);
+    ends(then, VX_OUTCOME_DONE);
+    hang_up();
+    vx_test_far_end_close();
+}
+
 #define TEST(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, vx_test_far_end_setup, vx_test_far_end_teardown)
 
@@ -141,6 +219,8 @@ int main(void) {
         TEST(test_an_offer_while_the_session_is_refreshed),
         cmocka_unit_test(test_how_it_went_is_told_first),
         cmocka_unit_test(test_not_twice_at_once),
+        cmocka_unit_test(test_nothing_is_sent_for_nobody),
+        cmocka_unit_test(test_a_request_waits_for_other_kinds),
     };
     return cmocka_run_group_tests_name("sip_turns", tests, NULL, NULL);
 }

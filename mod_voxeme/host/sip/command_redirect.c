@@ -70,8 +70,10 @@ static bool is_referred(const struct vx_leg *leg) {
 static const char *obstacle(const struct vx_leg *leg) {
     if (leg->referring || is_referred(leg))
         return "the call is being redirected";
+    /* nua would send it later, when nobody waits for it any more. */
     if (leg->answered)
-        return NULL;
+        return leg->requests || vx_relay_queues(leg) ? "another request waits for the far end"
+                                                     : NULL;
     if (leg->facts.event.direction == VX_OUTBOUND)
         return "the call has not been answered";
     /* The first description in a response is the answer, and the caller ignores any other (RFC

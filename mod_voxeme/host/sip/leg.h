@@ -191,6 +191,9 @@ void vx_relay_cancel(struct vx_leg *leg);
 void vx_relay_drop_all(struct vx_leg *leg);
 /* Whether an offer of this leg waits for an answer: no other may be made (RFC 3264, section 4). */
 bool vx_relay_negotiating(const struct vx_leg *leg);
+/* Whether nua would keep another request of this dialog back, INVITE and BYE aside, until the far
+ * end has answered one that is no command's. */
+bool vx_relay_queues(const struct vx_leg *leg);
 
 /* audit.c: tells the registry which legs live. */
 void vx_audit_schedule(struct vx_sip *sip);

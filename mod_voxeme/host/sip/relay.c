@@ -55,6 +55,18 @@ bool vx_relay_negotiating(const struct vx_leg *leg) {
     return leg->unacked || leg->holding;
 }
 
+bool vx_relay_queues(const struct vx_leg *leg) {
+    bool invites = leg->holding;
+
+    for (const struct vx_relay *r = leg->peer ? leg->peer->relays : NULL; r; r = r->next) {
+        if (r->method != sip_method_invite)
+            return true;
+        invites = true;
+    }
+    /* Neither of ours nor of the peer's: nua refreshes the session, by UPDATE where it can. */
+    return leg->inviting && !invites;
+}
+
 /* With a request of nua's own on its way there, the response to that would be taken for the peer's
  * to this one. */
 static bool can_negotiate(const struct vx_leg *leg) {
