@@ -75,6 +75,30 @@ static void test_an_offer_while_the_session_is_refreshed(void **state) {
     hang_up();
 }
 
+/* One that only says that it is at it does not keep the two ends from negotiating for ever. */
+static void test_a_hold_that_is_never_answered(void **state) {
+    (void)state;
+    bridge();
+    struct vx_command *c = command(VX_VERB_HOLD, &callee);
+    end_hears(&callee, "INVITE ");
+    memcpy(invite, w.got, sizeof invite);
+    reply(180, "", NULL);
+    hears("nothing", BRIEF);
+    vx_test_ahead_seconds += 31;
+    assert_false(hears("CANCEL ", BRIEF));
+    vx_test_ahead_seconds += 2;
+    end_hears(&callee, "CANCEL ");
+    reply(200, "", NULL);
+    is_refused(&caller, "INVITE");
+    reply_to_invite(487, NULL);
+    ends(c, VX_OUTCOME_FAILED);
+    is_carried(&caller, &callee, "INVITE");
+    change(VX_VERB_HOLD, &callee, made("callee", 12, 42000, "recvonly"));
+    vx_test_ahead_seconds += 33;
+    assert_false(hears("CANCEL ", BRIEF));
+    hang_up();
+}
+
 /* --- one redirection at a time --- */
 
 /* UDP keeps no order: the NOTIFY is there before the 202. */
@@ -217,6 +241,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_an_offer_after_one_that_was_cancelled),
         TEST(test_an_offer_while_the_session_is_refreshed),
+        TEST(test_a_hold_that_is_never_answered),
         cmocka_unit_test(test_how_it_went_is_told_first),
         cmocka_unit_test(test_not_twice_at_once),
         cmocka_unit_test(test_nothing_is_sent_for_nobody),
