@@ -133,20 +133,21 @@ void reply(unsigned status, const char *more, const char *body) {
         body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
 }
 
+static unsigned branch;
+
 static void send_request(const char *method, const char *user, unsigned cseq, const char *more,
                          const char *body) {
-    static unsigned branch;
-
+    branch += strcmp(method, "CANCEL") != 0; /* whose is the INVITE's */
     say("%s sip:%s@127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKf%u\r\n"
         "From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %u %s\r\nContact: <sip:far@127.0.0.1:%u>\r\n"
         "Max-Forwards: 70\r\n%s%sContent-Length: %zu\r\n\r\n%s",
-        method, user, vx_sip_port(w.sip), w.fd_port, ++branch, w.dialog.ours, w.dialog.theirs,
+        method, user, vx_sip_port(w.sip), w.fd_port, branch, w.dialog.ours, w.dialog.theirs,
         w.dialog.call_id, cseq, method, w.fd_port, more ? more : "",
         body ? "Content-Type: application/sdp\r\n" : "", body ? strlen(body) : 0, body ? body : "");
 }
 
 void request(const char *method, const char *more, const char *body) {
-    w.cseq += strcmp(method, "ACK") != 0;
+    w.cseq += strcmp(method, "ACK") != 0 && strcmp(method, "CANCEL") != 0;
     send_request(method, "voxeme", w.cseq, more, body);
 }
 

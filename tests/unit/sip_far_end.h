@@ -51,7 +51,7 @@ bool hears(const char *beginning, int turns);
 void header(const char *name, char *out, size_t size);
 /* Answers the request in w.got; `body` is a description or NULL. */
 void reply(unsigned status, const char *more, const char *body);
-/* A request of the far end's within the dialog. */
+/* A request of the far end's within the dialog; CANCEL is of the one that was sent last. */
 void request(const char *method, const char *more, const char *body);
 /* The far end calls this user, and its INVITE has been sent. */
 void dial(const char *user, const char *more, const char *body);

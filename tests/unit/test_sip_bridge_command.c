@@ -1,109 +1,7 @@
 /*
  * Commands that concern more than one dialog: a leg of a bridge is held, a call is redirected.
  */
-#include "sip_far_end.h"
-
-static const char caller_sdp[] =
-    "v=0\r\no=caller 11 7 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-    "m=audio 41000 RTP/AVP 0 8\r\na=sendrecv\r\nm=video 0 RTP/AVP 96\r\n";
-static const char callee_sdp[] =
-    "v=0\r\no=callee 22 3 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-    "m=audio 42000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n";
-
-/* The two ends of the bridge that is up; both are the far end. */
-static struct end {
-    struct vx_test_dialog dialog;
-    struct vx_uuid sid;
-} caller, callee;
-
-static void has(const char *text) {
-    if (!strstr(w.got, text))
-        fail_msg("no \"%s\" in %s", text, w.got);
-}
-
-static void has_not(const char *text) {
-    if (strstr(w.got, text))
-        fail_msg("\"%s\" in %s", text, w.got);
-}
-
-/* Waits for a message of this dialog. */
-static void end_hears(const struct end *end, const char *beginning) {
-    char call_id[128] = "";
-
-    while (strcmp(call_id, end->dialog.call_id) != 0) {
-        if (!hears(beginning, PATIENT))
-            fail_msg("no \"%s\" in this dialog", beginning);
-        header("Call-ID", call_id, sizeof call_id);
-    }
-}
-
-static struct vx_leg *leg_of(const struct end *end) {
-    struct vx_leg *leg = vx_leg_index_find(&w.sip->index, &end->sid);
-
-    assert_non_null(leg);
-    return leg;
-}
-
-/* A call to 2000 until the callee has been called. */
-static void begin_bridge(void) {
-    dial("2000", "", caller_sdp);
-    caller.dialog = w.dialog;
-    assert_true(hears("INVITE sip:bridged@", PATIENT));
-    memcpy(invite, w.got, sizeof invite);
-    caller.sid = sid_of_only_inbound();
-    callee.sid = leg_of(&caller)->peer->facts.event.call_sid;
-}
-
-static void bridge(void) {
-    begin_bridge();
-    reply(200, "", callee_sdp);
-    callee.dialog = w.dialog;
-    w.dialog = caller.dialog;
-    end_hears(&caller, "SIP/2.0 200 ");
-    acknowledge();
-    caller.dialog = w.dialog;
-    hears("nothing", BRIEF);
-}
-
-static void hang_up(void) {
-    const struct vx_command_args args = {.call_sid = caller.sid};
-
-    ends(submit(VX_VERB_HANGUP, &args), VX_OUTCOME_DONE);
-    for (int i = 0; i < PATIENT && w.sip->legs; i++)
-        if (listens() && strncmp(w.got, "BYE ", 4) == 0)
-            reply(200, "", NULL);
-    all_gone();
-}
-
-static struct vx_command *command(enum vx_verb verb, const struct end *end) {
-    const struct vx_command_args args = {.call_sid = end->sid,
-                                         .hook = VX_STR("https://example.com/a?b=c&d")};
-    return submit(verb, &args);
-}
-
-static void hears_nothing(void) {
-    assert_false(hears("INVITE ", BRIEF));
-}
-
-/* A description with its o= version, port and direction replaced. */
-static const char *made(const char *who, unsigned version, unsigned port, const char *direction) {
-    static char text[256];
-
-    snprintf(text, sizeof text,
-             "v=0\r\no=%s 1 %u IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-             "m=audio %u RTP/AVP 0\r\na=%s\r\nm=video 0 RTP/AVP 96\r\n",
-             who, version, port, direction);
-    return text;
-}
-
-static void change(enum vx_verb verb, const struct end *end, const char *answer) {
-    struct vx_command *c = command(verb, end);
-
-    end_hears(end, "INVITE ");
-    reply(200, "", answer);
-    end_hears(end, "ACK ");
-    ends(c, VX_OUTCOME_DONE);
-}
+#include "sip_bridge.h"
 
 /* --- hold --- */
 
@@ -259,36 +157,6 @@ static void test_a_bridge_ends_meanwhile(void **state) {
 }
 
 /* --- redirect --- */
-
-static void open_redirecting(const char *to) {
-    char setting[128];
-
-    snprintf(setting, sizeof setting, "<param name=\"redirect-to\" value=\"%s\"/>", to);
-    vx_test_far_end_open("", setting);
-}
-
-static struct end originated(unsigned n) {
-    originate(n);
-    reply(200, "", vx_test_sdp);
-    assert_true(hears("ACK ", PATIENT));
-    becomes(n, VX_CALL_IN_PROGRESS, 200);
-    return (struct end){w.dialog, vx_test_sid(n)};
-}
-
-static void notify(const struct end *end, const char *status_line, const char *state) {
-    char more[256];
-
-    w.dialog = end->dialog;
-    snprintf(more, sizeof more,
-             "Event: refer\r\nSubscription-State: %s\r\nContent-Type: message/sipfrag\r\n", state);
-    w.cseq++;
-    say("NOTIFY sip:voxeme@127.0.0.1:%u SIP/2.0\r\n"
-        "Via: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKn%u\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\n"
-        "CSeq: %u NOTIFY\r\nContact: <sip:far@127.0.0.1:%u>\r\nMax-Forwards: 70\r\n%s"
-        "Content-Length: %zu\r\n\r\n%s",
-        vx_sip_port(w.sip), w.fd_port, w.cseq, w.dialog.ours, w.dialog.theirs, w.dialog.call_id,
-        w.cseq, w.fd_port, more, strlen(status_line), status_line);
-}
 
 static void test_not_where_nobody_says_to(void **state) {
     (void)state;

@@ -36,6 +36,8 @@ bool vx_leg_hold_response(struct vx_leg *leg, int status, const char *phrase, co
 /* command_request.c: DTMF and REQUEST, of a leg that is not over. */
 void vx_leg_request(struct vx_leg *leg, struct vx_command *command);
 void vx_leg_request_response(struct vx_leg *leg, int status, const char *phrase);
+/* The far end has answered something: what waits for that is sent. */
+void vx_leg_request_next(struct vx_leg *leg);
 
 /* command_redirect.c: REDIRECT of a leg that is not over; what the far end says to it. */
 void vx_leg_redirect(struct vx_leg *leg, struct vx_command *command);

@@ -13,15 +13,21 @@
 #include "host/sip/sdp_pass.h"
 
 #define MOST_ROUNDS 3 /* of offers, to and fro, after a command */
+/* 64*T1, after which nua takes a far end for gone that says nothing; one that only says that it is
+ * at it has no longer. */
+#define ANSWER_MS 32000
 
 struct vx_holding {
     struct vx_command *command; /* NULL: the end of a bridge is told what the other has answered */
     enum vx_sdp_media media;
     struct vx_buf sdp; /* what has been offered; of a leg of a bridge it is kept there */
     unsigned rounds;
+    su_timer_t *timer;
 };
 
 static void drop(struct vx_leg *leg) {
+    if (leg->holding->timer)
+        su_timer_destroy(leg->holding->timer);
     vx_buf_free(&leg->holding->sdp);
     vx_free(leg->holding);
     leg->holding = NULL;
@@ -54,9 +60,23 @@ static const char *obstacle(const struct vx_leg *leg) {
     return NULL;
 }
 
+/* What comes of it is a response as any other. */
+static void not_answered(su_root_magic_t *magic, su_timer_t *timer, su_timer_arg_t *arg) {
+    struct vx_leg *leg = arg;
+
+    (void)magic;
+    (void)timer;
+    nua_cancel(leg->nh, TAG_END());
+}
+
 static void invite(struct vx_leg *leg, const char *sdp) {
+    struct vx_holding *h = leg->holding;
+
     nua_invite(leg->nh, SIPTAG_CONTENT_TYPE_STR("application/sdp"), SIPTAG_PAYLOAD_STR(sdp),
                TAG_END());
+    h->timer = su_timer_create(su_root_task(leg->sip->root), 0);
+    if (!h->timer || su_timer_set_interval(h->timer, not_answered, leg, ANSWER_MS) < 0)
+        vx_log(VX_LOG_ERROR, "no timer for a hold: the far end may take its time");
 }
 
 static struct vx_holding *begin(struct vx_leg *leg, struct vx_command *command,

@@ -11,6 +11,9 @@
 
 #include <stdio.h>
 
+/* A far end that never says how it went does not keep a call from being redirected again. */
+#define REFERRED_FOR_LONG (180 * VX_SECOND_US)
+
 static const char out_of_memory[] = "the switch is out of memory";
 
 void vx_leg_redirect_drop(struct vx_leg *leg) {
@@ -35,6 +38,8 @@ static const char *refer(struct vx_leg *leg, struct vx_command *command, const c
     ok = vx_buf_ok(&to);
     if (ok) {
         nua_refer(leg->nh, NUTAG_ALLOW("NOTIFY"), SIPTAG_REFER_TO_STR(to.at), TAG_END());
+        leg->referring = leg->referred = true;
+        leg->referred_since = vx_mono_us(&vx_clock_system);
         leg->redirecting = command;
     }
     vx_buf_free(&to);
@@ -57,12 +62,18 @@ static const char *reroute(struct vx_leg *leg, const struct vx_command *command,
     return "the call cannot be sent another way";
 }
 
+static bool is_referred(const struct vx_leg *leg) {
+    return leg->referred && vx_mono_us(&vx_clock_system) - leg->referred_since < REFERRED_FOR_LONG;
+}
+
 /* NULL: nothing stands in the way. */
 static const char *obstacle(const struct vx_leg *leg) {
-    if (leg->redirecting)
+    if (leg->referring || is_referred(leg))
         return "the call is being redirected";
+    /* nua would send it later, when nobody waits for it any more. */
     if (leg->answered)
-        return NULL;
+        return leg->requests || vx_relay_queues(leg) ? "another request waits for the far end"
+                                                     : NULL;
     if (leg->facts.event.direction == VX_OUTBOUND)
         return "the call has not been answered";
     /* The first description in a response is the answer, and the caller ignores any other (RFC
@@ -103,11 +114,15 @@ void vx_leg_redirect(struct vx_leg *leg, struct vx_command *command) {
 void vx_leg_redirect_response(struct vx_leg *leg, int status, const char *phrase) {
     struct vx_command *command = leg->redirecting;
 
-    if (status < 200 || !command)
+    if (status < 200)
         return;
+    leg->referring = false;
     leg->redirecting = NULL;
-    leg->referred = status < 300;
-    if (leg->referred)
+    if (status >= 300)
+        leg->referred = false;
+    if (!command)
+        return; /* a NOTIFY was faster */
+    if (status < 300)
         vx_sip_command_end(command, VX_OUTCOME_DONE, NULL);
     else
         vx_sip_command_fail(command, (unsigned)status, phrase);
@@ -131,13 +146,25 @@ static unsigned status_of(const sip_t *notify) {
     return status;
 }
 
-void vx_leg_redirect_notified(struct vx_leg *leg, const sip_t *notify) {
-    unsigned status = leg->referred ? status_of(notify) : 0;
+/* Whether the far end says that no more will come. */
+static bool is_last(const sip_t *notify) {
+    const sip_subscription_state_t *state = notify->sip_subscription_state;
 
-    if (status < 200 || leg->over)
+    return state && state->ss_substate && strcasecmp(state->ss_substate, "terminated") == 0;
+}
+
+/* It may overtake the 202: that the REFER was taken is known by then. */
+void vx_leg_redirect_notified(struct vx_leg *leg, const sip_t *notify) {
+    unsigned status = status_of(notify);
+    struct vx_command *command = leg->redirecting;
+
+    if (!leg->referred || leg->over || (status < 200 && !is_last(notify)))
         return;
+    leg->redirecting = NULL;
     leg->referred = false;
-    if (status >= 300) {
+    if (command)
+        vx_sip_command_end(command, VX_OUTCOME_DONE, NULL);
+    if (status < 200 || status >= 300) {
         vx_log(VX_LOG_INFO, "a call that was redirected stays: its new one ended with %u", status);
         return;
     }

@@ -1,7 +1,7 @@
 /*
  * Requests that the API sends within a call: DTMF as INFO, a digit at a time, and INFO, NOTIFY or
- * MESSAGE with a body. nua sends those of one call one after the other, so their responses come in
- * the order in which they were made.
+ * MESSAGE with a body. nua would send those of one call one after the other, however late; so it
+ * gets one at a time, when that goes out at once, and only while somebody waits for it.
  */
 #include "core/alloc.h"
 #include "host/sip/command.h"
@@ -10,10 +10,13 @@
 
 #define MAX_REQUESTS 8
 
+static const char out_of_memory[] = "the switch is out of memory";
+
 struct vx_requesting {
     struct vx_requesting *next;
     struct vx_command *command;
-    size_t digit; /* the one that is under way */
+    size_t digit; /* the one that is under way, or next */
+    bool sent;
 };
 
 static void push(struct vx_leg *leg, struct vx_requesting *r) {
@@ -110,54 +113,98 @@ static const char *send_request(struct vx_leg *leg, const struct vx_command_args
         vx_buf_add(&headers, "", 1);
         *outcome = VX_OUTCOME_REFUSED;
         if (!vx_buf_ok(&type) || !vx_buf_ok(&headers) || !send_body(leg, args, type.at, headers.at))
-            fault = "the switch is out of memory";
+            fault = out_of_memory;
     }
     vx_buf_free(&type);
     vx_buf_free(&headers);
     return fault;
 }
 
-/* NULL when it is under way; else why not. */
-static const char *begin(struct vx_leg *leg, struct vx_command *command, enum vx_outcome *outcome) {
-    const struct vx_command_args *args = vx_command_args(command);
-    struct vx_requesting *r = vx_calloc(1, sizeof *r);
-    const char *fault = NULL;
+/* The same. */
+static const char *hand_over(struct vx_leg *leg, const struct vx_requesting *r,
+                             enum vx_outcome *outcome) {
+    const struct vx_command_args *args = vx_command_args(r->command);
+    const char *fault;
+
+    if (!is_dtmf(r->command))
+        return send_request(leg, args, outcome);
+    fault = vx_sip_command_digits_fault(args);
+    *outcome = VX_OUTCOME_UNABLE;
+    if (fault)
+        return fault;
+    *outcome = r->digit ? VX_OUTCOME_FAILED : VX_OUTCOME_REFUSED;
+    if (send_digit(leg, r))
+        return NULL;
+    vx_sip_count(&leg->sip->metrics->commands_memory);
+    return out_of_memory;
+}
+
+/* NULL when the oldest is under way; else why it is not. */
+static const char *send_oldest(struct vx_leg *leg, enum vx_outcome *outcome) {
+    struct vx_requesting *r = leg->requests;
 
     *outcome = VX_OUTCOME_REFUSED;
-    if (!r)
-        return "the switch is out of memory";
-    r->command = command;
-    if (!is_dtmf(command)) {
-        fault = send_request(leg, args, outcome);
-    } else {
-        fault = vx_sip_command_digits_fault(args);
-        if (fault)
-            *outcome = VX_OUTCOME_UNABLE;
-        else if (!send_digit(leg, r))
-            fault = "the switch is out of memory";
-    }
-    if (fault)
-        vx_free(r);
-    else
-        push(leg, r);
+    if (!vx_command_wanted(r->command))
+        return "nobody waits for it any more";
+    const char *fault = hand_over(leg, r, outcome);
+    r->sent = !fault;
     return fault;
 }
 
+void vx_leg_request_next(struct vx_leg *leg) {
+    while (leg->requests && !leg->requests->sent && !leg->referring && !vx_relay_queues(leg)) {
+        enum vx_outcome outcome;
+        const char *fault = send_oldest(leg, &outcome);
+        struct vx_requesting *r = fault ? pop(leg) : NULL;
+
+        if (!r)
+            return;
+        vx_sip_command_end(r->command, outcome, fault);
+        vx_free(r);
+    }
+}
+
+/* Makes room: what is behind one that the far end does not answer, and was given up. */
+static void drop_unwanted(struct vx_leg *leg) {
+    struct vx_requesting **at = &leg->requests;
+
+    while (*at) {
+        struct vx_requesting *r = *at;
+        if (r->sent || vx_command_wanted(r->command)) {
+            at = &r->next;
+            continue;
+        }
+        *at = r->next;
+        leg->request_count--;
+        vx_sip_command_end(r->command, VX_OUTCOME_REFUSED, "nobody waits for it any more");
+        vx_free(r);
+    }
+}
+
+/* NULL when it is under way, or will be; else why not. */
+static const char *begin(struct vx_leg *leg, struct vx_command *command) {
+    drop_unwanted(leg);
+    if (leg->request_count >= MAX_REQUESTS)
+        return "too many requests of this call wait for its far end";
+    struct vx_requesting *r = vx_calloc(1, sizeof *r);
+    if (!r)
+        return out_of_memory;
+    r->command = command;
+    push(leg, r);
+    vx_leg_request_next(leg);
+    return NULL;
+}
+
 void vx_leg_request(struct vx_leg *leg, struct vx_command *command) {
-    enum vx_outcome outcome;
     const char *fault;
 
     if (!leg->answered) {
-        outcome = VX_OUTCOME_NOT_NOW;
-        fault = "the call has not been answered";
-    } else if (leg->request_count >= MAX_REQUESTS) {
-        outcome = VX_OUTCOME_REFUSED;
-        fault = "too many requests of this call wait for its far end";
-    } else {
-        fault = begin(leg, command, &outcome);
+        vx_sip_command_end(command, VX_OUTCOME_NOT_NOW, "the call has not been answered");
+        return;
     }
+    fault = begin(leg, command);
     if (fault)
-        vx_sip_command_end(command, outcome, fault);
+        vx_sip_command_end(command, VX_OUTCOME_REFUSED, fault);
 }
 
 static void answered(struct vx_requesting *r, unsigned status, const char *phrase) {
@@ -172,20 +219,12 @@ static void answered(struct vx_requesting *r, unsigned status, const char *phras
 }
 
 void vx_leg_request_response(struct vx_leg *leg, int status, const char *phrase) {
-    struct vx_requesting *r = status >= 200 ? pop(leg) : NULL;
+    struct vx_requesting *r = leg->requests;
 
-    if (!r)
+    if (status < 200 || !r || !r->sent)
         return;
-    if (is_dtmf(r->command) && status < 300 &&
-        ++r->digit < vx_command_args(r->command)->digits.len) {
-        if (send_digit(leg, r)) {
-            push(leg, r);
-            return;
-        }
-        vx_sip_count(&leg->sip->metrics->commands_memory);
-        vx_sip_command_end(r->command, VX_OUTCOME_FAILED, "the switch is out of memory");
-        vx_free(r);
+    r->sent = false;
+    if (is_dtmf(r->command) && status < 300 && ++r->digit < vx_command_args(r->command)->digits.len)
         return;
-    }
-    answered(r, (unsigned)status, phrase);
+    answered(pop(leg), (unsigned)status, phrase);
 }

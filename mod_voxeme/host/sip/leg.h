@@ -68,17 +68,20 @@ struct vx_leg {
     bool peer_updates;          /* its other end allows UPDATE */
     bool counted;               /* in the calls of `sip` */
     bool originated;            /* by a command: it has neither route nor peer */
-    bool inviting;              /* an INVITE of nua's is on its way, ours or its own */
+    bool inviting;              /* an INVITE or UPDATE of nua's is on its way, ours or its own */
     struct vx_leg *same_bucket; /* of the index */
     bool indexed;
     int64_t limit_ms;           /* originated: once answered; 0: none */
     struct vx_holding *holding; /* an INVITE of our own, until the far end has answered */
     unsigned shift;             /* bridge: so many descriptions were sent in between (sdp.h) */
     struct vx_buf passed;       /* bridge: `sdp` as the far end was told it, where that differs */
-    struct vx_command *redirecting; /* a REFER, until the far end has answered */
-    bool referred;                  /* and how it went is still to come */
-    char *hook;                     /* of a redirection of this unanswered call; NULL: none */
-    msg_t *invite;                  /* inbound: a reference until it is answered */
+    struct vx_command
+        *redirecting;       /* a REFER, until the far end has answered or told how it went */
+    bool referring;         /* until it has answered */
+    bool referred;          /* how it went is still to come */
+    int64_t referred_since; /* monotonic */
+    char *hook;             /* of a redirection of this unanswered call; NULL: none */
+    msg_t *invite;          /* inbound: a reference until it is answered */
     struct vx_requesting *requests; /* of commands, oldest first, until they are answered */
     unsigned request_count;
     int64_t over_since;  /* monotonic */
@@ -188,6 +191,9 @@ void vx_relay_cancel(struct vx_leg *leg);
 void vx_relay_drop_all(struct vx_leg *leg);
 /* Whether an offer of this leg waits for an answer: no other may be made (RFC 3264, section 4). */
 bool vx_relay_negotiating(const struct vx_leg *leg);
+/* Whether nua would keep another request of this dialog back, INVITE and BYE aside, until the far
+ * end has answered one that is no command's. */
+bool vx_relay_queues(const struct vx_leg *leg);
 
 /* audit.c: tells the registry which legs live. */
 void vx_audit_schedule(struct vx_sip *sip);

@@ -55,6 +55,24 @@ bool vx_relay_negotiating(const struct vx_leg *leg) {
     return leg->unacked || leg->holding;
 }
 
+bool vx_relay_queues(const struct vx_leg *leg) {
+    bool invites = leg->holding;
+
+    for (const struct vx_relay *r = leg->peer ? leg->peer->relays : NULL; r; r = r->next) {
+        if (r->method != sip_method_invite)
+            return true;
+        invites = true;
+    }
+    /* Neither of ours nor of the peer's: nua refreshes the session, by UPDATE where it can. */
+    return leg->inviting && !invites;
+}
+
+/* With a request of nua's own on its way there, the response to that would be taken for the peer's
+ * to this one. */
+static bool can_negotiate(const struct vx_leg *leg) {
+    return !leg->inviting && !vx_relay_negotiating(leg);
+}
+
 /* 0: the request can go on; else what it is answered at once. */
 static unsigned obstacle(const struct vx_leg *leg, sip_method_t method) {
     if (leg->over || !leg->peer)
@@ -63,7 +81,7 @@ static unsigned obstacle(const struct vx_leg *leg, sip_method_t method) {
         return 501;
     if (!leg->answered || !leg->peer->answered)
         return negotiates(method) ? 491 : 480;
-    if (negotiates(method) && (vx_relay_negotiating(leg) || vx_relay_negotiating(leg->peer)))
+    if (negotiates(method) && !(can_negotiate(leg) && can_negotiate(leg->peer)))
         return 491;
     return leg->relay_count >= MAX_WAITING ? 500 : 0;
 }

@@ -67,7 +67,7 @@ static void on_state(struct vx_leg *leg, int status, tagi_t tags[]) {
     int state = nua_callstate_init, offered = 0;
 
     tl_gets(tags, NUTAG_CALLSTATE_REF(state), NUTAG_OFFER_SENT_REF(offered), TAG_END());
-    if (state == nua_callstate_calling) {
+    if (state == nua_callstate_calling) { /* an UPDATE is told of so, too */
         leg->offered = offered;
         leg->inviting = true;
     }
@@ -104,6 +104,33 @@ static void on_invite_response(struct vx_leg *leg, int status, const char *phras
         vx_relay_response(leg, sip_method_invite, status, phrase, sip);
 }
 
+static void leg_response(struct vx_leg *leg, nua_event_t event, int status, const char *phrase,
+                         const sip_t *sip) {
+    switch ((int)event) {
+    case nua_r_invite:
+        on_invite_response(leg, status, phrase, sip);
+        break;
+    case nua_r_update:
+        if (status >= 200)
+            leg->inviting = false;
+        vx_relay_response(leg, sip_method_update, status, phrase, sip);
+        break;
+    case nua_r_info:
+        vx_relay_response(leg, sip_method_info, status, phrase, sip);
+        break;
+    case nua_r_method:
+        vx_leg_request_response(leg, status, phrase);
+        break;
+    case nua_r_refer:
+        vx_leg_redirect_response(leg, status, phrase);
+        break;
+    default:
+        return;
+    }
+    if (status >= 200)
+        vx_leg_request_next(leg);
+}
+
 static void leg_event(struct vx_leg *leg, nua_event_t event, int status, const char *phrase,
                       const sip_t *sip, tagi_t tags[]) {
     switch ((int)event) {
@@ -128,26 +155,12 @@ static void leg_event(struct vx_leg *leg, nua_event_t event, int status, const c
     case nua_i_state:
         on_state(leg, status, tags);
         break;
-    case nua_r_invite:
-        on_invite_response(leg, status, phrase, sip);
-        break;
-    case nua_r_update:
-        vx_relay_response(leg, sip_method_update, status, phrase, sip);
-        break;
-    case nua_r_info:
-        vx_relay_response(leg, sip_method_info, status, phrase, sip);
-        break;
-    case nua_r_method:
-        vx_leg_request_response(leg, status, phrase);
-        break;
-    case nua_r_refer:
-        vx_leg_redirect_response(leg, status, phrase);
-        break;
     case nua_i_notify:
         if (sip)
             vx_leg_redirect_notified(leg, sip);
         break;
     default:
+        leg_response(leg, event, status, phrase, sip);
         break;
     }
 }
