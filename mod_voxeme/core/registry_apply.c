@@ -51,15 +51,6 @@ static void find_application(const struct vx_registry *r, const struct vx_event 
         vx_uuid_parse(&f->application_sid, e->application_sid_header);
 }
 
-/* Its own: told by the event, known before, or expected. Else that of the call that dialled it. */
-static void find_hook(struct vx_registry *r, const struct call *c, const struct call *parent,
-                      struct vx_call_fields *f) {
-    if (!f->hook && !c->snapshot)
-        f->hook = vx_expected_hook(r, &c->sid);
-    if (!f->hook && parent)
-        f->hook = vx_snapshot_hook(parent->snapshot);
-}
-
 struct owner {
     struct vx_scope *account; /* NULL: unassigned */
     enum vx_account_rank rank;
@@ -126,7 +117,6 @@ static void consider(struct vx_registry *r, struct call *c, const struct vx_even
     parent = vx_call_parent(c);
     if (parent)
         u->f.parent_call_sid = parent->sid; /* it may have been renamed */
-    find_hook(r, c, parent, &u->f);
     u->owner = find_owner(r, c, e);
 }
 
@@ -134,6 +124,22 @@ static void learn(struct call *c, const struct update *u) {
     c->first_sequence = u->k.first_sequence & VX_LAST_SEQUENCE;
     c->guessed = u->k.guessed & 31U;
     c->rank = u->owner.rank & 7U;
+}
+
+/* Its own: told by the event, known before, or expected. Else that of the call that dialled it.
+ * Never another account's: what is sent is signed with the secret of the account that the call has.
+ */
+static void find_hook(struct vx_registry *r, const struct call *c, struct update *u) {
+    const struct call *parent = vx_call_parent(c);
+    bool moves = !vx_uuid_is_nil(&u->before.account_sid) &&
+                 !vx_uuid_eq(&u->before.account_sid, &u->f.account_sid);
+
+    if (moves && u->f.hook == u->before.hook)
+        u->f.hook = NULL;
+    if (!u->f.hook && !c->snapshot)
+        u->f.hook = vx_expected_hook(r, &c->sid);
+    if (!u->f.hook && parent && parent->account && parent->account == u->owner.account)
+        u->f.hook = vx_snapshot_hook(parent->snapshot);
 }
 
 /* No reader sees that. False: out of memory. */
@@ -156,6 +162,7 @@ static enum vx_applied commit(struct vx_registry *r, struct call *c, struct upda
     struct vx_snapshot *fresh;
 
     u->f.account_sid = u->owner.account ? *vx_scope_sid(u->owner.account) : (struct vx_uuid){{0}};
+    find_hook(r, c, u);
     if (!is_new && vx_call_fields_eq(&u->before, &u->f)) {
         if (!change_hook(c, u, after))
             return VX_NO_MEMORY;
@@ -308,6 +315,15 @@ static void take_guesses(struct update *u, const struct call *older,
         u->k.guessed |= GUESSED_ANSWERED;
 }
 
+/* The older one's, unless the newer one has its own; of neither when its account is another now. */
+static void take_hook(struct update *u, const struct call *older, const struct call *newer) {
+    struct vx_hook *hook = vx_snapshot_hook(older->snapshot);
+    bool keeps = u->f.hook && (!newer->account || newer->account == u->owner.account);
+
+    if (hook && !keeps && (!older->account || older->account == u->owner.account))
+        u->f.hook = hook;
+}
+
 /* Events under the new sid came before the rename and made a call of their own: it takes up what
  * the older one knew, its account if that was told by something stronger, and its legs. The older
  * one goes. */
@@ -321,12 +337,11 @@ static enum vx_applied absorb(struct vx_registry *r, struct call *older, struct 
     vx_snapshot_fields(older->snapshot, &f);
     said = retold(older, &f, application);
     said.call_sid = newer->sid;
-    if (!vx_snapshot_hook(newer->snapshot))
-        said.status_hook = f.hook;
     consider(r, newer, &said, &u);
     take_guesses(&u, older, &f);
     if (older->account && older->rank < u.owner.rank)
         u.owner = (struct owner){older->account, (enum vx_account_rank)older->rank};
+    take_hook(&u, older, newer);
     if (commit(r, newer, &u, after) == VX_NO_MEMORY)
         return VX_NO_MEMORY;
     count_as_seen(r, newer);

@@ -189,8 +189,10 @@ static bool follow(struct vx_registry *r, struct call *leg, const struct call *p
 
     vx_snapshot_fields(leg->snapshot, &f);
     f.parent_call_sid = parent->sid;
-    if (moves)
+    if (moves) {
         f.account_sid = *vx_scope_sid(account);
+        f.hook = leg->account || !f.hook ? vx_snapshot_hook(parent->snapshot) : f.hook;
+    }
     fresh = vx_snapshot_new(&f);
     if (!fresh) {
         r->stats.no_memory++;

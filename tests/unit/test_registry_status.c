@@ -155,6 +155,79 @@ static void test_legs_inherit_it(void **state) {
     assert_string_equal(hook_of(4), "http://one/");
 }
 
+static void apply_of(const char *account, enum vx_event_type type, unsigned n, unsigned parent) {
+    struct vx_event e = vx_test_event_of(account, type, n);
+    if (parent)
+        e.parent_call_sid = vx_test_sid(parent);
+    assert_int_equal(vx_registry_apply(w.registry, &e), VX_APPLIED);
+}
+
+static void test_a_leg_of_another_account_does_not(void **state) {
+    (void)state;
+    expect(1, "http://one/");
+    apply_of(ALPHA_SID, VX_EVENT_CREATE, 1, 0);
+    apply_of(BETA_SID, VX_EVENT_CREATE, 2, 1);
+    apply_of(BETA_SID, VX_EVENT_ANSWER, 2, 1);
+    apply_of(NULL, VX_EVENT_CREATE, 3, 1);
+    assert_int_equal(count, 4);
+    assert_string_equal(hook_of(1), "");
+    assert_string_equal(hook_of(2), "");
+    assert_string_equal(hook_of(3), "http://one/");
+}
+
+/* By its account code, so that a variable is stronger. */
+static void apply_weakly(enum vx_event_type type, unsigned n, unsigned parent) {
+    struct vx_event e = vx_test_event_of(NULL, type, n);
+    e.evidence.accountcode = VX_STR(ALPHA_SID);
+    if (parent)
+        e.parent_call_sid = vx_test_sid(parent);
+    assert_int_equal(vx_registry_apply(w.registry, &e), VX_APPLIED);
+}
+
+/* It is signed with the secret of the account that the call has now. */
+static void test_a_hook_stays_with_its_account(void **state) {
+    (void)state;
+    expect(1, "http://one/");
+    apply_weakly(VX_EVENT_CREATE, 1, 0);
+    apply_of(NULL, VX_EVENT_CREATE, 2, 1);
+    assert_string_equal(hook_of(0), "http://one/");
+    assert_string_equal(hook_of(1), "http://one/");
+    apply_of(BETA_SID, VX_EVENT_PROGRESS, 1, 0);
+    apply_of(NULL, VX_EVENT_PROGRESS, 2, 1); /* it has moved along */
+    assert_int_equal(count, 4);
+    assert_string_equal(hook_of(2), "");
+    assert_string_equal(hook_of(3), "");
+    struct vx_event e = vx_test_event_of(BETA_SID, VX_EVENT_UPDATE, 4);
+    e.status_hook = new_hook("http://beta/"); /* comes with the account, and stays */
+    apply_weakly(VX_EVENT_CREATE, 4, 0);
+    vx_registry_apply(w.registry, &e);
+    vx_hook_release(&e.status_hook);
+    vx_test_apply(&w, VX_EVENT_ANSWER, 4);
+    assert_string_equal(hook_of(count - 1), "http://beta/");
+}
+
+/* Of two calls that turn out to be one, the hook of the account that wins. */
+static void test_a_rename_keeps_it_with_its_account(void **state) {
+    (void)state;
+    struct vx_event e = vx_test_event_of(NULL, VX_EVENT_RENAME, 2);
+    expect(1, "http://alpha/");
+    apply_weakly(VX_EVENT_CREATE, 1, 0);
+    apply_of(BETA_SID, VX_EVENT_CREATE, 2, 0);
+    e.renamed_from = vx_test_sid(1);
+    vx_registry_apply(w.registry, &e);
+    apply_of(NULL, VX_EVENT_ANSWER, 2, 0);
+    assert_string_equal(hook_of(count - 1), "");
+    expect(3, "http://beta/");
+    expect(4, "http://alpha/");
+    apply_of(BETA_SID, VX_EVENT_CREATE, 3, 0);
+    apply_weakly(VX_EVENT_CREATE, 4, 0);
+    e.call_sid = vx_test_sid(4);
+    e.renamed_from = vx_test_sid(3);
+    vx_registry_apply(w.registry, &e);
+    apply_of(NULL, VX_EVENT_ANSWER, 4, 0);
+    assert_string_equal(hook_of(count - 1), "http://beta/");
+}
+
 static void test_renames(void **state) {
     (void)state;
     expect(1, "http://one/");
@@ -313,6 +386,9 @@ int main(void) {
         WITH_WORLD(test_an_expected_hook),
         WITH_WORLD(test_an_event_brings_a_hook),
         WITH_WORLD(test_legs_inherit_it),
+        WITH_WORLD(test_a_leg_of_another_account_does_not),
+        WITH_WORLD(test_a_hook_stays_with_its_account),
+        WITH_WORLD(test_a_rename_keeps_it_with_its_account),
         WITH_WORLD(test_renames),
         WITH_WORLD(test_hooks_count_as_memory_of_calls),
         WITH_WORLD(test_expectations_are_bounded),
