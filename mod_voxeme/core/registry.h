@@ -62,10 +62,10 @@ int64_t vx_registry_expire(struct vx_registry *registry, size_t max);
 void vx_registry_set_wake(struct vx_registry *registry, void (*wake)(void *ctx), void *ctx);
 void vx_registry_woken(struct vx_registry *registry);
 
-/* `told` runs at every change of a call's status, its first one included, in the order of the
- * changes, on the host's thread and under the registry's lock: it must not wait, call back, or do
- * more than put the snapshot (borrowed) somewhere. One observer; NULL turns it off, and none runs
- * when this has returned. */
+/* `told` runs at every change of a call's status, its first one included, and when a call comes to
+ * have an account, in the order of the changes, on the host's thread and under the registry's lock:
+ * it must not wait, call back, or do more than put the snapshot (borrowed) somewhere. One observer;
+ * NULL turns it off, and none runs when this has returned. */
 void vx_registry_observe_statuses(struct vx_registry *registry,
                                   void (*told)(void *ctx, struct vx_snapshot *call), void *ctx);
 

@@ -181,7 +181,9 @@ static enum vx_applied commit(struct vx_registry *r, struct call *c, struct upda
     } else {
         after->dead = vx_call_replace(r, c, fresh, u->owner.account);
     }
-    if (is_new || u->before.status != u->f.status)
+    /* Of what had no account nobody could be told. */
+    if (is_new || u->before.status != u->f.status ||
+        (vx_uuid_is_nil(&u->before.account_sid) && u->owner.account))
         vx_call_tell(r, fresh);
     if (is_new || !vx_uuid_eq(&u->before.account_sid, &u->f.account_sid))
         vx_call_lead_family(r, c, &after->wake);

@@ -182,7 +182,7 @@ static bool must_move(const struct call *leg, const struct call *parent) {
 }
 
 static bool follow(struct vx_registry *r, struct call *leg, const struct call *parent, bool *wake) {
-    bool moves = must_move(leg, parent);
+    bool moves = must_move(leg, parent), is_first = moves && !leg->account;
     struct vx_scope *account = moves ? parent->account : leg->account;
     struct vx_call_fields f;
     struct vx_snapshot *fresh, *old;
@@ -203,6 +203,8 @@ static bool follow(struct vx_registry *r, struct call *leg, const struct call *p
         leg->rank = VX_RANK_INHERITED;
     old = vx_call_replace(r, leg, fresh, account);
     vx_snapshot_release(&old);
+    if (is_first)
+        vx_call_tell(r, fresh);
     *wake = *wake || vx_call_followed(leg, r);
     return true;
 }

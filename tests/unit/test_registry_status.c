@@ -92,6 +92,24 @@ static void test_what_is_first_seen_late(void **state) {
     says(2, "no-answer");
 }
 
+/* Nobody could be told of what came before. */
+static void test_an_account_known_later(void **state) {
+    (void)state;
+    struct vx_event e = vx_test_event_of(NULL, VX_EVENT_CREATE, 1), leg = e;
+    vx_registry_apply(w.registry, &e);
+    leg.call_sid = vx_test_sid(2);
+    leg.parent_call_sid = e.call_sid;
+    vx_registry_apply(w.registry, &leg);
+    forget();
+    vx_test_apply(&w, VX_EVENT_UPDATE, 1);
+    vx_test_apply(&w, VX_EVENT_UPDATE, 1);
+    struct vx_uuid alpha = vx_test_uuid(ALPHA_SID);
+    says(1, "trying");
+    says(2, "trying");
+    for (size_t i = 0; i < count; i++)
+        assert_memory_equal(vx_snapshot_account(told[i]), &alpha, sizeof alpha);
+}
+
 static void test_a_lost_call(void **state) {
     (void)state;
     vx_test_apply(&w, VX_EVENT_CREATE, 1);
@@ -382,6 +400,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_WORLD(test_every_status),
         WITH_WORLD(test_what_is_first_seen_late),
+        WITH_WORLD(test_an_account_known_later),
         WITH_WORLD(test_a_lost_call),
         WITH_WORLD(test_an_expected_hook),
         WITH_WORLD(test_an_event_brings_a_hook),
