@@ -142,7 +142,8 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
          "Webhooks of one account that wait; for a further one the oldest is dropped."},
     [VX_SET_WEBHOOK_MAX_QUEUED_TOTAL] =
         {"webhook-max-queued-total", VX_INT, 1, 10000000, "100000", true, "webhooks",
-         "Webhooks of all accounts that wait; further ones are dropped."},
+         "Webhooks of all accounts that wait; for a further one the oldest of the account that has "
+         "most is dropped."},
     [VX_SET_WEBHOOK_MAX_REQUESTS] = {"webhook-max-requests", VX_INT, 1, 1000, "8", true, "requests",
                                      "Webhooks of one account that are on their way at the same "
                                      "time; one until its receiver has "

@@ -60,8 +60,9 @@ static bool has_hook(struct vx_webhooks *w, const struct vx_uuid *account) {
            accounts[index].webhook.hook;
 }
 
+/* Only while our thread does not keep up: what is full else, its queue sees to. */
 static bool is_full(const struct vx_webhooks *w) {
-    return vx_webhook_queue_count(w->queue) + atomic_load(&w->arriving) >= atomic_load(&w->most);
+    return atomic_load(&w->arriving) >= atomic_load(&w->most);
 }
 
 static void on_status(void *ctx, struct vx_snapshot *call) {
@@ -106,6 +107,7 @@ static bool any_hook(const struct vx_config *config) {
 static void take_limits(struct vx_webhooks *w, const struct vx_config *c) {
     struct vx_webhook_limits limits = {
         .queued = (size_t)vx_config_int(c, VX_SET_WEBHOOK_MAX_QUEUED),
+        .queued_total = (size_t)vx_config_int(c, VX_SET_WEBHOOK_MAX_QUEUED_TOTAL),
         .requests = (unsigned)vx_config_int(c, VX_SET_WEBHOOK_MAX_REQUESTS),
         .requests_total = (unsigned)vx_config_int(c, VX_SET_WEBHOOK_MAX_REQUESTS_TOTAL),
         .attempts = (unsigned)vx_config_int(c, VX_SET_WEBHOOK_MAX_ATTEMPTS),
@@ -114,7 +116,7 @@ static void take_limits(struct vx_webhooks *w, const struct vx_config *c) {
 
     vx_webhook_queue_limit(w->queue, &limits);
     curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)limits.requests_total);
-    atomic_store(&w->most, (size_t)vx_config_int(c, VX_SET_WEBHOOK_MAX_QUEUED_TOTAL));
+    atomic_store(&w->most, limits.queued_total);
 }
 
 void vx_webhooks_configure(struct vx_webhooks *w, struct vx_config *config) {

@@ -280,6 +280,40 @@ static bool drop_oldest(struct vx_webhook_queue *q, struct receiver *r) {
     return true;
 }
 
+/* How many of its statuses could give place. */
+static size_t waits(const struct receiver *r) {
+    return r->count - r->on_their_way;
+}
+
+/* Whose queue is the longest, so that a receiver that is gone costs its own account alone. NULL:
+ * all is on its way. */
+static struct receiver *longest(const struct vx_webhook_queue *q) {
+    struct receiver *most = NULL;
+
+    for (size_t i = 0; i < SLOTS; i++)
+        for (struct receiver *r = q->receivers[i]; r; r = r->hash_next)
+            if (waits(r) > (most ? waits(most) : 0))
+                most = r;
+    return most;
+}
+
+/* Makes place for one more of `r`, which is settled by the caller. False: there is none. */
+static bool make_room(struct vx_webhook_queue *q, struct receiver *r) {
+    bool full = r->count >= q->limits.queued;
+    struct receiver *gives = r;
+
+    if (!full && vx_webhook_queue_count(q) < q->limits.queued_total)
+        return true;
+    if (!full)
+        gives = longest(q);
+    vx_webhook_queue_lose(q, full ? VX_LOSS_QUEUE : VX_LOSS_TOTAL);
+    if (!gives || !drop_oldest(q, gives))
+        return false;
+    if (gives != r)
+        settle(q, gives);
+    return true;
+}
+
 static struct item *new_item(struct vx_snapshot *call, int64_t now) {
     struct item *item = vx_calloc(1, sizeof *item);
 
@@ -311,16 +345,14 @@ static bool add(struct vx_webhook_queue *q, struct receiver *r, struct vx_snapsh
 
 void vx_webhook_queue_add(struct vx_webhook_queue *q, struct vx_snapshot *call, int64_t now) {
     struct receiver *r = receiver_of(q, vx_snapshot_account(call));
-    bool added = false;
+    bool added;
 
-    if (r && r->count >= q->limits.queued) {
-        vx_webhook_queue_lose(q, VX_LOSS_QUEUE);
-        added = !drop_oldest(q, r);
-        if (added)
-            vx_snapshot_release(&call); /* it is the one that is lost */
+    if (r && !make_room(q, r)) {
+        vx_snapshot_release(&call); /* it is the one that is lost */
+        settle(q, r);
+        return;
     }
-    if (!added && r)
-        added = add(q, r, call, now);
+    added = r && add(q, r, call, now);
     if (!added) {
         vx_webhook_queue_lose(q, VX_LOSS_MEMORY);
         vx_snapshot_release(&call);

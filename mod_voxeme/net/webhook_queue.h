@@ -7,7 +7,8 @@
  * allows, but only one at a time until its receiver has taken one, and while it fails: one that
  * hangs takes up little of what all accounts share. Accounts take turns. Each keeps a bounded
  * number of statuses; for a further one the oldest that is not on its way gives place, so that
- * after an outage it is the latest that are told.
+ * after an outage it is the latest that are told. When all together are full, that of the account
+ * that has most.
  *
  * What fails in passing is tried again after 1 s, 2 s, 4 s ... 60 s at most, each shortened by up
  * to a half at random, until it has been tried or has waited for too long.
@@ -24,7 +25,7 @@ struct vx_webhook_queue;
 struct vx_delivery; /* one status on its way */
 
 struct vx_webhook_limits {
-    size_t queued;                     /* of one account */
+    size_t queued, queued_total;       /* of one account, of all */
     unsigned requests, requests_total; /* on their way: of one account, of all */
     unsigned attempts;
     int64_t max_age_us;
@@ -33,7 +34,7 @@ struct vx_webhook_limits {
 /* Why a status was never told. */
 enum vx_webhook_loss {
     VX_LOSS_QUEUE,    /* its account's queue was full, and it the oldest in it */
-    VX_LOSS_TOTAL,    /* all queues together were full */
+    VX_LOSS_TOTAL,    /* all queues together were full, and its account's the longest */
     VX_LOSS_MEMORY,   /* there was no memory for it */
     VX_LOSS_AGE,      /* it had become too old */
     VX_LOSS_ATTEMPTS, /* it had been tried often enough */

@@ -309,7 +309,7 @@ test('a full queue: the oldest gives way, and is counted', async (t) => {
     [[callIds[0], 'trying'], [callIds[3], 'busy'], [callIds[4], 'trying'], [callIds[4], 'busy']]);
 });
 
-test('max-queued-total: further ones are dropped', async (t) => {
+test('max-queued-total: the oldest of the longest queue gives way', async (t) => {
   const held = gate();
   const receiver = await Receiver.start(t, { answer: () => held.opened });
   const { sw, becomes, metric } = await setup(t, [withHook(receiver)], { settings: { ...ALLOW, 'webhook-max-queued-total': 3, 'webhook-max-requests': 1 } });

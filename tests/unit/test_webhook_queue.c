@@ -9,6 +9,7 @@ static struct vx_webhook_queue *q;
 static int64_t now;
 
 static const struct vx_webhook_limits usual = {.queued = 100,
+                                               .queued_total = 1000,
                                                .requests = 2,
                                                .requests_total = 4,
                                                .attempts = 8,
@@ -274,6 +275,45 @@ static void test_what_is_on_its_way_does_not_give_way(void **state) {
     close_queue();
 }
 
+/* When all together are full: whoever has most gives place, not whoever comes last. */
+static void test_the_longest_queue_gives_way(void **state) {
+    (void)state;
+    struct vx_webhook_limits limits = usual;
+    limits.queued_total = 4;
+    open_queue(limits);
+    for (unsigned call = 1; call <= 4; call++)
+        add(1, call, VX_CALL_TRYING);
+    struct vx_delivery *hangs = starts(1, VX_CALL_TRYING);
+    add(2, 5, VX_CALL_TRYING); /* for it call 2's */
+    add(2, 6, VX_CALL_TRYING); /* for it call 3's */
+    assert_int_equal(lost(VX_LOSS_TOTAL), 2);
+    assert_int_equal(vx_webhook_queue_count(q), 4);
+    end(starts(5, VX_CALL_TRYING), VX_ATTEMPT_TOLD);
+    end(starts(6, VX_CALL_TRYING), VX_ATTEMPT_TOLD);
+    end(hangs, VX_ATTEMPT_TOLD);
+    end(starts(4, VX_CALL_TRYING), VX_ATTEMPT_TOLD);
+    assert_null(start());
+    close_queue();
+}
+
+static void test_no_queue_can_give_way(void **state) {
+    (void)state;
+    struct vx_webhook_limits limits = usual;
+    limits.queued_total = 1;
+    open_queue(limits);
+    add(1, 1, VX_CALL_TRYING);
+    struct vx_delivery *d = starts(1, VX_CALL_TRYING);
+    add(2, 2, VX_CALL_TRYING);
+    assert_int_equal(lost(VX_LOSS_TOTAL), 1);
+    end(d, VX_ATTEMPT_AGAIN);
+    add(2, 3, VX_CALL_TRYING); /* for it one that waits for its time; its account is forgotten */
+    assert_int_equal(lost(VX_LOSS_TOTAL), 2);
+    assert_int_equal(vx_webhook_queue_due(q), INT64_MAX);
+    end(starts(3, VX_CALL_TRYING), VX_ATTEMPT_TOLD);
+    assert_null(start());
+    close_queue();
+}
+
 /* Of a call that waits for its time, too. */
 static void test_one_that_waits_gives_way(void **state) {
     (void)state;
@@ -346,6 +386,7 @@ static void test_at_random(void **state) {
     (void)state;
     struct vx_test_random r = vx_test_random_start("webhook_queue");
     struct vx_webhook_limits limits = {.queued = 12,
+                                       .queued_total = 30,
                                        .requests = 2,
                                        .requests_total = ON_THEIR_WAY,
                                        .attempts = 3,
@@ -379,7 +420,7 @@ static void test_at_random(void **state) {
             end(way[slot], how);
             way[slot] = NULL;
         }
-        assert_true(vx_webhook_queue_count(q) <= 3 * limits.queued);
+        assert_true(vx_webhook_queue_count(q) <= limits.queued_total);
         uint64_t all = told + vx_webhook_queue_count(q);
         for (enum vx_webhook_loss why = 0; why < VX_LOSS_COUNT; why++)
             all += lost(why);
@@ -392,7 +433,8 @@ static void test_at_random(void **state) {
                   (unsigned)lost(VX_LOSS_QUEUE), (unsigned)lost(VX_LOSS_AGE),
                   (unsigned)lost(VX_LOSS_ATTEMPTS));
     assert_true(told > STEPS / 20);
-    assert_true(lost(VX_LOSS_QUEUE) && lost(VX_LOSS_AGE) && lost(VX_LOSS_ATTEMPTS));
+    assert_true(lost(VX_LOSS_QUEUE) && lost(VX_LOSS_TOTAL) && lost(VX_LOSS_AGE) &&
+                lost(VX_LOSS_ATTEMPTS));
     close_queue();
 }
 
@@ -407,6 +449,8 @@ int main(void) {
         cmocka_unit_test(test_too_old),
         cmocka_unit_test(test_the_oldest_gives_way),
         cmocka_unit_test(test_what_is_on_its_way_does_not_give_way),
+        cmocka_unit_test(test_the_longest_queue_gives_way),
+        cmocka_unit_test(test_no_queue_can_give_way),
         cmocka_unit_test(test_one_that_waits_gives_way),
         cmocka_unit_test(test_a_call_goes_on_waiting_for_another_status),
         cmocka_unit_test(test_out_of_memory),
