@@ -237,6 +237,9 @@ static void take_terms(struct vx_webhooks *w, struct vx_config *config) {
     }
     vx_webhook_terms_release(&w->terms);
     w->terms = terms;
+    /* They may still connect to where no later one may go. */
+    for (const struct vx_webhook_request *r = w->requests; r; r = r->next)
+        curl_easy_setopt(r->easy, CURLOPT_FORBID_REUSE, 1L);
     take_limits(w, config);
 }
 

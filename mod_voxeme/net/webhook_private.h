@@ -33,6 +33,7 @@ struct vx_webhook_request {
     CURL *easy;
     size_t header_bytes, body_bytes; /* received */
     char refused[48];                /* an address that it may not go to; "" */
+    bool opened;                     /* another of its addresses is none of those */
 };
 
 /* Ready to be handed to curl's multi interface. NULL: out of memory. */

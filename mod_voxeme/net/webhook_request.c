@@ -137,8 +137,11 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 
     (void)purpose;
     allow = vx_config_cidrs(r->terms->config, VX_SET_WEBHOOK_ALLOW, &count);
-    if (vx_addr_from_sockaddr(&address, &to->addr) && vx_webhook_may_reach(&address, allow, count))
+    if (vx_addr_from_sockaddr(&address, &to->addr) &&
+        vx_webhook_may_reach(&address, allow, count)) {
+        r->opened = true;
         return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    }
     say_address(r, &to->addr);
     return CURL_SOCKET_BAD;
 }
@@ -313,7 +316,7 @@ struct vx_webhook_verdict vx_webhook_judge(const struct vx_webhook_request *r, C
         v.how = vx_webhook_judge_status(status);
         if (v.how != VX_ATTEMPT_TOLD)
             snprintf(v.why, sizeof v.why, "HTTP status %ld", status);
-    } else if (result == CURLE_COULDNT_CONNECT && r->refused[0]) {
+    } else if (result == CURLE_COULDNT_CONNECT && r->refused[0] && !r->opened) {
         v.how = VX_ATTEMPT_LOST;
         v.loss = VX_LOSS_TARGET;
         snprintf(v.why, sizeof v.why, "%s is not in webhook-allow", r->refused);

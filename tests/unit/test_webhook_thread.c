@@ -21,12 +21,14 @@ enum { PATIENCE_MS = 20000 };
 
 static sem_t asked, let_on, answered;
 
-/* In front of glibc's, for libcurl: numbers and two names, one of which takes its time. */
+/* In front of glibc's, for libcurl: numbers and three names, one of which takes its time, one of
+ * which means two addresses. */
 __attribute__((visibility("default"))) int getaddrinfo(const char *name, const char *service,
                                                        const struct addrinfo *hints,
                                                        struct addrinfo **out) {
     bool slow = name && strcmp(name, "slow.example") == 0;
     bool rebound = name && strcmp(name, "rebound.example") == 0;
+    bool both = name && strcmp(name, "both.example") == 0;
     struct {
         struct addrinfo info;
         struct sockaddr_in address;
@@ -38,16 +40,21 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *name, const c
         sem_post(&answered);
         return EAI_NONAME;
     }
-    one = calloc(1, sizeof *one);
+    one = calloc(2, sizeof *one);
     if (!one)
         return EAI_MEMORY;
-    one->address.sin_family = AF_INET;
-    one->address.sin_port = htons((uint16_t)(service ? atoi(service) : 0));
-    one->address.sin_addr.s_addr = inet_addr(rebound ? "127.0.0.1" : "127.0.0.2");
-    one->info = (struct addrinfo){.ai_family = AF_INET,
-                                  .ai_socktype = hints ? hints->ai_socktype : SOCK_STREAM,
-                                  .ai_addrlen = sizeof one->address,
-                                  .ai_addr = (struct sockaddr *)&one->address};
+    for (int i = 0; i < 2; i++) {
+        bool refused = rebound || (both && i == 0);
+        one[i].address.sin_family = AF_INET;
+        one[i].address.sin_port = htons((uint16_t)(service ? atoi(service) : 0));
+        one[i].address.sin_addr.s_addr = inet_addr(refused ? "127.0.0.1" : "127.0.0.2");
+        one[i].info = (struct addrinfo){.ai_family = AF_INET,
+                                        .ai_socktype = hints ? hints->ai_socktype : SOCK_STREAM,
+                                        .ai_addrlen = sizeof one->address,
+                                        .ai_addr = (struct sockaddr *)&one[i].address};
+    }
+    if (both)
+        one->info.ai_next = &one[1].info;
     *out = &one->info;
     return 0;
 }
@@ -72,12 +79,10 @@ static void open_receiver(void) {
     port = ntohs(sa.sin_port);
 }
 
-/* Takes one request, answers it with 200 and closes; its body lies in text[]. */
 static char text[8192];
 
-static void receive(void) {
-    static const char answer[] =
-        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+/* Takes one request, whose body lies in text[] then. Its connection. */
+static int receive_request(void) {
     struct pollfd pfd = {.fd = listener, .events = POLLIN};
     size_t len = 0;
     assert_int_equal(poll(&pfd, 1, PATIENCE_MS), 1);
@@ -89,7 +94,17 @@ static void receive(void) {
         len += (size_t)got;
         text[len] = '\0';
     } while (!strchr(text, '}'));
-    assert_int_equal(send(fd, answer, strlen(answer), MSG_NOSIGNAL), (ssize_t)strlen(answer));
+    return fd;
+}
+
+static void answer(int fd, const char *with) {
+    assert_int_equal(send(fd, with, strlen(with), MSG_NOSIGNAL), (ssize_t)strlen(with));
+}
+
+/* Also answers it with 200 and closes. */
+static void receive(void) {
+    int fd = receive_request();
+    answer(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     close(fd);
 }
 
@@ -236,6 +251,22 @@ static void test_what_counts_is_the_address_that_is_connected_to(void **state) {
     close_world();
 }
 
+/* It may be that only the address that is allowed is down for a while. */
+static void test_one_refused_address_of_two(void **state) {
+    (void)state;
+    open_world("<param name=\"webhook-max-attempts\" value=\"1\"/>", "both.example",
+               "both.example");
+    tell(ALPHA_SID, VX_EVENT_CREATE, 1);
+    receive();
+    assert_int_equal(shutdown(listener, SHUT_RDWR), 0);
+    tell(BETA_SID, VX_EVENT_CREATE, 2);
+    while (metric("\nvoxeme_webhook_dropped_total") == 0)
+        sched_yield();
+    assert_int_equal(metric("\nvoxeme_webhook_dropped_total{reason=\"target\"}"), 0);
+    assert_int_equal(metric("\nvoxeme_webhook_dropped_total{reason=\"attempts\"}"), 1);
+    close_world();
+}
+
 static void test_a_configuration_is_taken_up(void **state) {
     (void)state;
     open_world("", "rebound.example", "fine.example");
@@ -245,6 +276,24 @@ static void test_a_configuration_is_taken_up(void **state) {
     tell(ALPHA_SID, VX_EVENT_CREATE, 1);
     receive();
     assert_non_null(strstr(text, ALPHA_SID));
+    close_world();
+}
+
+/* It was made by what held before. */
+static void test_a_connection_in_use_is_not_kept_over_a_reload(void **state) {
+    (void)state;
+    char byte;
+    open_world("", "fine.example", "fine.example");
+    tell(ALPHA_SID, VX_EVENT_CREATE, 1);
+    int fd = receive_request();
+    vx_webhooks_configure(w.webhooks, w.config);
+    tell(BETA_SID, VX_EVENT_CREATE, 2);
+    receive(); /* the configuration came first */
+    answer(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&pfd, 1, PATIENCE_MS), 1);
+    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    close(fd);
     close_world();
 }
 
@@ -302,7 +351,9 @@ int main(void) {
         cmocka_unit_test(test_a_name_that_nobody_answers_for),
         cmocka_unit_test(test_a_slow_name_has_its_time),
         cmocka_unit_test(test_what_counts_is_the_address_that_is_connected_to),
+        cmocka_unit_test(test_one_refused_address_of_two),
         cmocka_unit_test(test_a_configuration_is_taken_up),
+        cmocka_unit_test(test_a_connection_in_use_is_not_kept_over_a_reload),
         cmocka_unit_test(test_a_start_without_memory),
         cmocka_unit_test(test_statuses_without_memory),
     };
