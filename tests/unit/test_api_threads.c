@@ -17,6 +17,7 @@ enum { ALL_CALLS = WRITERS * CALLS_EACH };
 static struct vx_test_service s;
 static atomic_bool writing;
 static atomic_uint_fast64_t streamed; /* messages */
+static atomic_uint reloads;
 
 struct worker {
     pthread_t thread;
@@ -267,7 +268,7 @@ static void *come_and_go(void *arg) {
         uint64_t before = atomic_load(&streamed);
         me->wrong += !vx_registry_configure(s.world.registry, config);
         me->wrong += !vx_api_configure(s.api, config);
-        me->answers++;
+        atomic_fetch_add(&reloads, 1);
         while (!there && atomic_load(&writing) && atomic_load(&streamed) < before + 20)
             sched_yield();
     }
@@ -285,7 +286,7 @@ static void test_an_account_comes_and_goes_under_its_streams(void **state) {
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&streams[i].thread, NULL, stream, &streams[i]), 0);
     assert_int_equal(pthread_create(&reloader.thread, NULL, come_and_go, &reloader), 0);
-    while (atomic_load(&streamed) < 200)
+    while (atomic_load(&streamed) < 200 || atomic_load(&reloads) < 8)
         sched_yield();
     atomic_store(&writing, false);
     pthread_join(writer.thread, NULL);
@@ -295,7 +296,6 @@ static void test_an_account_comes_and_goes_under_its_streams(void **state) {
         assert_int_equal(streams[i].wrong, 0);
     }
     assert_int_equal(reloader.wrong, 0);
-    assert_true(reloader.answers > 4);
     vx_test_service_close(&s);
 }
 

@@ -54,7 +54,7 @@ export const table = [
   freeSwitchOnly('conf_mute_status', { conf_mute_status: 'mute' }, NOT_NOW),
   freeSwitchOnly('record', { record: { action: 'startCallRecording' } }, three('204')),
   unable('transcribe_status', { transcribe_status: 'pause' }),
-  freeSwitchOnly('whisper: say', { whisper: { verb: 'say', text: 'hello' } }, three('501')),
+  freeSwitchOnly('whisper: say', { whisper: { verb: 'say', text: 'hello' } }, ['501', '422', '501']),
   freeSwitchOnly('whisper: play', { whisper: { verb: 'play', url: 'beep.wav' } }, ['204', '422', '204']),
 ];
 
