@@ -53,6 +53,7 @@ struct tenant {
     struct vx_view *view;  /* NULL until somebody asks */
     struct vx_view *dying; /* let go of bit by bit, or NULL */
     int64_t view_used_us;
+    int64_t renew_us;        /* not before is it brought up to date for those who follow in step */
     int64_t followed_us;     /* when somebody last began to wait for changes */
     bool quiet;              /* the view is: nobody waits for changes */
     bool settled;            /* the view is as of its revision, whole */
@@ -194,10 +195,12 @@ bool vx_leavers_tick(struct leavers *leavers);
 unsigned vx_tenant_count_request(struct tenant *t, const struct state *s, int64_t now_us);
 /* *view, up to date, with the tenant locked; it is not locked when this is not done. */
 enum vx_turn vx_tenant_view(struct tenant *t, const struct vx_clock *clock, struct vx_view **view);
-/* The same, but a view that is beyond `since` already is taken as it is: those who follow in step
- * stay in step. */
+/* The same, but a view that is beyond `since` already, and is not old, is taken as it is: those who
+ * follow in step stay in step. */
 enum vx_turn vx_tenant_view_beyond(struct tenant *t, const struct vx_clock *clock, uint64_t since,
                                    struct vx_view **view);
+/* So long did it take to make a message of it: it is the older before it is not taken any more. */
+void vx_tenant_took(struct tenant *t, const struct vx_clock *clock, int64_t us);
 /* What is kept of this kind, a reference for the caller, or NULL. With the view as
  * vx_tenant_view() gives it. */
 struct vx_body *vx_tenant_made(struct tenant *t, enum made_kind kind, uint64_t since);

@@ -92,6 +92,10 @@ struct vx_scope *vx_sub_scope(const struct vx_sub *sub) {
     return sub->tenant->scope;
 }
 
+void vx_sub_took(struct vx_api *api, struct vx_sub *sub, int64_t us) {
+    vx_tenant_took(sub->tenant, api->clock, us);
+}
+
 void vx_sub_restart(struct vx_sub *sub) {
     sub->behind = true;
     sub->progress = 0;

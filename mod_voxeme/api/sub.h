@@ -29,6 +29,10 @@ enum vx_sub_result {
  * sends all of it. */
 enum vx_sub_result vx_sub_next(struct vx_api *api, struct vx_sub *sub, struct vx_body **message);
 
+/* How long it took to make the last message into what was sent, unless others had paid for it: dear
+ * ones are shared by more clients. */
+void vx_sub_took(struct vx_api *api, struct vx_sub *sub, int64_t us);
+
 /* The last message could not be sent: the next one is a snapshot. */
 void vx_sub_restart(struct vx_sub *sub);
 

@@ -5,6 +5,12 @@
  * than the longest `wait`: a held request relies on its view's feed. */
 #define VIEW_IDLE_US (90 * VX_SECOND_US)
 
+/* Clients who follow in step are sent the same message as long as it is news: that is so long, or
+ * so many times what making it took. What happens meanwhile is in the next one, and whoever has not
+ * been sent this one yet is sent both as one. */
+#define RENEW_US    1000
+#define RENEW_SHARE 16
+
 static void drop_made(struct tenant *t) {
     for (size_t i = 0; i < MADE; i++)
         vx_body_retire(&t->made[i].body);
@@ -139,6 +145,7 @@ static enum vx_turn sync_view(struct tenant *t, struct vx_view **view) {
     enum vx_turn turn = vx_view_sync(t->view);
 
     t->settled = turn == VX_TURN_DONE;
+    t->renew_us = t->view_used_us + RENEW_US;
     if (t->made_revision != vx_view_revision(t->view))
         drop_made(t); /* else it would hold the segments of a list that has changed */
     if (t->settled)
@@ -156,6 +163,11 @@ enum vx_turn vx_tenant_view(struct tenant *t, const struct vx_clock *clock, stru
     return VX_TURN_NO_MEMORY;
 }
 
+static bool is_to_be_renewed(const struct tenant *t) {
+    return t->view_used_us >= t->renew_us &&
+           vx_scope_revision(t->scope) != vx_view_revision(t->view);
+}
+
 enum vx_turn vx_tenant_view_beyond(struct tenant *t, const struct vx_clock *clock, uint64_t since,
                                    struct vx_view **view) {
     pthread_mutex_lock(&t->lock);
@@ -163,10 +175,19 @@ enum vx_turn vx_tenant_view_beyond(struct tenant *t, const struct vx_clock *cloc
         pthread_mutex_unlock(&t->lock);
         return VX_TURN_NO_MEMORY;
     }
-    if (!t->settled || vx_view_revision(t->view) <= since)
+    if (!t->settled || vx_view_revision(t->view) <= since || is_to_be_renewed(t))
         return sync_view(t, view);
     *view = t->view;
     return VX_TURN_DONE;
+}
+
+void vx_tenant_took(struct tenant *t, const struct vx_clock *clock, int64_t us) {
+    int64_t next = vx_mono_us(clock) + RENEW_SHARE * us;
+
+    pthread_mutex_lock(&t->lock);
+    if (next > t->renew_us)
+        t->renew_us = next;
+    pthread_mutex_unlock(&t->lock);
 }
 
 struct vx_body *vx_tenant_made(struct tenant *t, enum made_kind kind, uint64_t since) {

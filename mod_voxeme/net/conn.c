@@ -96,6 +96,7 @@ void vx_conn_set_timeout(struct vx_conn *conn, enum vx_timeout kind) {
 /* At the next turn of the loop. */
 static void kill_conn(struct vx_conn *conn) {
     lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    vx_loop_stir(conn->server);
 }
 
 void vx_conn_reset(struct vx_conn *conn) {
@@ -166,6 +167,11 @@ static bool still_taking(struct vx_conn *conn) {
 
 /* --- states --- */
 
+void vx_conn_await_room(struct vx_conn *conn) {
+    lws_callback_on_writable(conn->wsi);
+    vx_loop_stir(conn->server);
+}
+
 /* All is said. Closing now could make the kernel reset the connection, and the client lose the
  * answer, if anything more of it is on the way: wait for the client to close. */
 static void linger(struct vx_conn *conn) {
@@ -188,6 +194,7 @@ static void set_paused(struct vx_conn *conn, bool paused) {
         return;
     conn->paused = paused;
     lws_rx_flow_control(conn->wsi, !paused);
+    vx_loop_stir(conn->server);
 }
 
 /* After anything has happened: what to wait for next. */
@@ -207,7 +214,7 @@ static void settle(struct vx_conn *conn) {
         else if (!conn->in_len && conn->timeout != VX_TIMEOUT_HEADER)
             vx_conn_set_timeout(conn, VX_TIMEOUT_IDLE);
         if (conn->again)
-            lws_callback_on_writable(conn->wsi);
+            vx_conn_await_room(conn);
         full = conn->again;
         break;
     case VX_HELD:
@@ -313,7 +320,7 @@ static bool on_receive(struct vx_conn *conn, char *at, size_t len) {
 
 static bool go_on_streaming(struct vx_conn *conn) {
     if (lws_partial_buffered(conn->wsi)) {
-        lws_callback_on_writable(conn->wsi);
+        vx_conn_await_room(conn);
         return true;
     }
     return vx_http_send_body(conn, NULL) && vx_stream_pump(conn);
@@ -324,7 +331,7 @@ static bool on_writable(struct vx_conn *conn) {
         return true;
     if (conn->state == VX_WRITING) {
         if (lws_partial_buffered(conn->wsi)) {
-            lws_callback_on_writable(conn->wsi);
+            vx_conn_await_room(conn);
             return true;
         }
         if (!vx_http_send(conn))
@@ -419,10 +426,13 @@ static void on_open(struct vx_conn *conn, struct vx_server *server, struct lws *
         conn->next->link = &conn->next;
     server->conns = conn;
     vx_count(&server->metrics.connections, 1);
-    vx_arrivals_watch(server->arrivals, lws_get_socket_fd(wsi));
     if (!server->wheel.count)
         vx_net_schedule(server);
     vx_conn_set_timeout(conn, VX_TIMEOUT_HEADER);
+    if (!vx_arrivals_watch(server->arrivals, lws_get_socket_fd(wsi))) {
+        vx_count(&server->metrics.refused_setup, 1);
+        kill_conn(conn);
+    }
 }
 
 static void on_close(struct vx_conn *conn) {

@@ -13,6 +13,8 @@
  */
 #include "net/net_private.h"
 
+#include "net/arrivals.h"
+
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -30,7 +32,7 @@ bool vx_hangup_open(struct vx_server *server) {
         return false;
     }
     server->hangups = fd.filefd; /* lws closes it */
-    return true;
+    return vx_arrivals_watch(server->arrivals, server->hangups);
 }
 
 bool vx_hangup_watch(struct vx_conn *conn) {

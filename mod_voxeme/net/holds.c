@@ -9,9 +9,6 @@
 
 #include "core/alloc.h"
 #include "core/registry.h"
-#include "net/arrivals.h"
-
-#include <stddef.h>
 
 /* How long one turn may go on asking. Each turn of lws's loop looks at every connection, which
  * costs about a quarter of a microsecond for each: a turn is longer than that. While nothing comes
@@ -119,13 +116,6 @@ void vx_hold_leave(struct vx_conn *conn) {
 
 /* --- the line of those that are asked again --- */
 
-static void on_turn(lws_sorted_usec_list_t *turn) {
-    struct vx_server *server =
-        (struct vx_server *)(void *)((char *)turn - offsetof(struct vx_server, turn));
-
-    vx_holds_run(server);
-}
-
 void vx_hold_wake(struct vx_conn *conn) {
     struct vx_server *server = conn->server;
 
@@ -136,10 +126,6 @@ void vx_hold_wake(struct vx_conn *conn) {
     conn->line_link = server->line_end;
     *server->line_end = conn;
     server->line_end = &conn->in_line;
-    if (!server->turn_due) {
-        server->turn_due = true;
-        lws_sul_schedule(server->context, 0, &server->turn, on_turn, 1);
-    }
 }
 
 void vx_hold_leave_line(struct vx_conn *conn) {
@@ -158,7 +144,6 @@ void vx_holds_run(struct vx_server *server) {
     int64_t now = vx_net_now(), last = now + LONGEST_TURN_US(connections);
     int64_t end = now + TURN_US(connections);
 
-    server->turn_due = false;
     while (server->line) {
         struct vx_conn *conn = server->line;
 
@@ -167,16 +152,12 @@ void vx_holds_run(struct vx_server *server) {
         now = vx_net_now();
         if (now < end)
             continue;
-        if (now >= last || vx_arrivals_any(server->arrivals))
+        if (now >= last || vx_loop_look(server, 0))
             break;
         end = now + TURN_US(0);
     }
     if (!server->line)
         vx_frames_drop(server);
-    if (server->line && !server->turn_due) {
-        server->turn_due = true;
-        lws_sul_schedule(server->context, 0, &server->turn, on_turn, 1);
-    }
 }
 
 /* --- waiting --- */

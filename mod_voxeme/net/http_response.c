@@ -377,7 +377,7 @@ static bool send_out(struct vx_conn *conn) {
             break;
     }
     if (vx_http_is_sending(conn))
-        lws_callback_on_writable(conn->wsi);
+        vx_conn_await_room(conn);
     return true;
 }
 

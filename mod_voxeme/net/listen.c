@@ -126,9 +126,8 @@ bool vx_listen_adopt(struct vx_server *server) {
 
         server->accepting[i] = lws_adopt_descriptor_vhost(server->vhost, LWS_ADOPT_RAW_FILE_DESC,
                                                           fd, vx_net_protocols[1].name, NULL);
-        if (!server->accepting[i])
+        if (!server->accepting[i] || !vx_arrivals_watch(server->arrivals, server->listeners[i]))
             return false;
-        vx_arrivals_watch(server->arrivals, server->listeners[i]);
     }
     return true;
 }
@@ -160,6 +159,7 @@ void vx_listen_resume(struct vx_server *server) {
     server->accept_paused = false;
     for (size_t i = 0; i < server->listener_count; i++)
         lws_rx_flow_control(server->accepting[i], 1);
+    vx_loop_stir(server);
 }
 
 /* What it has sent is read, or the kernel would reset the connection and the client lose what it

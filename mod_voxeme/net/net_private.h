@@ -179,6 +179,9 @@ struct vx_server {
     struct vx_doorstep doorstep;
     int hangups;  /* epoll's */
     int arrivals; /* likewise; -1: none */
+    int bell;     /* an eventfd, rung by other threads; -1: none */
+    atomic_bool woken;
+    unsigned turns; /* of lws's, at least, until it is known that it has nothing to do */
     struct lws *hanging_up;
     int64_t shortage_logged_us;
     int descriptors; /* lws has tables for file descriptors below this */
@@ -198,6 +201,7 @@ struct vx_server {
     struct vx_conn *conns;
     struct vx_wheel wheel;
     lws_sorted_usec_list_t timer;
+    int64_t timer_us;           /* when it is due */
     int64_t expire_us, tick_us; /* when the registry and the api are next looked after */
     int64_t expired_us;         /* when the registry was last */
     unsigned generation;        /* of the tokens: streams are held against each once */
@@ -207,8 +211,6 @@ struct vx_server {
     struct vx_hold_group *groups[VX_HOLD_BUCKETS];
     struct vx_conn *commanding;       /* held for a command; list by `next_commanding` */
     struct vx_conn *line, **line_end; /* held requests that may be asked again */
-    lws_sorted_usec_list_t turn;      /* `turn_due`: goes on with the line */
-    bool turn_due;
     struct vx_net_metrics metrics;
 
     pthread_mutex_t lock;
@@ -228,6 +230,18 @@ int64_t vx_net_now(void); /* monotonic microseconds */
 /* The wheel has something to do again. */
 void vx_net_schedule(struct vx_server *server);
 void vx_net_woken(struct vx_server *server);
+
+/* --- loop.c --- */
+bool vx_loop_open(struct vx_server *server);
+void vx_loop_close(struct vx_server *server);
+/* The network thread, until `stop`. */
+void vx_loop_run(struct vx_server *server);
+/* Any thread. Costs a system call at most, and none while the last one is not looked at. */
+void vx_loop_wake(void *server);
+/* lws has been asked for something that no arrival will tell of. */
+void vx_loop_stir(struct vx_server *server);
+/* Waits for that long at most. Whether somebody has knocked; lws has its turn soon. */
+bool vx_loop_look(struct vx_server *server, int timeout_ms);
 
 /* --- listen.c --- */
 bool vx_listen_open(struct vx_server *server, char *error, size_t size);
@@ -250,6 +264,8 @@ void vx_conn_half_closed(struct vx_conn *conn);
 bool vx_conn_charge(struct vx_conn *conn, size_t cap, size_t expected);
 void vx_conn_uncharge(struct vx_conn *conn);
 
+/* Goes on when the socket takes more. */
+void vx_conn_await_room(struct vx_conn *conn);
 void vx_conn_set_timeout(struct vx_conn *conn, enum vx_timeout kind);
 /* Closes it at the next turn of the loop; what lies unread or unsent in the kernel is thrown away:
  * it would be kept for minutes. */

@@ -4,7 +4,6 @@
 #include "core/alloc.h"
 #include "core/clock.h"
 #include "core/log.h"
-#include "net/arrivals.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -20,8 +19,6 @@
 #define API_TICK_US       (5 * VX_SECOND_US)
 #define RETRY_US          (VX_SECOND_US / 5)
 #define RECEIVE_SIZE      32768
-#define SHORTEST_GAP_US   (VX_SECOND_US / 100)
-#define LONGEST_GAP_US    (VX_SECOND_US / 2)
 #define SPARE_DESCRIPTORS 64     /* for all else that the process does */
 #define TABLE_SIZE        131072 /* descriptors that lws is to keep track of */
 
@@ -70,7 +67,8 @@ void vx_net_schedule(struct vx_server *server) {
 
     next = earlier(next,
                    now + (server->wheel.count || server->conns ? VX_WHEEL_TICK_US : VX_SECOND_US));
-    lws_sul_schedule(server->context, 0, &server->timer, on_timer, next > now ? next - now : 1);
+    server->timer_us = next > now ? next : now + 1;
+    lws_sul_schedule(server->context, 0, &server->timer, on_timer, server->timer_us - now);
 }
 
 /* --- configuration --- */
@@ -155,16 +153,10 @@ void vx_server_configure(struct vx_server *server, struct vx_config *config) {
     server->pending = vx_config_ref(config);
     pthread_mutex_unlock(&server->lock);
     vx_config_release(&older);
-    lws_cancel_service(server->context);
+    vx_loop_wake(server);
 }
 
 /* --- the thread --- */
-
-static void wake(void *ctx) {
-    struct vx_server *server = ctx;
-
-    lws_cancel_service(server->context);
-}
 
 void vx_net_woken(struct vx_server *server) {
     take_pending(server);
@@ -177,57 +169,12 @@ void vx_net_woken(struct vx_server *server) {
     }
 }
 
-/* A turn of lws's loop. 0, or why nobody was served in it. lws does not look at what poll()
- * returns: when it fails, because the kernel has no memory for it or somebody has lowered the limit
- * of file descriptors below what is open, the loop spins. It shows by errno, when no callback has
- * come. */
-static int turn(struct vx_server *server) {
-    uint64_t callbacks = server->callbacks;
-    int e;
-
-    errno = 0;
-    if (lws_service(server->context, 0) < 0)
-        return errno ? errno : EIO;
-    e = errno;
-    return server->callbacks == callbacks && (e == ENOMEM || e == EINVAL) ? e : 0;
-}
-
-/* It may pass; a thread that ended would be gone for ever. */
-static void outlast_failure(struct vx_server *server, int e, int64_t *gap_us) {
-    struct timespec pause;
-
-    vx_count(&server->metrics.loop_failures, 1);
-    if (!*gap_us)
-        vx_log(VX_LOG_ERROR, "http: the network loop fails, nobody is served: %s", strerror(e));
-    *gap_us = *gap_us ? earlier(2 * *gap_us, LONGEST_GAP_US) : SHORTEST_GAP_US;
-    atomic_store(&server->failing, true);
-    pause = (struct timespec){.tv_sec = *gap_us / VX_SECOND_US,
-                              .tv_nsec = *gap_us % VX_SECOND_US * 1000};
-    nanosleep(&pause, NULL);
-}
-
-static void run_loop(struct vx_server *server) {
-    int64_t gap_us = 0;
-
-    while (!atomic_load(&server->stop)) {
-        int e = turn(server);
-
-        if (e) {
-            outlast_failure(server, e, &gap_us);
-        } else if (gap_us) {
-            gap_us = 0;
-            vx_log(VX_LOG_NOTICE, "http: the network loop works again");
-            atomic_store(&server->failing, false);
-        }
-    }
-}
-
 static void *serve(void *ctx) {
     struct vx_server *server = ctx;
 
     pthread_mutex_lock(&server->lock); /* vx_server_start() has it until all is in place */
     pthread_mutex_unlock(&server->lock);
-    run_loop(server);
+    vx_loop_run(server);
     vx_holds_finish(server);
     return NULL;
 }
@@ -308,8 +255,7 @@ static bool open_context(struct vx_server *server, char *error, size_t size) {
     server->context = create_context_of_size(server);
     if (server->context)
         server->vhost = create_vhost(server);
-    server->arrivals = vx_arrivals_open();
-    if (server->vhost && server->arrivals >= 0 && vx_hangup_open(server) && vx_listen_adopt(server))
+    if (vx_loop_open(server) && server->vhost && vx_hangup_open(server) && vx_listen_adopt(server))
         return true;
     snprintf(error, size, "libwebsockets cannot be set up (out of memory or file descriptors?)");
     return false;
@@ -322,8 +268,7 @@ static void free_server(struct vx_server *server) {
         lws_context_destroy(server->context);
     vx_listen_sweep(server, true);
     vx_listen_close(server);
-    if (server->arrivals >= 0)
-        close(server->arrivals);
+    vx_loop_close(server);
     vx_frames_end(server);
     SSL_CTX_free(server->tls);
     vx_config_release(&server->config);
@@ -358,8 +303,8 @@ static bool run_thread(struct vx_server *server, char *error, size_t size) {
     e = pthread_create(&server->thread, NULL, serve, server);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!e) {
-        vx_registry_set_wake(server->registry, wake, server);
-        vx_api_set_notify(server->api, wake, server);
+        vx_registry_set_wake(server->registry, vx_loop_wake, server);
+        vx_api_set_notify(server->api, vx_loop_wake, server);
         vx_api_add_metrics(server->api, vx_net_metrics_render, &server->metrics);
     }
     pthread_mutex_unlock(&server->lock);
@@ -378,7 +323,7 @@ struct vx_server *vx_server_start(struct vx_api *api, struct vx_registry *regist
     }
     pthread_mutex_init(&server->lock, NULL);
     server->line_end = &server->line;
-    server->arrivals = -1;
+    server->arrivals = server->bell = -1;
     server->api = api;
     server->registry = registry;
     server->config = vx_config_ref(config);
@@ -405,7 +350,7 @@ void vx_server_stop(struct vx_server **server) {
     *server = NULL;
     vx_registry_set_wake(s->registry, NULL, NULL);
     atomic_store(&s->stop, true);
-    lws_cancel_service(s->context);
+    vx_loop_wake(s);
     pthread_join(s->thread, NULL);
     free_server(s);
 }

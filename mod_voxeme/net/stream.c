@@ -18,6 +18,9 @@
 #define GRACE_US  (2 * VX_SECOND_US)
 #define RELIEF_US (VX_SECOND_US / 20)
 
+/* A message that took less was most likely made for others before. */
+#define CHEAP_US 20
+
 struct vx_stream {
     struct vx_sub *sub;
     enum vx_frame_form form;
@@ -152,13 +155,18 @@ void vx_stream_close(struct vx_conn *conn, unsigned code) {
 /* The next message as a frame. */
 static enum vx_sub_result next_frame(struct vx_conn *conn, struct vx_body **frame) {
     struct vx_stream *s = conn->stream;
+    struct vx_api *api = conn->server->api;
     struct vx_body *message;
-    enum vx_sub_result result = vx_sub_next(conn->server->api, s->sub, &message);
+    int64_t begun = vx_net_now();
+    enum vx_sub_result result = vx_sub_next(api, s->sub, &message);
 
     if (result != VX_SUB_MESSAGE)
         return result;
     *frame = vx_frame(conn->server, message, s->form, vx_sub_revision(s->sub));
     vx_body_release(&message);
+    s->begun_us = vx_net_now();
+    if (s->begun_us - begun > CHEAP_US)
+        vx_sub_took(api, s->sub, s->begun_us - begun);
     if (*frame)
         return VX_SUB_MESSAGE;
     vx_sub_restart(s->sub); /* what the message told is lost: begin anew */
@@ -220,7 +228,6 @@ static bool send_next(struct vx_conn *conn) {
     switch (result) {
     case VX_SUB_MESSAGE:
         vx_count(&conn->server->metrics.messages_sent, 1);
-        s->begun_us = vx_net_now();
         if (!vx_http_send_body(conn, frame))
             return false;
         break;

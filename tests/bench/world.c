@@ -46,7 +46,8 @@ static bool read_setting(struct vx_config_reader *r, const char *setting) {
 
 static bool read_settings(struct vx_config_reader *r, const struct bench_plan *plan) {
     static const char *const usual[] = {"listen=127.0.0.1:0", "rate-limit-per-minute=0",
-                                        "max-connections=20000", "max-calls=4000000"};
+                                        "max-connections=20000", "max-calls=4000000",
+                                        "max-streams-per-account=20000"};
     static const char *const none[] = {NULL};
     bool good = vx_config_reader_begin(r, "settings", none, 0);
 

@@ -4,10 +4,22 @@
 #include "api/api_private.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 static struct vx_test_net net;
+
+/* libwebsockets' poll() is this one, and so is this file's: how often it was asked, and to wait. */
+static atomic_uint polls, waits;
+
+__attribute__((visibility("default"))) int poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
+    struct timespec time = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
+
+    atomic_fetch_add(&polls, 1);
+    atomic_fetch_add(&waits, timeout_ms != 0);
+    return ppoll(fds, count, timeout_ms < 0 ? NULL : &time, NULL);
+}
 
 static int ask_events(void) {
     static const char ask[] = "GET " ALPHA_CALLS " HTTP/1.1\r\nHost: h\r\n"
@@ -106,6 +118,42 @@ static void test_a_stream_that_waits_for_memory_is_pinged(void **state) {
     vx_test_net_close(&net);
 }
 
+/* --- what a wave of messages costs besides --- */
+
+static void read_until(int fd, const char *what) {
+    assert_true(vx_test_hear_of(fd, what));
+}
+
+/* poll() looks at all connections: nothing that a host's thread tells may make the loop ask it, nor
+ * may the loop ever sleep in it, where only a socket could wake it. */
+static void test_news_go_out_without_poll(void **state) {
+    (void)state;
+    enum { CLIENTS = 40, EVENTS = 200 };
+    int fds[CLIENTS];
+    unsigned polls_at_first = atomic_load(&polls);
+    vx_test_net_open(&net, "", NULL, 0);
+    for (int i = 0; i < CLIENTS; i++) {
+        fds[i] = ask_events();
+        read_until(fds[i], "\"type\":\"snapshot\"");
+    }
+    unsigned before = atomic_load(&polls), waited = atomic_load(&waits);
+    assert_true(before > polls_at_first); /* it is this one */
+    int64_t began = vx_mono_us(&vx_clock_system);
+    for (unsigned n = 1; n <= EVENTS; n++) {
+        struct vx_event e = vx_test_event(VX_EVENT_CREATE, n);
+        assert_int_equal(vx_registry_apply(net.service.world.registry, &e), VX_APPLIED);
+        for (int i = 0; i < CLIENTS; i++)
+            read_until(fds[i], "\"type\":\"changes\"");
+    }
+    /* Its timers it has to look after, four times a second. */
+    int64_t quarters = (vx_mono_us(&vx_clock_system) - began) * 4 / VX_SECOND_US;
+    assert_true(atomic_load(&polls) - before < EVENTS / 4 + 4 * (uint64_t)quarters);
+    assert_int_equal(atomic_load(&waits), waited);
+    for (int i = 0; i < CLIENTS; i++)
+        close(fds[i]);
+    vx_test_net_close(&net);
+}
+
 /* --- clients that stop reading --- */
 
 enum { CALLS = 1500 };
@@ -195,6 +243,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_frame_without_memory),
         cmocka_unit_test(test_a_stream_that_waits_for_memory_is_pinged),
+        cmocka_unit_test(test_news_go_out_without_poll),
         cmocka_unit_test(test_the_slowest_make_room_for_others),
         cmocka_unit_test(test_streams_without_memory),
     };

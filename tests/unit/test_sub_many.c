@@ -159,6 +159,46 @@ static void test_clients_in_step_share_their_messages(void **state) {
     vx_test_quit(&b);
 }
 
+/* Those at its end are not told old news and then the new: they are told both at once. */
+static void test_a_wave_that_takes_long_is_renewed(void **state) {
+    (void)state;
+    struct vx_test_client c[3];
+    for (int i = 0; i < 3; i++)
+        c[i] = vx_test_join(&s, ALPHA_CALLS, "alpha-token");
+    for (int i = 0; i < 3; i++)
+        vx_test_next(&c[i]);
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 1);
+    assert_string_equal(vx_test_next(&c[0]), "created 1");
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 2);
+    vx_test_advance(&s.world.time, 999);
+    assert_string_equal(vx_test_next(&c[1]), "created 1");
+    vx_test_advance(&s.world.time, 1);
+    assert_string_equal(vx_test_next(&c[2]), "created 1 created 2");
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(vx_test_next(&c[i]), "created 2");
+    for (int i = 0; i < 3; i++)
+        vx_test_quit(&c[i]);
+}
+
+static void test_what_is_dear_to_make_is_shared_for_longer(void **state) {
+    (void)state;
+    struct vx_test_client c[3];
+    for (int i = 0; i < 3; i++)
+        c[i] = vx_test_join(&s, ALPHA_CALLS, "alpha-token");
+    for (int i = 0; i < 3; i++)
+        vx_test_next(&c[i]);
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 1);
+    assert_string_equal(vx_test_next(&c[0]), "created 1");
+    vx_sub_took(s.api, c[0].sub, 500);
+    vx_test_apply(&s.world, VX_EVENT_CREATE, 2);
+    vx_test_advance(&s.world.time, 7999);
+    assert_string_equal(vx_test_next(&c[1]), "created 1");
+    vx_test_advance(&s.world.time, 1);
+    assert_string_equal(vx_test_next(&c[2]), "created 1 created 2");
+    for (int i = 0; i < 3; i++)
+        vx_test_quit(&c[i]);
+}
+
 static void test_large_messages_take_turns(void **state) {
     (void)state;
     enum { CALLS = 3000 };
@@ -460,6 +500,8 @@ int main(void) {
         TEST(test_an_account_has_so_many_streams),
         TEST(test_an_account_that_is_taken_out_is_let_go_of_in_turns),
         TEST(test_clients_in_step_share_their_messages),
+        TEST(test_a_wave_that_takes_long_is_renewed),
+        TEST(test_what_is_dear_to_make_is_shared_for_longer),
         TEST(test_large_messages_take_turns),
         TEST(test_a_snapshot_that_begins_anew),
         TEST(test_changes_that_do_not_fit),
