@@ -99,6 +99,100 @@ static void test_a_hold_that_is_never_answered(void **state) {
     hang_up();
 }
 
+/* --- nothing before the ACK --- */
+
+/* A call that is answered and not acknowledged: the 200 is in w.got. */
+static struct end unconfirmed(void) {
+    struct end end;
+
+    dial("1000", "", vx_test_sdp);
+    assert_true(hears("SIP/2.0 200 ", PATIENT));
+    end.sid = sid_of_only_inbound();
+    memcpy(invite, w.got, sizeof invite);
+    return end;
+}
+
+static void confirm(struct end *end) {
+    memcpy(w.got, invite, sizeof invite);
+    acknowledge();
+    end->dialog = w.dialog;
+}
+
+static void test_a_hold_waits_for_the_ack(void **state) {
+    (void)state;
+    struct end end = unconfirmed();
+    ends(command(VX_VERB_UNHOLD, &end), VX_OUTCOME_DONE); /* that is nothing to do */
+    struct vx_command *c = command(VX_VERB_HOLD, &end);
+    hears_nothing();
+    ends(command(VX_VERB_HOLD, &end), VX_OUTCOME_NOT_NOW);
+    confirm(&end);
+    end_hears(&end, "INVITE ");
+    has("a=sendonly\r\n");
+    reply(488, "", NULL); /* leaves the call as it is */
+    ends(c, VX_OUTCOME_FAILED);
+    change(VX_VERB_HOLD, &end, vx_test_sdp);
+    /* The far end's own re-INVITE has to be over as well. */
+    request("INVITE", "", vx_test_sdp);
+    end_hears(&end, "SIP/2.0 200 ");
+    c = command(VX_VERB_UNHOLD, &end);
+    hears_nothing();
+    request("ACK", "", NULL);
+    end_hears(&end, "INVITE ");
+    reply(200, "", vx_test_sdp);
+    ends(c, VX_OUTCOME_DONE);
+    caller.sid = end.sid;
+    hang_up();
+}
+
+static void test_a_hold_waits_in_vain(void **state) {
+    (void)state;
+    struct end end = unconfirmed();
+    struct vx_command *c = command(VX_VERB_HOLD, &end);
+    hears("nothing", BRIEF);
+    assert_false(vx_command_give_up(c));
+    vx_command_release(&c);
+    confirm(&end);
+    hears_nothing();
+    caller.sid = end.sid;
+    hang_up();
+    end = unconfirmed();
+    c = command(VX_VERB_HOLD, &end);
+    hears("nothing", BRIEF);
+    ends(command(VX_VERB_HANGUP, &end), VX_OUTCOME_DONE);
+    ends(c, VX_OUTCOME_NO_CALL);
+    confirm(&end);
+    end_hears(&end, "BYE ");
+    reply(200, "", NULL);
+    all_gone();
+}
+
+static void test_a_bridge_waits_for_the_ack(void **state) {
+    (void)state;
+    begin_bridge();
+    reply(200, "", callee_sdp);
+    callee.dialog = w.dialog;
+    end_hears(&callee, "ACK ");
+    end_hears(&caller, "SIP/2.0 200 ");
+    memcpy(invite, w.got, sizeof invite);
+    unsigned invited = w.cseq;
+    struct vx_command *c = command(VX_VERB_HOLD, &callee);
+    hears_nothing();
+    w.dialog = callee.dialog;
+    request("INVITE", "", made("callee", 4, 42000, "sendrecv"));
+    end_hears(&callee, "SIP/2.0 491 ");
+    acknowledge();
+    w.dialog = caller.dialog;
+    w.cseq = invited;
+    confirm(&caller);
+    w.cseq = invited + 1;
+    end_hears(&callee, "INVITE ");
+    has("a=sendonly\r\n");
+    reply(200, "", made("callee", 4, 42000, "recvonly"));
+    ends(c, VX_OUTCOME_DONE);
+    hears_nothing();
+    hang_up();
+}
+
 /* --- one redirection at a time --- */
 
 /* UDP keeps no order: the NOTIFY is there before the 202. */
@@ -242,6 +336,9 @@ int main(void) {
         TEST(test_an_offer_after_one_that_was_cancelled),
         TEST(test_an_offer_while_the_session_is_refreshed),
         TEST(test_a_hold_that_is_never_answered),
+        TEST(test_a_hold_waits_for_the_ack),
+        TEST(test_a_hold_waits_in_vain),
+        TEST(test_a_bridge_waits_for_the_ack),
         cmocka_unit_test(test_how_it_went_is_told_first),
         cmocka_unit_test(test_not_twice_at_once),
         cmocka_unit_test(test_nothing_is_sent_for_nobody),

@@ -108,6 +108,7 @@ static void renegotiate(struct vx_leg *leg, msg_t *request, const sip_t *sip, bo
         reply(leg, request, fault, false);
     else
         reply(leg, request, 200, invite || vx_sip_has_body(sip));
+    leg->unconfirmed = leg->unconfirmed || (invite && !fault);
 }
 
 void vx_answer_request(struct vx_leg *leg, msg_t *request, const sip_t *sip) {

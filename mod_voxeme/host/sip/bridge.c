@@ -152,7 +152,8 @@ void vx_bridge_start(struct vx_leg *leg, const sip_t *invite, const struct vx_ro
 
 static void carry(struct vx_leg *leg, unsigned status, const char *phrase, const sip_t *sip) {
     vx_leg_pass_sdp(leg, sip);
-    leg->answered = leg->answered || (status >= 200 && status < 300);
+    if (status >= 200 && status < 300)
+        leg->answered = leg->unconfirmed = true;
     nua_respond(leg->nh, (int)status, vx_leg_phrase(leg, status, phrase),
                 NUTAG_UPDATE_REFRESH(leg->peer_updates), SIPTAG_CONTENT_TYPE(sip->sip_content_type),
                 SIPTAG_CONTENT_DISPOSITION(sip->sip_content_disposition),

@@ -30,6 +30,8 @@ void vx_originate_response(struct vx_leg *leg, int status, const char *phrase, c
 
 /* command_hold.c: HOLD and UNHOLD of a leg that is not over. */
 void vx_leg_hold(struct vx_leg *leg, struct vx_command *command);
+/* An ACK has come: what has waited for that is done. */
+void vx_leg_hold_next(struct vx_leg *leg);
 /* Whether a response to an INVITE belonged to it. */
 bool vx_leg_hold_response(struct vx_leg *leg, int status, const char *phrase, const sip_t *sip);
 

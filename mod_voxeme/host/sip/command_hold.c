@@ -34,6 +34,9 @@ static void drop(struct vx_leg *leg) {
 }
 
 void vx_leg_hold_drop(struct vx_leg *leg) {
+    if (leg->postponed)
+        vx_sip_command_end(leg->postponed, VX_OUTCOME_NO_CALL, "the call has ended");
+    leg->postponed = NULL;
     if (!leg->holding)
         return;
     if (leg->holding->command)
@@ -47,7 +50,7 @@ static const char *obstacle(const struct vx_leg *leg) {
 
     if (!leg->answered)
         return "the call has not been answered";
-    if (vx_relay_negotiating(leg) || leg->inviting)
+    if (vx_relay_negotiating(leg) || leg->inviting || leg->postponed)
         return "the call is being negotiated";
     if (!vx_leg_is_bridged(leg))
         return NULL;
@@ -128,6 +131,24 @@ static bool offer_bridged(struct vx_leg *leg, struct vx_command *command, enum v
     return true;
 }
 
+/* An INVITE that crosses the ACK of our own 2xx is one too early (RFC 3261, section 14.1), and its
+ * refusal would end the call. */
+static bool is_early(const struct vx_leg *leg) {
+    return leg->unconfirmed || (leg->peer && leg->peer->unconfirmed);
+}
+
+void vx_leg_hold_next(struct vx_leg *leg) {
+    struct vx_command *command = leg->postponed;
+
+    if (!command || is_early(leg))
+        return;
+    leg->postponed = NULL;
+    if (vx_command_wanted(command))
+        vx_leg_hold(leg, command);
+    else
+        vx_sip_command_end(command, VX_OUTCOME_REFUSED, "nobody waits for it any more");
+}
+
 void vx_leg_hold(struct vx_leg *leg, struct vx_command *command) {
     bool hold = vx_command_verb(command) == VX_VERB_HOLD, ok;
     enum vx_sdp_media media = hold ? VX_SDP_SENDONLY : VX_SDP_SENDRECV;
@@ -135,6 +156,10 @@ void vx_leg_hold(struct vx_leg *leg, struct vx_command *command) {
     enum vx_outcome outcome = why ? VX_OUTCOME_NOT_NOW : VX_OUTCOME_DONE;
 
     if (!why && hold != vx_leg_is_held(leg)) {
+        if (is_early(leg)) {
+            leg->postponed = command;
+            return;
+        }
         ok = vx_leg_is_bridged(leg) ? offer_bridged(leg, command, media)
                                     : offer(leg, command, media);
         if (ok)

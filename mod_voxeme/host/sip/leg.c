@@ -127,7 +127,7 @@ void vx_leg_respond(struct vx_leg *leg, unsigned status, const char *reason, boo
         /* The far end may have it before nua tells us that it has gone. */
         if (!leg->answered)
             leg->accepted_us = vx_wall_us(&vx_clock_system);
-        leg->answered = true;
+        leg->answered = leg->unconfirmed = true;
     }
     nua_respond(leg->nh, (int)status, vx_leg_phrase(leg, status, reason),
                 TAG_IF(status < 300, NUTAG_UPDATE_REFRESH(leg->peer_updates)),

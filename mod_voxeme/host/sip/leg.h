@@ -62,6 +62,7 @@ struct vx_leg {
     bool answered;              /* a 2xx was sent or received */
     bool over;                  /* the registry has been told that it ended */
     bool unacked;               /* outbound INVITE: a 2xx came, its ACK has not been sent */
+    bool unconfirmed;           /* inbound INVITE: our 2xx was sent, its ACK has not come */
     bool ack_peer;              /* the next ACK carries the answer to the peer's offer */
     bool offerless;             /* the last INVITE that came had no body */
     bool offered;               /* the last INVITE that nua sent had one */
@@ -71,10 +72,11 @@ struct vx_leg {
     bool inviting;              /* an INVITE or UPDATE of nua's is on its way, ours or its own */
     struct vx_leg *same_bucket; /* of the index */
     bool indexed;
-    int64_t limit_ms;           /* originated: once answered; 0: none */
-    struct vx_holding *holding; /* an INVITE of our own, until the far end has answered */
-    unsigned shift;             /* bridge: so many descriptions were sent in between (sdp.h) */
-    struct vx_buf passed;       /* bridge: `sdp` as the far end was told it, where that differs */
+    int64_t limit_ms;             /* originated: once answered; 0: none */
+    struct vx_holding *holding;   /* an INVITE of our own, until the far end has answered */
+    struct vx_command *postponed; /* a HOLD or UNHOLD, until an ACK has come */
+    unsigned shift;               /* bridge: so many descriptions were sent in between (sdp.h) */
+    struct vx_buf passed;         /* bridge: `sdp` as the far end was told it, where that differs */
     struct vx_command
         *redirecting;       /* a REFER, until the far end has answered or told how it went */
     bool referring;         /* until it has answered */

@@ -83,6 +83,8 @@ static unsigned obstacle(const struct vx_leg *leg, sip_method_t method) {
         return negotiates(method) ? 491 : 480;
     if (negotiates(method) && !(can_negotiate(leg) && can_negotiate(leg->peer)))
         return 491;
+    if (method == sip_method_invite && leg->peer->unconfirmed)
+        return 491;
     return leg->relay_count >= MAX_WAITING ? 500 : 0;
 }
 
@@ -150,6 +152,8 @@ static void carry_back(struct vx_leg *origin, const struct vx_relay *relay, unsi
     if (status >= 300 && sip_response_terminates_dialog((int)status, relay->method, NULL) != 0)
         status = 500;
     const char *sdp = NULL;
+    if (status < 300 && relay->method == sip_method_invite)
+        origin->unconfirmed = true;
     if (status < 300 && negotiates(relay->method))
         sdp = vx_leg_pass_sdp(origin, sip);
     if (sip)

@@ -63,6 +63,14 @@ static void on_lost(struct vx_leg *leg, int status) {
     }
 }
 
+/* There is an ACK to every 2xx of ours, or the response that nua sent instead was none. */
+static void on_confirmed(struct vx_leg *leg) {
+    leg->unconfirmed = false;
+    vx_leg_hold_next(leg);
+    if (leg->peer)
+        vx_leg_hold_next(leg->peer);
+}
+
 static void on_state(struct vx_leg *leg, int status, tagi_t tags[]) {
     int state = nua_callstate_init, offered = 0;
 
@@ -75,6 +83,8 @@ static void on_state(struct vx_leg *leg, int status, tagi_t tags[]) {
     if (state == nua_callstate_completed && leg->reached != VX_EVENT_ANSWER &&
         leg->facts.event.direction == VX_INBOUND)
         vx_leg_tell(leg, VX_EVENT_ANSWER, (unsigned)status, vx_sip_reason((unsigned)status));
+    else if (state == nua_callstate_ready)
+        on_confirmed(leg);
     else if (state >= nua_callstate_terminating)
         on_lost(leg, status);
     if (state == nua_callstate_terminated)
