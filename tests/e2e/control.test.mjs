@@ -109,6 +109,19 @@ test('an inbound call that rings is declined', async (t) => {
   assert.equal((await becomes(sid, 'busy')).sip_status, 603);
 });
 
+test('a far end that has lost the call: the client hears so, and the call ends for all', async (t) => {
+  for (const [method, line] of [['MESSAGE', '481 Call Does Not Exist'], ['INFO', '404 Not Found']]) {
+    const { sipp, create, update, becomes } = await setup(t, s.accept(), s.recv(method), s.reply('489 Bad Event'), s.recv(method), s.reply(line), s.hungUp());
+    const sid = await create({});
+    await becomes(sid, 'in-progress');
+    const change = { sip_request: { method, content_type: 'text/plain', content: 'hello' } };
+    assert.equal((await update(sid, change, 200)).json.status, 489);
+    assert.equal((await update(sid, change, 200)).json.status, Number(line.slice(0, 3)));
+    await sipp.finished();
+    assert.equal((await becomes(sid, 'completed')).sip_status, 200);
+  }
+});
+
 test('a call over TLS is turned away, and why', async (t) => {
   const { send } = await setup(t);
   for (const sipUri of ['sips:bob@127.0.0.1', 'sip:bob@127.0.0.1;transport=tls']) {

@@ -188,6 +188,8 @@ void vx_bridge_response(struct vx_leg *child, int status, const char *phrase, co
 void vx_relay_request(struct vx_leg *leg, msg_t *request, const sip_t *sip);
 void vx_relay_response(struct vx_leg *leg, sip_method_t method, int status, const char *phrase,
                        const sip_t *sip);
+/* Whether a response to such a request on this leg is the peer's. */
+bool vx_relay_expects(const struct vx_leg *leg, sip_method_t method);
 void vx_relay_ack(struct vx_leg *leg, const sip_t *ack);
 void vx_relay_cancel(struct vx_leg *leg);
 void vx_relay_drop_all(struct vx_leg *leg);
@@ -196,6 +198,10 @@ bool vx_relay_negotiating(const struct vx_leg *leg);
 /* Whether nua would keep another request of this dialog back, INVITE and BYE aside, until the far
  * end has answered one that is no command's. */
 bool vx_relay_queues(const struct vx_leg *leg);
+
+/* dialog.c: a final response to a request of ours, nua's (`refresh`) or the peer's. What is over by
+ * it is hung up, both ends. */
+void vx_dialog_response(struct vx_leg *leg, sip_method_t method, int status, bool refresh);
 
 /* audit.c: tells the registry which legs live. */
 void vx_audit_schedule(struct vx_sip *sip);

@@ -10,10 +10,14 @@
 static struct {
     int (*stack_bye)(nua_t *, nua_handle_t *, nua_event_t, tagi_t const *);
     int (*queue)(struct nua_client_request *);
+    int (*response)(struct nua_client_request *, nta_outgoing_t *, sip_t const *);
+    int (*terminates)(int, sip_method_t, int *);
 } library;
 
 /* SIP thread, between nua_bye() taken up by nua and its request in the queue. */
 static bool urgent;
+/* SIP thread, while nua takes up a response to a request within a dialog. */
+static bool within_dialog;
 
 static bool find(void *where, const char *name) {
     void *found = dlsym(RTLD_NEXT, name);
@@ -46,6 +50,38 @@ REPLACES int nua_client_request_queue(struct nua_client_request *request) {
     if (library.queue || find(&library.queue, "nua_client_request_queue"))
         waits = library.queue(request);
     return at_once ? 0 : waits;
+}
+
+static bool is_within_dialog(nta_outgoing_t *transaction) {
+    msg_t *request = nta_outgoing_getrequest(transaction);
+    const sip_t *sip = request ? sip_object(request) : NULL;
+    bool within = sip && sip->sip_to && sip->sip_to->a_tag;
+
+    if (request)
+        msg_destroy(request);
+    return within;
+}
+
+REPLACES int nua_client_orq_response(struct nua_client_request *request,
+                                     nta_outgoing_t *transaction, sip_t const *sip) {
+    int result = 0;
+
+    if (library.response || find(&library.response, "nua_client_orq_response")) {
+        within_dialog = is_within_dialog(transaction);
+        result = library.response(request, transaction, sip);
+        within_dialog = false;
+    }
+    return result;
+}
+
+/* `graceful`: whether the call is to be ended with a BYE. */
+REPLACES int sip_response_terminates_dialog(int status, sip_method_t method, int *graceful) {
+    if (!within_dialog &&
+        (library.terminates || find(&library.terminates, "sip_response_terminates_dialog")))
+        return library.terminates(status, method, graceful);
+    if (graceful)
+        *graceful = 0;
+    return 0;
 }
 
 /* Below 0: there is nothing to answer it with, and the response is the last one. */

@@ -25,6 +25,8 @@ struct auth_client_s;
 /* The library's own, which the headers of it that are included do not show. */
 int nua_stack_bye(nua_t *nua, nua_handle_t *nh, nua_event_t event, tagi_t const *tags);
 int nua_client_request_queue(struct nua_client_request *request);
+int nua_client_orq_response(struct nua_client_request *request, nta_outgoing_t *transaction,
+                            sip_t const *sip);
 int auc_challenge(struct auth_client_s **clients, su_home_t *home, msg_auth_t const *challenge,
                   msg_hclass_t *credentials_class);
 

@@ -55,6 +55,13 @@ bool vx_relay_negotiating(const struct vx_leg *leg) {
     return leg->unacked || leg->holding;
 }
 
+bool vx_relay_expects(const struct vx_leg *leg, sip_method_t method) {
+    for (const struct vx_relay *r = leg->peer ? leg->peer->relays : NULL; r; r = r->next)
+        if (r->method == method)
+            return true;
+    return false;
+}
+
 bool vx_relay_queues(const struct vx_leg *leg) {
     bool invites = leg->holding;
 
@@ -147,8 +154,7 @@ static void carry_back(struct vx_leg *origin, const struct vx_relay *relay, unsi
                        const char *phrase, const sip_t *sip) {
     if (status >= 700)
         status = 500, phrase = NULL;
-    /* The other dialog is over, which nua reports next. Said to this one, the same status would end
-     * it as well, without a BYE. */
+    /* Said to this end it would end its dialog as well, without a BYE. */
     if (status >= 300 && sip_response_terminates_dialog((int)status, relay->method, NULL) != 0)
         status = 500;
     const char *sdp = NULL;

@@ -114,8 +114,22 @@ static void on_invite_response(struct vx_leg *leg, int status, const char *phras
         vx_relay_response(leg, sip_method_invite, status, phrase, sip);
 }
 
+static sip_method_t method_of(nua_event_t event, const sip_t *sip) {
+    if (event == nua_r_method && sip && sip->sip_cseq)
+        return sip->sip_cseq->cs_method;
+    return event == nua_r_invite   ? sip_method_invite
+           : event == nua_r_update ? sip_method_update
+           : event == nua_r_info   ? sip_method_info
+           : event == nua_r_refer  ? sip_method_refer
+                                   : sip_method_unknown;
+}
+
 static void leg_response(struct vx_leg *leg, nua_event_t event, int status, const char *phrase,
                          const sip_t *sip) {
+    sip_method_t method = method_of(event, sip);
+    bool refresh = (method == sip_method_invite || method == sip_method_update) && !leg->holding &&
+                   !vx_relay_expects(leg, method);
+
     switch ((int)event) {
     case nua_r_invite:
         on_invite_response(leg, status, phrase, sip);
@@ -137,6 +151,7 @@ static void leg_response(struct vx_leg *leg, nua_event_t event, int status, cons
     default:
         return;
     }
+    vx_dialog_response(leg, method, status, refresh);
     if (status >= 200)
         vx_leg_request_next(leg);
 }

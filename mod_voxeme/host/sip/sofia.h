@@ -23,6 +23,7 @@ struct vx_leg;
 #pragma GCC diagnostic ignored "-Wstrict-prototypes"
 #include <sofia-sip/msg.h>
 #include <sofia-sip/msg_addr.h>
+#include <sofia-sip/nta.h>
 #include <sofia-sip/nta_tag.h>
 #include <sofia-sip/nua.h>
 #include <sofia-sip/nua_tag.h>
