@@ -22,7 +22,10 @@ class SwitchStage extends Stage {
   }
 
   async look(line, { wire }, call, message) {
-    if (wire === 'REFER') assert.equal(header(message, 'Refer-To'), `<sip:1000@${this.remote}?X-Voxeme-Hook=https%3A%2F%2Fexample.com%2Fnext>`);
+    if (wire === 'REFER') {
+      const [, uri] = /^<(.*)\?X-Voxeme-Redirect=[0-9a-f-]{36}>$/.exec(header(message, 'Refer-To'));
+      assert.equal(uri, `sip:1000@${this.remote}`);
+    }
   }
 }
 

@@ -104,8 +104,7 @@ static void command_texts(struct vx_str in) {
     vx_sip_command_target(&out, &args);
     vx_sip_command_content_type(&out, &args);
     vx_sip_command_digits_fault(&args);
-    if (vx_sip_is_hook(in))
-        vx_sip_command_refer_to(&out, "1000", "127.0.0.1", in);
+    vx_sip_is_hook(in);
     for (size_t i = 0; i < out.len; i++)
         FUZZ_CHECK(out.at[i] != '\r' && out.at[i] != '\n' && out.at[i] != '\0');
     vx_buf_free(&out);

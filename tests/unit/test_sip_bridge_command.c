@@ -169,20 +169,29 @@ static void test_not_where_nobody_says_to(void **state) {
     vx_test_far_end_close();
 }
 
+/* Which the far end is told in the place of the hook. */
+static void key_of(char key[37]) {
+    const char *at = strstr(w.got, "?X-Voxeme-Redirect=");
+
+    assert_non_null(at);
+    snprintf(key, 37, "%s", strchr(at, '=') + 1);
+}
+
 static void test_the_far_end_takes_it_there(void **state) {
     (void)state;
-    char refer_to[128];
+    char refer_to[128], key[37];
     open_redirecting("1000");
     struct end end = originated(1);
     notify(&end, "SIP/2.0 200 OK", "active");
     assert_true(hears("SIP/2.0 405 ", PATIENT)); /* not asked for */
     struct vx_command *c = command(VX_VERB_REDIRECT, &end);
     end_hears(&end, "REFER sip:far@127.0.0.1");
+    key_of(key);
     snprintf(refer_to, sizeof refer_to,
-             "Refer-To: <sip:1000@127.0.0.1:%u?X-Voxeme-Hook="
-             "https%%3A%%2F%%2Fexample.com%%2Fa%%3Fb%%3Dc%%26d>\r\n",
-             vx_sip_port(w.sip));
+             "\r\nRefer-To: <sip:1000@127.0.0.1:%u?X-Voxeme-Redirect=%s>\r\n", vx_sip_port(w.sip),
+             key);
     has(refer_to);
+    has_not("example.com");
     ends(command(VX_VERB_REDIRECT, &end), VX_OUTCOME_NOT_NOW);
     reply(202, "", NULL);
     ends(c, VX_OUTCOME_DONE);
@@ -348,10 +357,28 @@ static void test_early_media_is_settled(void **state) {
     vx_test_far_end_close();
 }
 
-/* The hook goes with the call to whom the route names, whoever brings it there. */
+static void refused_by_the_callee(void) {
+    reply(486, "", NULL);
+    assert_true(hears("SIP/2.0 486 ", PATIENT));
+    acknowledge();
+    hears("nothing", BRIEF);
+}
+
+/* Whether whoever dials the user with this header comes with the hook. */
+static bool brings(const char *header_) {
+    dial("2000", header_, vx_test_sdp);
+    assert_true(hears("INVITE sip:bridged@", PATIENT));
+    bool hook = strstr(w.got, "\r\nX-Voxeme-Hook: https://example.com/a?b=c&d\r\n");
+    if (!hook)
+        has_not("X-Voxeme-Hook");
+    has_not("X-Voxeme-Redirect");
+    refused_by_the_callee();
+    return hook;
+}
+
+/* The hook goes with the call to whom the route names. */
 static void test_the_hook(void **state) {
     (void)state;
-    static const char brought[] = "X-Voxeme-Hook: https://example.com/h\r\n";
     open_redirecting("2000");
     dial("180", "", vx_test_sdp);
     assert_true(hears("SIP/2.0 180 ", PATIENT));
@@ -359,26 +386,69 @@ static void test_the_hook(void **state) {
     ends(command(VX_VERB_REDIRECT, &caller), VX_OUTCOME_DONE);
     assert_true(hears("INVITE sip:bridged@", PATIENT));
     has("\r\nX-Voxeme-Hook: https://example.com/a?b=c&d\r\n");
-    reply(486, "", NULL);
-    assert_true(hears("SIP/2.0 486 ", PATIENT));
-    acknowledge();
+    refused_by_the_callee();
     all_gone();
-    dial("2000", brought, vx_test_sdp);
-    assert_true(hears("INVITE sip:bridged@", PATIENT));
-    has(brought);
-    reply(486, "", NULL);
-    assert_true(hears("SIP/2.0 486 ", PATIENT));
-    acknowledge();
-    all_gone();
+    /* What a stranger makes up himself is not carried on. */
+    assert_false(brings("X-Voxeme-Hook: https://example.com/a?b=c&d\r\n"));
     vx_test_far_end_close();
+}
+
+/* The header that a far end brings which has been asked to. */
+static const char *asked(const struct end *end, unsigned status) {
+    static char brought[64];
+    char key[37];
+    struct vx_command *c = command(VX_VERB_REDIRECT, end);
+
+    end_hears(end, "REFER ");
+    key_of(key);
+    snprintf(brought, sizeof brought, "X-Voxeme-Redirect: %s\r\n", key);
+    reply(status, "", NULL);
+    ends(c, status < 300 ? VX_OUTCOME_DONE : VX_OUTCOME_FAILED);
+    return brought;
+}
+
+/* Who has been asked to call anew brings a key, and finds the hook by it for a while. */
+static void test_the_key_to_the_hook(void **state) {
+    (void)state;
+    open_redirecting("2000");
+    struct end end = originated(1);
+    const char *brought = asked(&end, 202);
+    assert_true(brings(brought));
+    assert_true(brings(brought)); /* its first try may fail */
+    assert_false(brings("X-Voxeme-Redirect: 00000000-0000-4000-8000-000000000000\r\n"));
+    assert_false(brings("X-Voxeme-Redirect: x\r\n"));
+    w.sip->referrals.first->until_us -= 180 * VX_SECOND_US;
+    assert_false(brings(brought));
+    notify(&end, "SIP/2.0 486 Busy Here", "terminated;reason=noresource");
+    assert_true(hears("SIP/2.0 200 ", PATIENT));
+    assert_int_equal(w.sip->referrals.count, 0);
+    assert_false(brings(asked(&end, 603)));
+    assert_int_equal(w.sip->referrals.count, 0);
+    vx_test_far_end_close();
+    /* Another user's calls do not find it. */
     open_redirecting("1000");
-    dial("2000", brought, vx_test_sdp);
-    assert_true(hears("INVITE sip:bridged@", PATIENT));
-    has_not("X-Voxeme-Hook");
-    reply(486, "", NULL);
-    assert_true(hears("SIP/2.0 486 ", PATIENT));
-    acknowledge();
-    all_gone();
+    end = originated(1);
+    assert_false(brings(asked(&end, 202)));
+    vx_test_far_end_close();
+}
+
+static void test_so_many_keys(void **state) {
+    (void)state;
+    vx_test_far_end_open("", "<param name=\"redirect-to\" value=\"1000\"/>"
+                             "<param name=\"sip-max-redirects\" value=\"1\"/>"
+                             "<param name=\"redirect-timeout-seconds\" value=\"20\"/>");
+    struct end one = originated(1);
+    asked(&one, 202);
+    struct end two = originated(2);
+    struct vx_command *c = command(VX_VERB_REDIRECT, &two);
+    struct vx_command_result result = result_of(&c);
+    assert_int_equal(result.outcome, VX_OUTCOME_REFUSED);
+    assert_non_null(strstr(result.reason, "too many"));
+    assert_int_equal(atomic_load(&w.metrics.redirects_full), 1);
+    w.sip->referrals.first->until_us -= 19 * VX_SECOND_US;
+    ends(command(VX_VERB_REDIRECT, &two), VX_OUTCOME_REFUSED);
+    w.sip->referrals.first->until_us -= VX_SECOND_US;
+    asked(&two, 202);
     vx_test_far_end_close();
 }
 
@@ -492,6 +562,8 @@ int main(void) {
         cmocka_unit_test(test_the_leg_it_has_called_is_cancelled),
         cmocka_unit_test(test_early_media_is_settled),
         cmocka_unit_test(test_the_hook),
+        cmocka_unit_test(test_the_key_to_the_hook),
+        cmocka_unit_test(test_so_many_keys),
         cmocka_unit_test(test_a_challenge_is_a_refusal),
         cmocka_unit_test(test_memory_is_short),
     };

@@ -76,15 +76,14 @@ static void test_an_offer_while_the_session_is_refreshed(void **state) {
 }
 
 /* One that only says that it is at it does not keep the two ends from negotiating for ever. */
-static void test_a_hold_that_is_never_answered(void **state) {
-    (void)state;
+static void never_answered(su_duration_t seconds) {
     bridge();
     struct vx_command *c = command(VX_VERB_HOLD, &callee);
     end_hears(&callee, "INVITE ");
     memcpy(invite, w.got, sizeof invite);
     reply(180, "", NULL);
     hears("nothing", BRIEF);
-    vx_test_ahead_seconds += 31;
+    vx_test_ahead_seconds += seconds - 1;
     assert_false(hears("CANCEL ", BRIEF));
     vx_test_ahead_seconds += 2;
     end_hears(&callee, "CANCEL ");
@@ -94,9 +93,20 @@ static void test_a_hold_that_is_never_answered(void **state) {
     ends(c, VX_OUTCOME_FAILED);
     is_carried(&caller, &callee, "INVITE");
     change(VX_VERB_HOLD, &callee, made("callee", 12, 42000, "recvonly"));
-    vx_test_ahead_seconds += 33;
+    vx_test_ahead_seconds += seconds + 1;
     assert_false(hears("CANCEL ", BRIEF));
+    assert_int_equal(atomic_load(&w.metrics.hold_timeouts), 1);
     hang_up();
+}
+
+static void test_a_hold_that_is_never_answered(void **state) {
+    (void)state;
+    vx_test_far_end_open("", "");
+    never_answered(32);
+    vx_test_far_end_close();
+    vx_test_far_end_open("", "<param name=\"hold-timeout-seconds\" value=\"5\"/>");
+    never_answered(5);
+    vx_test_far_end_close();
 }
 
 /* --- nothing before the ACK --- */
@@ -241,8 +251,11 @@ static void test_not_twice_at_once(void **state) {
     assert_true(hears("SIP/2.0 200 ", PATIENT));
     redirect(&end);
     ends(command(VX_VERB_REDIRECT, &end), VX_OUTCOME_NOT_NOW);
-    leg_of(&end)->referred_since -= 180 * VX_SECOND_US; /* nothing is told at all */
+    leg_of(&end)->referred_since -= 178 * VX_SECOND_US; /* nothing is told at all */
+    ends(command(VX_VERB_REDIRECT, &end), VX_OUTCOME_NOT_NOW);
+    leg_of(&end)->referred_since -= 2 * VX_SECOND_US;
     redirect(&end);
+    assert_int_equal(atomic_load(&w.metrics.redirect_timeouts), 1);
     notify(&end, "SIP/2.0 200 OK", "terminated;reason=noresource");
     end_hears(&end, "BYE ");
     reply(200, "", NULL);
@@ -335,7 +348,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_an_offer_after_one_that_was_cancelled),
         TEST(test_an_offer_while_the_session_is_refreshed),
-        TEST(test_a_hold_that_is_never_answered),
+        cmocka_unit_test(test_a_hold_that_is_never_answered),
         TEST(test_a_hold_waits_for_the_ack),
         TEST(test_a_hold_waits_in_vain),
         TEST(test_a_bridge_waits_for_the_ack),

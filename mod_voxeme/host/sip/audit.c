@@ -89,6 +89,7 @@ static void audit(su_root_magic_t *magic, su_timer_t *timer, su_timer_arg_t *arg
     if (lost > 0)
         vx_log(VX_LOG_WARNING, "%zu calls in the registry were not known to SIP", lost);
     take_down(sip);
+    vx_referrals_expire(&sip->referrals, vx_mono_us(&vx_clock_system));
     give_back_memory(sip);
     vx_audit_schedule(sip);
 }

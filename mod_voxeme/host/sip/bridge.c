@@ -40,16 +40,18 @@ static bool child_facts(struct vx_leg *child, const struct vx_leg *parent, const
 }
 
 /* "X-Voxeme-Hook: URL", where the call has been redirected: by us, or by a far end that was asked
- * to. */
+ * to and brings the key. */
 static void hook_header(struct vx_buf *out, const struct vx_leg *parent, const sip_t *invite) {
     const char *user = vx_switch_text(parent->config, VX_SW_REDIRECT_TO);
-    struct vx_str hook = vx_str(parent->hook);
+    const char *hook = parent->hook;
 
-    if (!hook.at && user[0] && vx_str_eq(parent->facts.event.to, vx_str(user)))
-        hook = vx_str(vx_sip_header(invite, VX_HOOK_HEADER));
-    if (vx_sip_is_hook(hook)) {
+    if (!hook && user[0] && vx_str_eq(parent->facts.event.to, vx_str(user)))
+        hook = vx_referrals_find(&parent->sip->referrals,
+                                 vx_str(vx_sip_header(invite, VX_REFERRAL_HEADER)),
+                                 vx_mono_us(&vx_clock_system));
+    if (hook) {
         vx_buf_puts(out, VX_HOOK_HEADER ": ");
-        vx_buf_str(out, hook);
+        vx_buf_puts(out, hook);
     }
     vx_buf_add(out, "", 1);
 }

@@ -13,9 +13,6 @@
 #include "host/sip/sdp_pass.h"
 
 #define MOST_ROUNDS 3 /* of offers, to and fro, after a command */
-/* 64*T1, after which nua takes a far end for gone that says nothing; one that only says that it is
- * at it has no longer. */
-#define ANSWER_MS 32000
 
 struct vx_holding {
     struct vx_command *command; /* NULL: the end of a bridge is told what the other has answered */
@@ -69,16 +66,18 @@ static void not_answered(su_root_magic_t *magic, su_timer_t *timer, su_timer_arg
 
     (void)magic;
     (void)timer;
+    vx_sip_count(&leg->sip->metrics->hold_timeouts);
     nua_cancel(leg->nh, TAG_END());
 }
 
 static void invite(struct vx_leg *leg, const char *sdp) {
     struct vx_holding *h = leg->holding;
+    int64_t seconds = vx_switch_int(leg->sip->switch_config, VX_SW_HOLD_TIMEOUT_SECONDS);
 
     nua_invite(leg->nh, SIPTAG_CONTENT_TYPE_STR("application/sdp"), SIPTAG_PAYLOAD_STR(sdp),
                TAG_END());
     h->timer = su_timer_create(su_root_task(leg->sip->root), 0);
-    if (!h->timer || su_timer_set_interval(h->timer, not_answered, leg, ANSWER_MS) < 0)
+    if (!h->timer || su_timer_set_interval(h->timer, not_answered, leg, seconds * 1000) < 0)
         vx_log(VX_LOG_ERROR, "no timer for a hold: the far end may take its time");
 }
 

@@ -1,7 +1,8 @@
 /*
  * REDIRECT: the call goes to the user of `redirect-to`, and the hook with it, in a header. One that
- * has been answered is taken there by its far end, which is asked to by REFER (RFC 3515) and says
- * by NOTIFY how it went; an inbound one that has not is sent another way where it is.
+ * has been answered is taken there by its far end, which is asked to by REFER (RFC 3515), with a
+ * key in the place of the hook, and says by NOTIFY how it went; an inbound one that has not is sent
+ * another way where it is.
  */
 #include "core/alloc.h"
 #include "core/log.h"
@@ -10,9 +11,6 @@
 #include "host/sip/leg.h"
 
 #include <stdio.h>
-
-/* A far end that never says how it went does not keep a call from being redirected again. */
-#define REFERRED_FOR_LONG (180 * VX_SECOND_US)
 
 static const char out_of_memory[] = "the switch is out of memory";
 
@@ -25,21 +23,31 @@ void vx_leg_redirect_drop(struct vx_leg *leg) {
         vx_sip_command_end(command, VX_OUTCOME_NO_CALL, "the call has ended");
 }
 
+static int64_t timeout_us(const struct vx_sip *sip) {
+    return vx_switch_int(sip->switch_config, VX_SW_REDIRECT_TIMEOUT_SECONDS) * VX_SECOND_US;
+}
+
 /* NULL when it has been sent. The far end's NOTIFYs are taken from then on. */
 static const char *refer(struct vx_leg *leg, struct vx_command *command, const char *user) {
-    const struct vx_sip *sip = leg->sip;
+    struct vx_sip *sip = leg->sip;
+    int64_t now = vx_mono_us(&vx_clock_system);
     char host[sizeof sip->host + 8];
     struct vx_buf to = {0};
     bool ok;
 
     snprintf(host, sizeof host, "%s:%u", sip->host, sip->port);
-    vx_sip_command_refer_to(&to, user, host, vx_command_args(command)->hook);
+    if (!vx_referrals_add(&sip->referrals, vx_command_args(command)->hook, now + timeout_us(sip),
+                          &leg->referral))
+        return out_of_memory;
+    vx_sip_command_refer_to(&to, user, host, &leg->referral);
     vx_buf_add(&to, "", 1);
     ok = vx_buf_ok(&to);
-    if (ok) {
+    if (!ok) {
+        vx_referrals_remove(&sip->referrals, &leg->referral);
+    } else {
         nua_refer(leg->nh, NUTAG_ALLOW("NOTIFY"), SIPTAG_REFER_TO_STR(to.at), TAG_END());
         leg->referring = leg->referred = true;
-        leg->referred_since = vx_mono_us(&vx_clock_system);
+        leg->referred_since = now;
         leg->redirecting = command;
     }
     vx_buf_free(&to);
@@ -62,8 +70,18 @@ static const char *reroute(struct vx_leg *leg, const struct vx_command *command,
     return "the call cannot be sent another way";
 }
 
+/* A far end that never says how it went does not keep a call from being redirected again. */
 static bool is_referred(const struct vx_leg *leg) {
-    return leg->referred && vx_mono_us(&vx_clock_system) - leg->referred_since < REFERRED_FOR_LONG;
+    return leg->referred &&
+           vx_mono_us(&vx_clock_system) - leg->referred_since < timeout_us(leg->sip);
+}
+
+static bool is_full(struct vx_sip *sip) {
+    int64_t limit = vx_switch_int(sip->switch_config, VX_SW_MAX_REDIRECTS);
+
+    if (sip->referrals.count >= limit)
+        vx_referrals_expire(&sip->referrals, vx_mono_us(&vx_clock_system));
+    return sip->referrals.count >= limit;
 }
 
 /* NULL: nothing stands in the way. */
@@ -82,6 +100,23 @@ static const char *obstacle(const struct vx_leg *leg) {
                                           : NULL;
 }
 
+/* As refer(). */
+static const char *ask_far_end(struct vx_leg *leg, struct vx_command *command, const char *user) {
+    bool forgotten = leg->referred;
+    const char *why;
+
+    if (is_full(leg->sip)) {
+        vx_sip_count(&leg->sip->metrics->redirects_full);
+        return "too many calls are being redirected";
+    }
+    why = refer(leg, command, user);
+    if (why)
+        vx_sip_count(&leg->sip->metrics->commands_memory);
+    else if (forgotten)
+        vx_sip_count(&leg->sip->metrics->redirect_timeouts);
+    return why;
+}
+
 void vx_leg_redirect(struct vx_leg *leg, struct vx_command *command) {
     const char *user = vx_switch_text(leg->sip->switch_config, VX_SW_REDIRECT_TO);
     enum vx_outcome outcome = VX_OUTCOME_NOT_NOW;
@@ -96,17 +131,16 @@ void vx_leg_redirect(struct vx_leg *leg, struct vx_command *command) {
         return;
     }
     why = obstacle(leg);
-    if (!why) {
-        bool answered = leg->answered;
-
-        outcome = VX_OUTCOME_DONE;
-        why = answered ? refer(leg, command, user) : reroute(leg, command, user);
-        if (answered && !why)
+    if (!why && leg->answered) {
+        why = ask_far_end(leg, command, user);
+        if (!why)
             return;
-        if (why) {
-            outcome = VX_OUTCOME_REFUSED;
+        outcome = VX_OUTCOME_REFUSED;
+    } else if (!why) {
+        why = reroute(leg, command, user);
+        outcome = why ? VX_OUTCOME_REFUSED : VX_OUTCOME_DONE;
+        if (why)
             vx_sip_count(&leg->sip->metrics->commands_memory);
-        }
     }
     vx_sip_command_end(command, outcome, why);
 }
@@ -118,8 +152,10 @@ void vx_leg_redirect_response(struct vx_leg *leg, int status, const char *phrase
         return;
     leg->referring = false;
     leg->redirecting = NULL;
-    if (status >= 300)
+    if (status >= 300) {
         leg->referred = false;
+        vx_referrals_remove(&leg->sip->referrals, &leg->referral);
+    }
     if (!command)
         return; /* a NOTIFY was faster */
     if (status < 300)
@@ -165,6 +201,7 @@ void vx_leg_redirect_notified(struct vx_leg *leg, const sip_t *notify) {
     if (command)
         vx_sip_command_end(command, VX_OUTCOME_DONE, NULL);
     if (status < 200 || status >= 300) {
+        vx_referrals_remove(&leg->sip->referrals, &leg->referral);
         vx_log(VX_LOG_INFO, "a call that was redirected stays: its new one ended with %u", status);
         return;
     }

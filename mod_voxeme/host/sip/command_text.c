@@ -229,12 +229,13 @@ bool vx_sip_is_hook(struct vx_str hook) {
 }
 
 void vx_sip_command_refer_to(struct vx_buf *out, const char *user, const char *host,
-                             struct vx_str hook) {
+                             const struct vx_uuid *key) {
+    char text[VX_UUID_TEXT + 1];
+
+    vx_uuid_format(text, key);
     vx_buf_puts(out, "<sip:");
     vx_uri_escape(out, vx_str(user));
-    vx_buf_printf(out, "@%s?" VX_HOOK_HEADER "=", host);
-    vx_uri_escape(out, hook);
-    vx_buf_puts(out, ">");
+    vx_buf_printf(out, "@%s?" VX_REFERRAL_HEADER "=%s>", host, text);
 }
 
 static bool is_digit(unsigned char c) {

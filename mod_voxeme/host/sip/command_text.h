@@ -35,9 +35,12 @@ const char *vx_sip_command_content_type(struct vx_buf *out, const struct vx_comm
 /* Whether it may be the value of that header. */
 bool vx_sip_is_hook(struct vx_str hook);
 
-/* Appends <sip:user@host?X-Voxeme-Hook=...>; the hook has been found good. */
+/* Carries the key to a hook (referral.h), from the switch to a far end and back. */
+#define VX_REFERRAL_HEADER "X-Voxeme-Redirect"
+
+/* Appends <sip:user@host?X-Voxeme-Redirect=key>. */
 void vx_sip_command_refer_to(struct vx_buf *out, const char *user, const char *host,
-                             struct vx_str hook);
+                             const struct vx_uuid *key);
 
 /* Of a DTMF. */
 const char *vx_sip_command_digits_fault(const struct vx_command_args *args);

@@ -8,6 +8,7 @@
 #include "core/registry.h"
 #include "host/sip/leg_event.h"
 #include "host/sip/leg_index.h"
+#include "host/sip/referral.h"
 #include "host/sip/sdp.h"
 #include "host/sip/sip_metrics.h"
 #include "host/sip/sofia.h"
@@ -30,6 +31,7 @@ struct vx_sip {
     struct vx_command_queue *commands;    /* borrowed; NULL: nobody commands */
     struct vx_tide legs_tide, calls_tide; /* audit.c */
     unsigned calls;                       /* inbound and originated legs that are not over */
+    struct vx_referrals referrals;
     struct vx_sip_metrics *metrics;
     char host[64];    /* of our Contact, as URIs have it */
     char address[64]; /* the same as SDP has it: no brackets */
@@ -78,12 +80,13 @@ struct vx_leg {
     unsigned shift;               /* bridge: so many descriptions were sent in between (sdp.h) */
     struct vx_buf passed;         /* bridge: `sdp` as the far end was told it, where that differs */
     struct vx_command
-        *redirecting;       /* a REFER, until the far end has answered or told how it went */
-    bool referring;         /* until it has answered */
-    bool referred;          /* how it went is still to come */
-    int64_t referred_since; /* monotonic */
-    char *hook;             /* of a redirection of this unanswered call; NULL: none */
-    msg_t *invite;          /* inbound: a reference until it is answered */
+        *redirecting;        /* a REFER, until the far end has answered or told how it went */
+    bool referring;          /* until it has answered */
+    bool referred;           /* how it went is still to come */
+    int64_t referred_since;  /* monotonic */
+    struct vx_uuid referral; /* what the far end is to bring along */
+    char *hook;              /* of a redirection of this unanswered call; NULL: none */
+    msg_t *invite;           /* inbound: a reference until it is answered */
     struct vx_requesting *requests; /* of commands, oldest first, until they are answered */
     unsigned request_count;
     int64_t over_since;  /* monotonic */

@@ -35,14 +35,20 @@ void vx_sip_metrics_render(void *ctx, struct vx_buf *out) {
              "Commands of the API turned away, by reason.");
     row(out, "commands_refused_total", "{reason=\"sip-max-commands\"}", &m->commands_full);
     row(out, "commands_refused_total", "{reason=\"sip-max-calls\"}", &m->originate_full);
+    row(out, "commands_refused_total", "{reason=\"sip-max-redirects\"}", &m->redirects_full);
     row(out, "commands_refused_total", "{reason=\"stopping\"}", &m->commands_stopping);
     row(out, "commands_refused_total", "{reason=\"memory\"}", &m->commands_memory);
-    describe(out, "timeouts_total", "counter",
-             "Calls ended by a limit: not answered in time (ring), at the end of their time "
-             "(answer), or their peer was gone (session: no refresh, no ACK).");
+    describe(
+        out, "timeouts_total", "counter",
+        "Calls ended by a limit: not answered in time (ring), at the end of their time "
+        "(answer), or their peer was gone (session: no refresh, no ACK, or an answer that says "
+        "so); and what was waited for in vain: the answer to a hold (hold), how a redirection "
+        "went, when it is asked for again (redirect).");
     row(out, "timeouts_total", "{kind=\"ring\"}", &m->ring_timeouts);
     row(out, "timeouts_total", "{kind=\"answer\"}", &m->time_limits);
     row(out, "timeouts_total", "{kind=\"session\"}", &m->lost);
+    row(out, "timeouts_total", "{kind=\"hold\"}", &m->hold_timeouts);
+    row(out, "timeouts_total", "{kind=\"redirect\"}", &m->redirect_timeouts);
     single(out, "too_large_total", "counter", &m->too_large,
            "Messages over sip-max-message-bytes.");
     single(out, "connections", "gauge", &m->connections, "TCP connections now.");

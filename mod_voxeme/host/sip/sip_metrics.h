@@ -11,9 +11,9 @@ struct vx_sip_metrics {
     atomic_uint_fast64_t calls; /* gauge: inbound and originated ones */
     atomic_uint_fast64_t legs;  /* gauge: all, those that are over and not yet given back as well */
     atomic_uint_fast64_t commands, commands_full, commands_stopping, commands_memory;
-    atomic_uint_fast64_t originate_full;
+    atomic_uint_fast64_t originate_full, redirects_full;
     atomic_uint_fast64_t refused_full, refused_stopping, refused_memory;
-    atomic_uint_fast64_t ring_timeouts, time_limits, lost;
+    atomic_uint_fast64_t ring_timeouts, time_limits, lost, hold_timeouts, redirect_timeouts;
     atomic_uint_fast64_t too_large;
     atomic_uint_fast64_t connections; /* gauge: TCP, theirs and ours */
     atomic_uint_fast64_t connections_refused, connections_idle;

@@ -444,6 +444,7 @@ bool vx_sip_release(struct vx_sip **where) {
             sip->legs->nh = NULL;
         vx_leg_free(sip->legs);
     }
+    vx_referrals_clear(&sip->referrals);
     if (clean && sip->nua)
         nua_destroy(sip->nua);
     else

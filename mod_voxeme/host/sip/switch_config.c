@@ -36,10 +36,22 @@ const struct vx_setting vx_switch_settings[VX_SW_COUNT] = {
          "Session timer (RFC 4028): a call whose peer is gone ends after at most this time."},
     [VX_SW_MIN_SE_SECONDS] = {"min-se-seconds", VX_INT, 90, 86400, "90", false, "s",
                               "Shortest session timer accepted; shorter ones get 422."},
+    [VX_SW_HOLD_TIMEOUT_SECONDS] =
+        {"hold-timeout-seconds", VX_INT, 1, 300, "32", true, "s",
+         "How long a hold waits for a far end that only says that it is at it; then it is "
+         "cancelled."},
     [VX_SW_REDIRECT_TO] =
         {"redirect-to", VX_TEXT, 0, VX_ROUTE_USER_MAX, "", true, "",
          "User that a call is redirected to by call_hook; a route has to match it. Not set: calls "
          "are not redirected."},
+    [VX_SW_REDIRECT_TIMEOUT_SECONDS] =
+        {"redirect-timeout-seconds", VX_INT, 1, 3600, "180", true, "s",
+         "How long the far end of an answered call that is redirected may take to call anew with "
+         "its key to the hook, and to say how it went; until then it is not asked again."},
+    [VX_SW_MAX_REDIRECTS] =
+        {"sip-max-redirects", VX_INT, 1, 1000000, "4096", true, "redirections",
+         "Redirections of answered calls whose hooks are kept at the same time, each for "
+         "redirect-timeout-seconds; further ones get 503."},
 };
 
 struct vx_switch_config {

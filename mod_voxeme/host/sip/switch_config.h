@@ -22,7 +22,10 @@ enum vx_switch_setting_id {
     VX_SW_ANSWER_TIME_LIMIT_SECONDS,
     VX_SW_SESSION_EXPIRES_SECONDS,
     VX_SW_MIN_SE_SECONDS,
+    VX_SW_HOLD_TIMEOUT_SECONDS,
     VX_SW_REDIRECT_TO,
+    VX_SW_REDIRECT_TIMEOUT_SECONDS,
+    VX_SW_MAX_REDIRECTS,
     VX_SW_COUNT
 };
 extern const struct vx_setting vx_switch_settings[VX_SW_COUNT];
