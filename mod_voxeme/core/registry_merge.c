@@ -126,8 +126,11 @@ static void set_reason(struct vx_call_fields *f, struct vx_str reason, size_t ma
 static void advance(struct vx_call_fields *f, const struct vx_event *e, size_t max,
                     uint64_t *truncated) {
     enum vx_call_status status = status_said(e);
+    /* Of two provisional responses that say the same the later one counts. */
+    bool anew = status == f->status && status != VX_CALL_TRYING && e->sip_status / 100 == 1 &&
+                e->sip_status != f->sip_status;
 
-    if (f->sip_status && status <= f->status)
+    if (f->sip_status && status <= f->status && !(anew && status != VX_CALL_IN_PROGRESS))
         return;
     f->status = status;
     f->sip_status = fits(e->sip_status, status) ? e->sip_status : usual_sip_status(status);

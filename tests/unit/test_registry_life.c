@@ -227,6 +227,36 @@ static void test_hangup_with_a_provisional_status(void **state) {
     ends(2, 183, "USER_BUSY", false, VX_CALL_BUSY, 486);
 }
 
+static void provisional(enum vx_event_type type, unsigned sip_status, bool change,
+                        enum vx_call_status status, unsigned shown) {
+    struct vx_event e = vx_test_event(type, 1);
+
+    e.sip_status = (uint16_t)sip_status;
+    e.sip_reason = VX_STR("Whatever");
+    if (change)
+        changes(&e);
+    changes_nothing(&e);
+    vx_test_expect(w.alpha, 1, status, shown);
+}
+
+static void test_the_last_of_the_provisional_responses(void **state) {
+    (void)state;
+    provisional(VX_EVENT_CREATE, 100, true, VX_CALL_TRYING, 100);
+    provisional(VX_EVENT_PROGRESS, 183, true, VX_CALL_RINGING, 183);
+    provisional(VX_EVENT_PROGRESS, 180, true, VX_CALL_RINGING, 180);
+    provisional(VX_EVENT_PROGRESS, 0, false, VX_CALL_RINGING, 180);
+    provisional(VX_EVENT_PROGRESS, 486, false, VX_CALL_RINGING, 180);
+    provisional(VX_EVENT_PROGRESS, 183, true, VX_CALL_RINGING, 183);
+    provisional(VX_EVENT_CREATE, 100, false, VX_CALL_RINGING, 183);
+    provisional(VX_EVENT_MEDIA, 183, true, VX_CALL_EARLY_MEDIA, 183);
+    /* It rings beside the media that there are. */
+    provisional(VX_EVENT_PROGRESS, 180, false, VX_CALL_EARLY_MEDIA, 183);
+    provisional(VX_EVENT_MEDIA, 180, true, VX_CALL_EARLY_MEDIA, 180);
+    provisional(VX_EVENT_ANSWER, 200, true, VX_CALL_IN_PROGRESS, 200);
+    provisional(VX_EVENT_ANSWER, 202, false, VX_CALL_IN_PROGRESS, 200);
+    provisional(VX_EVENT_ANSWER, 180, false, VX_CALL_IN_PROGRESS, 200);
+}
+
 static void test_hangup_that_knows_of_the_answer(void **state) {
     (void)state;
     struct vx_event e = vx_test_event(VX_EVENT_HANGUP, 1);
@@ -390,6 +420,7 @@ int main(void) {
         TEST(test_final_status_by_cause),
         TEST(test_answered_is_completed_whatever_came_later),
         TEST(test_hangup_with_a_provisional_status),
+        TEST(test_the_last_of_the_provisional_responses),
         TEST(test_hangup_that_knows_of_the_answer),
         TEST(test_hangup_that_says_too_little),
         TEST(test_nil_sid_is_refused),

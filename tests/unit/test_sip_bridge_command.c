@@ -349,6 +349,10 @@ static void test_early_media_is_settled(void **state) {
     reply(183, "", callee_sdp);
     end_hears(&caller, "SIP/2.0 183 ");
     ends(command(VX_VERB_REDIRECT, &caller), VX_OUTCOME_NOT_NOW);
+    reply_to_invite(180, NULL); /* takes nothing of that back */
+    w.dialog = caller.dialog;
+    end_hears(&caller, "SIP/2.0 180 ");
+    ends(command(VX_VERB_REDIRECT, &caller), VX_OUTCOME_NOT_NOW);
     reply_to_invite(486, NULL);
     w.dialog = caller.dialog;
     end_hears(&caller, "SIP/2.0 486 ");

@@ -332,6 +332,10 @@ static void test_the_life_of_a_call(void **state) {
     originate(1);
     reply(183, "", NULL);
     becomes(1, VX_CALL_RINGING, 183);
+    reply(180, "", NULL);
+    for (int i = 0; i < BRIEF; i++)
+        su_root_step(w.root, 1);
+    becomes(1, VX_CALL_RINGING, 180);
     reply(183, "", vx_test_sdp);
     becomes(1, VX_CALL_EARLY_MEDIA, 183);
     answer(1);

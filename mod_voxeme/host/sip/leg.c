@@ -74,8 +74,10 @@ void vx_leg_tell(struct vx_leg *leg, enum vx_event_type step, unsigned status, c
         msg_destroy(leg->invite);
         leg->invite = NULL;
     }
-    leg->reached = step;
-    leg->status = (uint16_t)status;
+    if (step >= leg->reached) {
+        leg->reached = step;
+        leg->status = (uint16_t)status;
+    }
     enum vx_applied applied = vx_registry_apply(leg->sip->registry, &e);
     if (step == VX_EVENT_CREATE)
         leg->known = applied == VX_APPLIED || applied == VX_UNCHANGED;
