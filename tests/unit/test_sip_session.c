@@ -70,6 +70,34 @@ static void test_nobody_answers_our_refresh(void **state) {
     assert_int_equal(atomic_load(&w.metrics.lost), 1);
 }
 
+/* A refresh that is refused for good would not be tried again; one that came at a bad moment is the
+ * far end's to repeat. */
+static void test_our_refresh_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        unsigned status;
+        bool ends;
+    } answers[] = {{481, true}, {500, true}, {404, true}, {491, false}, {488, false}};
+
+    for (unsigned i = 0; i < sizeof answers / sizeof *answers; i++) {
+        unsigned lost = (unsigned)atomic_load(&w.metrics.lost);
+        call("uas");
+        vx_test_ahead_seconds += REFRESH;
+        assert_true(hears("UPDATE ", PATIENT));
+        reply(answers[i].status, "", NULL);
+        assert_int_equal(hears("BYE ", BRIEF), answers[i].ends);
+        if (answers[i].ends)
+            reply(200, "", NULL);
+        assert_int_equal(vx_scope_counts(w.all).live_inbound, !answers[i].ends);
+        assert_int_equal(atomic_load(&w.metrics.lost), lost + answers[i].ends);
+        if (!answers[i].ends) {
+            request("BYE", "", NULL);
+            assert_true(hears("SIP/2.0 200 ", PATIENT));
+        }
+        all_gone();
+    }
+}
+
 #define TEST(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, vx_test_far_end_setup, vx_test_far_end_teardown)
 
@@ -78,6 +106,7 @@ int main(void) {
         TEST(test_a_peer_that_is_gone),
         TEST(test_we_refresh),
         TEST(test_nobody_answers_our_refresh),
+        TEST(test_our_refresh_is_refused),
     };
     return cmocka_run_group_tests_name("sip_session", tests, NULL, NULL);
 }

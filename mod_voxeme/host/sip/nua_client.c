@@ -64,12 +64,13 @@ static bool is_within_dialog(nta_outgoing_t *transaction) {
 
 REPLACES int nua_client_orq_response(struct nua_client_request *request,
                                      nta_outgoing_t *transaction, sip_t const *sip) {
+    bool before = within_dialog;
     int result = 0;
 
     if (library.response || find(&library.response, "nua_client_orq_response")) {
         within_dialog = is_within_dialog(transaction);
         result = library.response(request, transaction, sip);
-        within_dialog = false;
+        within_dialog = before;
     }
     return result;
 }
