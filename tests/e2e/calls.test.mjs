@@ -338,7 +338,7 @@ test('packets are lost on both sides: every call goes its way all the same', asy
   const callee = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()), calls: N, args: lossy });
   const { sw, watch } = await setup(t, [route('^2(\\d+)$', 'bridge', { target: uri(callee, 'udp') })]);
   const caller = await Sipp.start(t, {
-    scenario: s.caller({ from: '1', to: '2[call_number]' }, s.invite(), s.trying(), s.answered(), s.bye()), remote: sw.sip, calls: N, rate: 40, args: lossy,
+    scenario: s.caller({ from: '1', to: '2[call_number]' }, s.talk(1)), remote: sw.sip, calls: N, rate: 40, args: lossy,
   });
   await caller.finished();
   await watch.until((calls) => calls.length === 2 * N && calls.every((c) => c.call_status === 'completed'), `${2 * N} completed calls`);
