@@ -56,6 +56,30 @@ test('sip-max-calls: one too many gets 503 with Retry-After, and is counted', as
   assert.equal(watch.calls.length, 2, 'the one too many has left no call');
 });
 
+test('sip-max-redirects: one too many gets 503, and is counted; its far end is asked nothing', async (t) => {
+  const { sw, owner, watch, counted } = await setup(t, { 'redirect-to': '1000', 'sip-max-redirects': 1 });
+  const client = sw.client(owner.token);
+  const change = (sid, body) => client.request('PUT', `${callsOf(owner)}/${sid}`,
+    { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  const call = async (...steps) => {
+    const sipp = await Sipp.start(t, {
+      scenario: s.caller({ from: '1', to: '1000' }, s.invite(), s.trying(), s.answered(), s.report('up'), ...steps, s.hungUp()), remote: sw.sip,
+    });
+    const { callId } = await sipp.at('up');
+    return { sipp, sid: (await watch.call(callId, 'in-progress')).call_sid };
+  };
+  const one = await call(s.recv('REFER'), s.reply('202 Accepted')), two = await call();
+  assert.equal((await change(one.sid, { call_hook: 'https://example.com/1' })).status, 204);
+  const refused = await change(two.sid, { call_hook: 'https://example.com/2' });
+  assert.equal(refused.status, 503, refused.text);
+  assert.match(refused.json.msg, /too many/);
+  assert.equal(await counted('commands_refused_total', 'reason="sip-max-redirects"'), 1);
+  for (const { sipp, sid } of [one, two]) {
+    assert.equal((await change(sid, { call_status: 'completed' })).status, 204);
+    await sipp.finished();
+  }
+});
+
 test('sip-max-message-bytes: larger ones are counted, over UDP and TCP', async (t) => {
   const { sw, watch, tcp, counted, reaches } = await setup(t, { 'sip-max-message-bytes': 4096 });
   const socket = createSocket('udp4');

@@ -10,7 +10,7 @@
  * it asks for, leaves the call as it is. */
 static bool ends_call(sip_method_t method, unsigned status) {
     switch (status) {
-    case 408: /* a request that is only carried may be lost on a far end that does not know it */
+    case 408: /* to others a far end that does not know them may say nothing */
         return method == sip_method_invite || method == sip_method_update;
     case 481: /* a NOTIFY that nobody has subscribed to gets it as well (RFC 6665, section 4.1.3) */
         return method != sip_method_notify;

@@ -75,7 +75,7 @@ REPLACES int nua_client_orq_response(struct nua_client_request *request,
     return result;
 }
 
-/* `graceful`: whether the call is to be ended with a BYE. */
+/* None does, by nua: dialog.c sees to it. `graceful`: whether it is to end with a BYE. */
 REPLACES int sip_response_terminates_dialog(int status, sip_method_t method, int *graceful) {
     if (!within_dialog &&
         (library.terminates || find(&library.terminates, "sip_response_terminates_dialog")))

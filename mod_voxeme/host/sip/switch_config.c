@@ -49,7 +49,7 @@ const struct vx_setting vx_switch_settings[VX_SW_COUNT] = {
          "How long the far end of an answered call that is redirected may take to call anew with "
          "its key to the hook, and to say how it went; until then it is not asked again."},
     [VX_SW_MAX_REDIRECTS] =
-        {"sip-max-redirects", VX_INT, 1, 1000000, "4096", true, "redirections",
+        {"sip-max-redirects", VX_INT, 1, 65536, "4096", true, "redirections",
          "Redirections of answered calls whose hooks are kept at the same time, each for "
          "redirect-timeout-seconds; further ones get 503."},
 };
