@@ -109,6 +109,36 @@ test('an inbound call that rings is declined', async (t) => {
   assert.equal((await becomes(sid, 'busy')).sip_status, 603);
 });
 
+for (const transport of ['udp', 'tcp']) {
+  test(`${transport}: where the far end finds us is where the call began`, async (t) => {
+    const owner = demo(), port = await freePort();
+    const sw = await Switch.start(t, { accounts: [owner], sip: { 'redirect-to': '1000' }, routes: [route('^1000$', 'answer'),
+      route('^2000$', 'bridge', { target: `sip:bob@127.0.0.1:${port};transport=${transport}` })] });
+    const client = sw.client(owner.token), watch = new Watch(client, callsOf(owner));
+    const send = (method, path, content) => client.request(method, callsOf(owner) + path, { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(content) });
+    const contact = `${sw.sip}${transport === 'tcp' ? ';transport=tcp' : ''}`;
+    const callee = await Sipp.start(t, { transport, port, calls: 1, scenario: s.callee(s.accept(), s.hungUp()) });
+    for (const to of ['1000', '2000']) {
+      const caller = await Sipp.start(t, { transport, remote: sw.sip,
+        scenario: s.caller({ from: '1', to }, s.invite(), s.trying(), s.recv(200, { rrs: true }), s.report('ok'), s.acknowledge(), s.bye()) });
+      assert.equal(header((await caller.at('ok')).message, 'Contact'), `<sip:${contact}>`);
+      await caller.finished();
+    }
+    assert.equal(header((await callee.at('invite')).message, 'Contact'), `<sip:${contact}>`);
+    await callee.finished();
+    const phone = await Sipp.start(t, { transport,
+      scenario: s.callee(s.accept(), s.recv('REFER'), s.report('refer'), s.reply('202 Accepted'), s.reinvited(), s.hungUp()) });
+    const { json: { sid } } = await send('POST', '', { from: '1', to: { type: 'sip', sipUri: `sip:bob@${phone.address};transport=${transport}` }, call_hook: 'https://example.com/', ...speech });
+    assert.equal(header((await phone.at('invite')).message, 'Contact'), `<sip:${contact}>`);
+    await watch.until((calls) => calls.find((c) => c.call_sid === sid && c.call_status === 'in-progress'), 'the answer');
+    for (const change of [{ call_hook: 'https://example.com/' }, { conf_hold_status: 'hold' }, { call_status: 'completed' }])
+      assert.equal((await send('PUT', `/${sid}`, change)).status, 204);
+    assert.ok(header((await phone.at('refer')).message, 'Refer-To').startsWith(`<sip:1000@${contact}?`));
+    assert.equal(header((await phone.at('reinvite')).message, 'Contact'), `<sip:${contact}>`);
+    await phone.finished();
+  });
+}
+
 test('a far end that has lost the call: the client hears so, and the call ends for all', async (t) => {
   for (const [method, line] of [['MESSAGE', '481 Call Does Not Exist'], ['INFO', '404 Not Found']]) {
     const { sipp, create, update, becomes } = await setup(t, s.accept(), s.recv(method), s.reply('489 Bad Event'), s.recv(method), s.reply(line), s.hungUp());

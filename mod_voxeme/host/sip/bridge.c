@@ -71,12 +71,13 @@ static void send_invite(struct vx_leg *child, const sip_t *invite, const url_t *
     snprintf(call_id, sizeof call_id, "%.*s", (int)e->call_id.len, e->call_id.at);
     vx_leg_pass_sdp(child, invite);
     hook_header(&hook, child->peer, invite);
-    nua_invite(
-        child->nh, NUTAG_URL(target), SIPTAG_FROM(from), SIPTAG_TO(to), SIPTAG_CALL_ID_STR(call_id),
-        SIPTAG_MAX_FORWARDS_STR(forwards), SIPTAG_CONTENT_TYPE(invite->sip_content_type),
-        SIPTAG_CONTENT_DISPOSITION(invite->sip_content_disposition),
-        SIPTAG_CONTENT_ENCODING(invite->sip_content_encoding), SIPTAG_PAYLOAD(invite->sip_payload),
-        TAG_IF(vx_buf_ok(&hook) && hook.len > 1, SIPTAG_HEADER_STR(hook.at)), TAG_END());
+    nua_invite(child->nh, NUTAG_URL(target), SIPTAG_FROM(from), SIPTAG_TO(to),
+               SIPTAG_CALL_ID_STR(call_id), SIPTAG_MAX_FORWARDS_STR(forwards),
+               SIPTAG_CONTENT_TYPE(invite->sip_content_type),
+               SIPTAG_CONTENT_DISPOSITION(invite->sip_content_disposition),
+               SIPTAG_CONTENT_ENCODING(invite->sip_content_encoding),
+               SIPTAG_PAYLOAD(invite->sip_payload), VX_LEG_CONTACT(child),
+               TAG_IF(vx_buf_ok(&hook) && hook.len > 1, SIPTAG_HEADER_STR(hook.at)), TAG_END());
     vx_buf_free(&hook);
 }
 
@@ -109,6 +110,7 @@ static struct vx_leg *call_child(struct vx_leg *parent, const sip_t *invite, con
         return NULL;
     }
     child->offerless = parent->offerless;
+    child->over_tcp = vx_sip_is_tcp(target);
     child->peer = parent;
     parent->peer = child;
     vx_leg_tell(child, VX_EVENT_CREATE, 100, NULL);
@@ -157,7 +159,8 @@ static void carry(struct vx_leg *leg, unsigned status, const char *phrase, const
     if (status >= 200 && status < 300)
         leg->answered = leg->unconfirmed = true;
     nua_respond(leg->nh, (int)status, vx_leg_phrase(leg, status, phrase),
-                NUTAG_UPDATE_REFRESH(leg->peer_updates), SIPTAG_CONTENT_TYPE(sip->sip_content_type),
+                NUTAG_UPDATE_REFRESH(leg->peer_updates), VX_LEG_CONTACT(leg),
+                SIPTAG_CONTENT_TYPE(sip->sip_content_type),
                 SIPTAG_CONTENT_DISPOSITION(sip->sip_content_disposition),
                 SIPTAG_CONTENT_ENCODING(sip->sip_content_encoding),
                 SIPTAG_PAYLOAD(sip->sip_payload), TAG_END());

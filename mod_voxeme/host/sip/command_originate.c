@@ -53,7 +53,7 @@ static void send_invite(struct vx_leg *leg, const struct plan *plan, const char 
     *to->a_url = *plan->target;
     to->a_url->url_params = NULL;
     nua_invite(leg->nh, NUTAG_URL(plan->target), SIPTAG_FROM_STR(plan->from.at), SIPTAG_TO(to),
-               SIPTAG_CALL_ID_STR(call_id),
+               SIPTAG_CALL_ID_STR(call_id), VX_LEG_CONTACT(leg),
                TAG_IF(plan->headers.at[0], SIPTAG_HEADER_STR(plan->headers.at)),
                SIPTAG_CONTENT_TYPE_STR("application/sdp"), SIPTAG_PAYLOAD_STR(vx_leg_sdp_text(leg)),
                TAG_END());
@@ -110,6 +110,7 @@ static const char *call(struct vx_sip *sip, const struct plan *plan,
         return "the registry is full";
     }
     vx_leg_count(leg);
+    leg->over_tcp = vx_sip_is_tcp(plan->target);
     send_invite(leg, plan, call_id);
     vx_leg_timer(leg, seconds_or(args->timeout_s, leg, VX_SW_RING_TIMEOUT_SECONDS), rang_out);
     return NULL;

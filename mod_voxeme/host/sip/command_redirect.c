@@ -31,11 +31,12 @@ static int64_t timeout_us(const struct vx_sip *sip) {
 static const char *refer(struct vx_leg *leg, struct vx_command *command, const char *user) {
     struct vx_sip *sip = leg->sip;
     int64_t now = vx_mono_us(&vx_clock_system);
-    char host[sizeof sip->host + 8];
+    char host[sizeof sip->host + 24];
     struct vx_buf to = {0};
     bool ok;
 
-    snprintf(host, sizeof host, "%s:%u", sip->host, sip->port);
+    snprintf(host, sizeof host, "%s:%u%s", sip->host, sip->port,
+             leg->over_tcp ? ";transport=tcp" : "");
     if (!vx_referrals_add(&sip->referrals, vx_command_args(command)->hook, now + timeout_us(sip),
                           &leg->referral))
         return out_of_memory;

@@ -102,6 +102,7 @@ void vx_incoming(struct vx_sip *sip, nua_handle_t *nh, msg_t *request, const sip
     vx_leg_count(leg);
     leg->offerless = !vx_sip_has_body(invite);
     leg->peer_updates = sip_is_allowed(invite->sip_allow, SIP_METHOD_UPDATE);
+    leg->over_tcp = invite->sip_via && su_casematch(invite->sip_via->v_protocol, sip_transport_tcp);
     vx_leg_origin(leg);
     vx_leg_tell(leg, VX_EVENT_CREATE, 100, NULL);
     follow_route(leg, invite, &match);

@@ -132,7 +132,7 @@ void vx_leg_respond(struct vx_leg *leg, unsigned status, const char *reason, boo
         leg->answered = leg->unconfirmed = true;
     }
     nua_respond(leg->nh, (int)status, vx_leg_phrase(leg, status, reason),
-                TAG_IF(status < 300, NUTAG_UPDATE_REFRESH(leg->peer_updates)),
+                TAG_IF(status < 300, NUTAG_UPDATE_REFRESH(leg->peer_updates)), VX_LEG_CONTACT(leg),
                 TAG_IF(status == 415, SIPTAG_ACCEPT_STR("application/sdp")),
                 TAG_IF(status == 503, SIPTAG_RETRY_AFTER_STR("5")),
                 TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
@@ -226,6 +226,14 @@ void vx_leg_free(struct vx_leg *leg) {
     vx_switch_config_release(&leg->config);
     vx_free(leg);
     vx_sip_leg_freed(sip);
+}
+
+bool vx_sip_is_tcp(const url_t *url) {
+    char transport[8];
+
+    return url->url_params &&
+           url_param(url->url_params, "transport", transport, sizeof transport) > 0 &&
+           strcasecmp(transport, "tcp") == 0;
 }
 
 bool vx_sip_is_sdp(const sip_t *sip) {

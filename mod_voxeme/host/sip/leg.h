@@ -69,6 +69,7 @@ struct vx_leg {
     bool offerless;             /* the last INVITE that came had no body */
     bool offered;               /* the last INVITE that nua sent had one */
     bool peer_updates;          /* its other end allows UPDATE */
+    bool over_tcp;              /* the dialog began over TCP */
     bool counted;               /* in the calls of `sip` */
     bool originated;            /* by a command: it has neither route nor peer */
     bool inviting;              /* an INVITE or UPDATE of nua's is on its way, ours or its own */
@@ -124,6 +125,10 @@ void vx_leg_timer(struct vx_leg *leg, int64_t ms, void (*then)(struct vx_leg *le
 /* The leg's `sdp` as a string, borrowed until it changes; NULL without one. */
 const char *vx_leg_sdp_text(struct vx_leg *leg);
 
+/* To an INVITE or its responses: our Contact is reached as the dialog began. A far end would go
+ * over UDP without (RFC 3263, section 4.1), which may not get through. */
+#define VX_LEG_CONTACT(leg) TAG_IF((leg)->over_tcp, NUTAG_M_PARAMS("transport=tcp"))
+
 /* Answers the first INVITE; a 1xx or 2xx with the leg's `sdp` when `with_sdp`. */
 void vx_leg_respond(struct vx_leg *leg, unsigned status, const char *reason, bool with_sdp);
 
@@ -144,6 +149,8 @@ void vx_leg_free(struct vx_leg *leg);
 /* Text of `phrase` that lives as long as the leg's dialog: nua keeps pointers to phrases. */
 const char *vx_leg_phrase(const struct vx_leg *leg, unsigned status, const char *phrase);
 
+/* Whether it is to be called over TCP. */
+bool vx_sip_is_tcp(const url_t *url);
 /* Whether the body is said to be application/sdp. */
 bool vx_sip_is_sdp(const sip_t *sip);
 static inline bool vx_sip_has_body(const sip_t *sip) {
