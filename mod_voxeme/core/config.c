@@ -146,11 +146,12 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
          "most is dropped."},
     [VX_SET_WEBHOOK_MAX_REQUESTS] = {"webhook-max-requests", VX_INT, 1, 1000, "8", true, "requests",
                                      "Webhooks of one account that are on their way at the same "
-                                     "time; one until its receiver has "
-                                     "taken one, and while it fails."},
+                                     "time; one to a receiver until that has taken one, and while "
+                                     "it fails or takes long."},
     [VX_SET_WEBHOOK_MAX_REQUESTS_TOTAL] =
         {"webhook-max-requests-total", VX_INT, 1, 10000, "256", true, "requests",
-         "Webhooks of all accounts that are on their way at the same time."},
+         "Webhooks of all accounts that are on their way at the same time; three quarters of them "
+         "at most to receivers that are new, fail or take long."},
     [VX_SET_METRICS_ALLOW] = {"metrics-allow", VX_CIDRS, 0, 0, "", true, "",
                               "Sources that may read /metrics without an admin token."},
     [VX_SET_LOG_LEVEL] = {"log-level", VX_LEVEL, 0, 0, "notice", true, "",

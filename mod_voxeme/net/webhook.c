@@ -34,7 +34,7 @@ struct vx_webhooks {
     unsigned taken_up; /* the thread's: the last of `configured` that it has looked at */
     int64_t log_us;    /* the next line about a receiver may be logged then */
     atomic_size_t most, arriving;
-    atomic_uint_fast64_t told, attempts, failures;
+    atomic_uint_fast64_t told, attempts, failures, broken_off;
     atomic_uint requests_now;
     atomic_bool any; /* some account has a hook */
 
@@ -218,6 +218,7 @@ static void attempt(struct vx_webhooks *w, struct vx_delivery *delivery) {
     atomic_fetch_add(&w->attempts, 1);
     r = vx_webhook_request_new(w->terms, delivery, vx_hook_fields(hook), account->webhook.secret);
     if (r && curl_multi_add_handle(w->multi, r->easy) == CURLM_OK) {
+        vx_delivery_attach(delivery, r);
         add_request(w, r);
         return;
     }
@@ -294,11 +295,25 @@ static void take_out(struct vx_webhooks *w) {
     }
 }
 
+static void break_off(struct vx_webhooks *w, struct vx_delivery *delivery) {
+    static const struct vx_webhook_verdict gave_way = {VX_ATTEMPT_GAVE_WAY, VX_LOSS_REFUSED,
+                                                       "slow, and others waited for its place"};
+
+    remove_request(w, vx_delivery_request(delivery));
+    atomic_fetch_add(&w->broken_off, 1);
+    end_delivery(w, delivery, &gave_way);
+}
+
 static void start_what_can(struct vx_webhooks *w) {
     struct vx_delivery *delivery;
 
-    while ((delivery = vx_webhook_queue_start(w->queue, now_us())))
-        attempt(w, delivery);
+    do {
+        while ((delivery = vx_webhook_queue_start(w->queue, now_us())))
+            attempt(w, delivery);
+        delivery = vx_webhook_queue_yield(w->queue, now_us());
+        if (delivery)
+            break_off(w, delivery);
+    } while (delivery);
 }
 
 static int poll_ms(const struct vx_webhooks *w, int64_t until_us) {
@@ -386,6 +401,8 @@ static void render(void *ctx, struct vx_buf *out) {
     row(out, "attempts_total", "counter", atomic_load(&w->attempts), "Requests made.");
     row(out, "failures_total", "counter", atomic_load(&w->failures),
         "Requests that failed or were refused.");
+    row(out, "broken_off_total", "counter", atomic_load(&w->broken_off),
+        "Requests that were slow and broken off, as others waited for their place.");
     vx_buf_puts(out, "# HELP voxeme_webhook_dropped_total Statuses that will never be told, by "
                      "reason.\n# TYPE voxeme_webhook_dropped_total counter\n");
     for (enum vx_webhook_loss why = 0; why < VX_LOSS_COUNT; why++)

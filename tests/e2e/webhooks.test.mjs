@@ -163,6 +163,27 @@ test('a receiver that hangs delays neither calls nor another account\'s webhooks
   for (const sid of new Set(hangs.requests.map((r) => r.said.call_sid))) assert.deepEqual(hangs.statuses(sid), ['trying', 'busy']);
 });
 
+test('receivers that hang have not all places, however many accounts have one', async (t) => {
+  const hangs = await Receiver.start(t, { answer: () => new Promise(() => {}) });
+  const works = await Receiver.start(t);
+  const bad = [4, 5, 6, 7, 8, 9].map((n) => ({ host: `127.0.0.${n}`, owner: withHook(hangs, {}, account(`bad${n}`, { sources: [`127.0.0.${n}/32`] })) }));
+  const [known, added] = [withHook(works, {}, fine()), withHook(works, {}, troubled())];
+  const { sw, metric } = await setup(t, [known, added, ...bad.map((b) => b.owner)], { settings: { ...ALLOW, 'webhook-max-requests-total': 4, 'webhook-timeout-seconds': 60 } });
+  await busyCall(t, sw, { host: FINE });
+  await told(works, undefined, 'trying', 'busy');
+  await Promise.all(bad.map(({ host }) => busyCall(t, sw, { host })));
+  await hangs.until((all) => all.length >= 3);
+  const began = works.requests.length;
+  await busyCall(t, sw, { host: FINE });
+  await works.until((all) => all.length === began + 2);
+  // One of which nothing is known is let in as well, though not at once.
+  await busyCall(t, sw, { host: TROUBLED });
+  await works.until((all) => all.length === began + 4);
+  assert.deepEqual(works.statuses(), ['trying', 'busy', 'trying', 'busy', 'trying', 'busy']);
+  assert.ok(await metric('broken_off_total') >= 1);
+  assert.equal(await metric('dropped_total'), 0);
+});
+
 test('a receiver that is down gets all when it is back', async (t) => {
   const port = await freePort('127.0.0.1');
   const owner = withHook({ url: `http://127.0.0.1:${port}/status` });
