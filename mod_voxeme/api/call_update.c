@@ -261,22 +261,6 @@ static void answer_request(struct exchange *x, const struct vx_command_result *r
     vx_answer(x, 200, NULL, &out);
 }
 
-/* Where the status is told from now on, when the call has gone to another application. False:
- * answered. */
-static bool take_status_hook(struct exchange *x) {
-    const struct vx_command_args *args = vx_command_args(x->request->command);
-    struct vx_event said = {
-        .type = VX_EVENT_UPDATE, .call_sid = args->call_sid, .status_hook = args->status_hook};
-    struct vx_snapshot *call =
-        args->status_hook ? vx_scope_find(x->tenant->scope, &args->call_sid) : NULL;
-    bool taken = !call || vx_registry_apply(x->api->registry, &said) != VX_NO_MEMORY;
-
-    vx_snapshot_release(&call);
-    if (!taken)
-        vx_answer_no_memory(x);
-    return taken;
-}
-
 static void answer_result(struct exchange *x) {
     struct vx_command_result result;
 
@@ -286,7 +270,9 @@ static void answer_result(struct exchange *x) {
         vx_command_fail(x, &result);
     else if (vx_command_verb(x->request->command) == VX_VERB_REQUEST)
         answer_request(x, &result);
-    else if (take_status_hook(x))
+    else if (result.no_memory)
+        vx_answer_no_memory(x);
+    else
         x->response->status = 204;
 }
 
@@ -319,6 +305,7 @@ void vx_update_call(struct exchange *x) {
     if (!body)
         return;
     c.body = vx_json_root(body);
+    c.args.account_sid = *vx_scope_sid(x->tenant->scope);
     begin(&c);
     vx_hook_release(&c.args.status_hook);
     vx_buf_free(&c.tag);

@@ -35,6 +35,11 @@ bool vx_command_able(struct exchange *x, enum vx_verb verb) {
     return false;
 }
 
+/* The call has gone to another application: whoever asked for it may have left by then. */
+static bool set_status_hook(void *registry, const struct vx_command_args *args) {
+    return vx_registry_set_hook(registry, &args->account_sid, &args->call_sid, args->status_hook);
+}
+
 void vx_command_start(struct exchange *x, enum vx_verb verb, const struct vx_command_args *args,
                       unsigned seconds) {
     const struct vx_host_port *port = &x->api->port;
@@ -47,6 +52,8 @@ void vx_command_start(struct exchange *x, enum vx_verb verb, const struct vx_com
         vx_answer_no_memory(x);
         return;
     }
+    if (args->status_hook && verb != VX_VERB_ORIGINATE)
+        vx_command_follow(command, set_status_hook, x->api->registry);
     if (port->submit(port->ctx, command)) {
         hold_for(x, command, seconds);
         return;

@@ -12,6 +12,8 @@ struct vx_command {
     atomic_uint refs;
     enum vx_verb verb;
     struct vx_command_args args; /* all it points to lies behind it */
+    bool (*follow)(void *ctx, const struct vx_command_args *args);
+    void *follow_ctx;
     pthread_mutex_t lock;
     /* Guarded by lock. */
     enum state state;
@@ -119,6 +121,12 @@ void vx_command_release(struct vx_command **command) {
     vx_free(c);
 }
 
+void vx_command_follow(struct vx_command *c,
+                       bool (*follow)(void *ctx, const struct vx_command_args *args), void *ctx) {
+    c->follow = follow;
+    c->follow_ctx = ctx;
+}
+
 enum vx_verb vx_command_verb(const struct vx_command *c) {
     return c->verb;
 }
@@ -150,8 +158,11 @@ bool vx_command_wanted(struct vx_command *c) {
 /* The notification runs under the lock, so that none runs after the command was given up. */
 void vx_command_finish(struct vx_command *c, enum vx_outcome outcome, unsigned sip_status,
                        const char *reason) {
+    bool followed = outcome != VX_OUTCOME_DONE || !c->follow || c->follow(c->follow_ctx, &c->args);
+
     pthread_mutex_lock(&c->lock);
     c->state = FINISHED;
+    c->result.no_memory = !followed;
     c->result.outcome = outcome;
     c->result.sip_status = sip_status;
     snprintf(c->result.reason, sizeof c->result.reason, "%s", reason ? reason : "");

@@ -72,8 +72,9 @@ struct vx_command_args {
     struct vx_str from;      /* ORIGINATE: user part; any text */
     struct vx_str from_host; /* host part of From; checked */
     struct vx_str caller_name;
-    struct vx_str to; /* as the creator gave it: what the call shows */
-    struct vx_uuid account_sid, application_sid;
+    struct vx_str to;           /* as the creator gave it: what the call shows */
+    struct vx_uuid account_sid; /* of the call */
+    struct vx_uuid application_sid;
     struct vx_str tag;                           /* JSON object, compact, or VX_NONE */
     struct vx_str digits;                        /* DTMF: 0-9 A-D * # */
     unsigned duration_ms;                        /* DTMF */
@@ -87,7 +88,8 @@ struct vx_command_args {
     enum vx_recording recording;
     enum vx_listening listening;
     /* ORIGINATE, REDIRECT: where the status of the call is told from now on, or NULL. The API tells
-     * the registry of it: no host need look at it. The command has a reference of its own. */
+     * the registry of it (vx_command_follow()): no host need look at it. The command has a
+     * reference of its own. */
     struct vx_hook *status_hook;
     bool answer_on_bridge;            /* ORIGINATE */
     unsigned timeout_s, time_limit_s; /* ORIGINATE; 0: the host's own */
@@ -111,6 +113,7 @@ struct vx_command_result {
     enum vx_outcome outcome;
     unsigned sip_status; /* of a REQUEST: the far end's final answer; else 0 */
     char reason[128];    /* "" without one; no line ends */
+    bool no_memory;      /* it was done, but not what was to follow it */
 };
 
 /* One reference, owned by the caller. `notify` runs once on the thread that finishes the command,
@@ -119,6 +122,12 @@ struct vx_command *vx_command_new(enum vx_verb verb, const struct vx_command_arg
                                   void (*notify)(void *ctx), void *ctx);
 struct vx_command *vx_command_ref(struct vx_command *command);
 void vx_command_release(struct vx_command **command);
+
+/* `follow` runs once the command has been done (VX_OUTCOME_DONE), on the thread that finishes it
+ * and before anybody is told, whether or not somebody still waits; it must be quick. False: out of
+ * memory. Before the command is handed to a host. */
+void vx_command_follow(struct vx_command *command,
+                       bool (*follow)(void *ctx, const struct vx_command_args *args), void *ctx);
 
 /* Fixed from the start; borrowed for as long as the caller holds its reference. */
 enum vx_verb vx_command_verb(const struct vx_command *command);

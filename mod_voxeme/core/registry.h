@@ -76,6 +76,10 @@ bool vx_registry_expect_hook(struct vx_registry *registry, const struct vx_uuid 
                              struct vx_hook *hook);
 /* It will not come. */
 void vx_registry_forget_hook(struct vx_registry *registry, const struct vx_uuid *call_sid);
+/* A call of that account that is there, by this sid or by what became of it, has this hook from now
+ * on; another is left alone. Takes a reference of its own. Any thread. False: out of memory. */
+bool vx_registry_set_hook(struct vx_registry *registry, const struct vx_uuid *account_sid,
+                          const struct vx_uuid *call_sid, struct vx_hook *hook);
 
 /* An ended call leaves at once, before its retention is over. False: the scope has no such call, or
  * it has not ended. Any thread. */

@@ -115,6 +115,41 @@ void vx_registry_forget_hook(struct vx_registry *r, const struct vx_uuid *call_s
     pthread_mutex_unlock(&r->lock);
 }
 
+static struct call *find_by_now(const struct vx_registry *r, const struct vx_uuid *sid) {
+    struct call *c = vx_call_table_find(&r->table, sid);
+    struct vx_uuid renamed;
+
+    if (c)
+        return c;
+    renamed = vx_sid_after_renames(r, *sid, 0);
+    return vx_call_table_find(&r->table, &renamed);
+}
+
+bool vx_registry_set_hook(struct vx_registry *r, const struct vx_uuid *account_sid,
+                          const struct vx_uuid *call_sid, struct vx_hook *hook) {
+    struct vx_snapshot *fresh, *dead = NULL;
+    struct vx_call_fields f;
+    struct call *c;
+    bool ok = true;
+
+    pthread_mutex_lock(&r->lock);
+    c = find_by_now(r, call_sid);
+    if (c && c->account && vx_uuid_eq(vx_scope_sid(c->account), account_sid)) {
+        vx_snapshot_fields(c->snapshot, &f);
+        f.hook = hook;
+        fresh = vx_snapshot_new(&f);
+        ok = fresh != NULL;
+        r->stats.no_memory += !ok;
+        if (fresh) {
+            dead = c->snapshot;
+            c->snapshot = fresh; /* no reader sees that */
+        }
+    }
+    pthread_mutex_unlock(&r->lock);
+    vx_snapshot_release(&dead);
+    return ok;
+}
+
 void vx_registry_observe_statuses(struct vx_registry *r,
                                   void (*told)(void *ctx, struct vx_snapshot *call), void *ctx) {
     pthread_mutex_lock(&r->lock);

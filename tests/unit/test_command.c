@@ -98,6 +98,52 @@ static void test_given_up_too_late(void **state) {
     vx_command_release(&c);
 }
 
+static struct {
+    int runs, notified;
+    bool result;
+} followed;
+
+static bool follow(void *ctx, const struct vx_command_args *args) {
+    assert_ptr_equal(ctx, &followed);
+    assert_true(vx_str_eq(args->from, VX_STR("15083728299")));
+    assert_int_equal(followed.notified, 0); /* first of all */
+    followed.runs++;
+    return followed.result;
+}
+
+/* What has been done is followed by what belongs to it, also when nobody waits any more. */
+static void test_what_follows(void **state) {
+    (void)state;
+    static const struct {
+        enum vx_outcome outcome;
+        bool given_up, result;
+    } cases[] = {{VX_OUTCOME_DONE, false, true},
+                 {VX_OUTCOME_DONE, true, true},
+                 {VX_OUTCOME_DONE, false, false},
+                 {VX_OUTCOME_FAILED, false, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vx_command_result result;
+        followed.runs = followed.notified = 0;
+        followed.result = cases[i].result;
+        struct vx_command *c = make(&followed.notified);
+        vx_command_follow(c, follow, &followed);
+        assert_true(vx_command_take(c));
+        if (cases[i].given_up)
+            assert_false(vx_command_give_up(c));
+        vx_command_finish(c, cases[i].outcome, 0, NULL);
+        assert_int_equal(followed.runs, cases[i].outcome == VX_OUTCOME_DONE);
+        assert_int_equal(followed.notified, !cases[i].given_up);
+        assert_true(vx_command_result(c, &result));
+        assert_int_equal(result.no_memory, !cases[i].result);
+        vx_command_release(&c);
+    }
+    struct vx_command *c = make(&followed.notified);
+    vx_command_follow(c, follow, &followed);
+    assert_true(vx_command_give_up(c));
+    vx_command_release(&c);
+    assert_int_equal(followed.runs, 0); /* of the last one above */
+}
+
 static void *host(void *arg) {
     struct vx_command *c = arg;
     bool taken = vx_command_take(c);
@@ -130,6 +176,7 @@ int main(void) {
         cmocka_unit_test(test_done),
         cmocka_unit_test(test_given_up_before_it_was_taken),
         cmocka_unit_test(test_given_up_too_late),
+        cmocka_unit_test(test_what_follows),
         cmocka_unit_test(test_both_at_once),
     };
     return cmocka_run_group_tests_name("command", tests, NULL, NULL);

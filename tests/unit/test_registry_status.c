@@ -153,6 +153,37 @@ static void test_an_event_brings_a_hook(void **state) {
     assert_string_equal(hook_of(1), "http://new/");
 }
 
+static void set_hook(const char *account, unsigned n, const char *url) {
+    struct vx_hook *hook = new_hook(url);
+    struct vx_uuid sid = vx_test_sid(n), owner = vx_test_uuid(account);
+    assert_true(vx_registry_set_hook(w.registry, &owner, &sid, hook));
+    vx_hook_release(&hook);
+}
+
+/* Of calls that are there, of that account: it makes none. */
+static void test_a_hook_is_set(void **state) {
+    (void)state;
+    vx_test_apply(&w, VX_EVENT_CREATE, 1);
+    uint64_t revision = vx_scope_revision(w.alpha);
+    set_hook(ALPHA_SID, 1, "http://new/");
+    assert_int_equal(vx_scope_revision(w.alpha), revision);
+    set_hook(BETA_SID, 1, "http://beta/");
+    set_hook(ALPHA_SID, 2, "http://ghost/");
+    vx_test_apply(&w, VX_EVENT_PROGRESS, 1);
+    struct vx_event e = vx_test_event(VX_EVENT_RENAME, 3);
+    e.renamed_from = vx_test_sid(1);
+    e.sequence = 7;
+    vx_registry_apply(w.registry, &e);
+    set_hook(ALPHA_SID, 1, "http://renamed/"); /* asked for before that */
+    struct vx_registry_stats s;
+    vx_registry_stats(w.registry, &s);
+    assert_int_equal(s.calls, 1);
+    vx_test_apply(&w, VX_EVENT_ANSWER, 3);
+    assert_int_equal(count, 3);
+    assert_string_equal(hook_of(1), "http://new/");
+    assert_string_equal(hook_of(2), "http://renamed/");
+}
+
 static void test_legs_inherit_it(void **state) {
     (void)state;
     expect(1, "http://one/");
@@ -324,8 +355,10 @@ static void run_short_of_memory(void *ctx) {
     bool expected = vx_registry_expect_hook(w.registry, &sid, hook);
     enum vx_applied made = vx_test_apply(&w, VX_EVENT_CREATE, 1);
     enum vx_applied again = vx_test_apply(&w, VX_EVENT_PROGRESS, 1);
+    struct vx_uuid alpha = vx_test_uuid(ALPHA_SID);
+    bool set = vx_registry_set_hook(w.registry, &alpha, &sid, hook);
     bool failed = vx_test_disarm();
-    assert_true(failed || (expected && made == VX_APPLIED && again == VX_APPLIED));
+    assert_true(failed || (set && expected && made == VX_APPLIED && again == VX_APPLIED));
     assert_int_equal(count, (made == VX_APPLIED) + (again == VX_APPLIED));
     for (size_t i = 0; i < count; i++) /* it waits until its call is kept */
         assert_string_equal(hook_of(i), expected ? "http://a/" : "");
@@ -404,6 +437,7 @@ int main(void) {
         WITH_WORLD(test_a_lost_call),
         WITH_WORLD(test_an_expected_hook),
         WITH_WORLD(test_an_event_brings_a_hook),
+        WITH_WORLD(test_a_hook_is_set),
         WITH_WORLD(test_legs_inherit_it),
         WITH_WORLD(test_a_leg_of_another_account_does_not),
         WITH_WORLD(test_a_hook_stays_with_its_account),
