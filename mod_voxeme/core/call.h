@@ -50,11 +50,20 @@ struct vx_snapshot *vx_snapshot_ref(struct vx_snapshot *s);
 /* Drops the caller's reference and clears its pointer. Accepts a pointer to NULL. */
 void vx_snapshot_release(struct vx_snapshot **s);
 
+/* Puts a copy, which is no part of what vx_snapshots_memory() counts, in the place of the caller's
+ * reference: for what is to be kept when its call may be gone, within a bound of its keeper's. It
+ * is not to be rendered. When memory is short all stays as it is. */
+void vx_snapshot_set_apart(struct vx_snapshot **s);
+/* What it takes from the heap without its JSON; its hook's included, though others may have it too.
+ */
+size_t vx_snapshot_cost(const struct vx_snapshot *s);
+
 /* The fields, texts borrowed for as long as the caller holds its reference. */
 void vx_snapshot_fields(const struct vx_snapshot *s, struct vx_call_fields *out);
 
 /* Bytes that the snapshots of the process hold, each with its JSON whether or not it has been
- * rendered yet: what readers ask for takes no more than was counted. Any thread. */
+ * rendered yet: what readers ask for takes no more than was counted. A hook counts once, however
+ * many have it. Any thread. */
 size_t vx_snapshots_memory(void);
 
 /* Renders the call as a JSON object, compact, keys in alphabetical order: at most once, it is kept,

@@ -144,6 +144,10 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
         {"webhook-max-queued-total", VX_INT, 1, 10000000, "100000", true, "webhooks",
          "Webhooks of all accounts that wait; for a further one the oldest of the account that has "
          "most is dropped."},
+    [VX_SET_WEBHOOK_MAX_MEMORY] =
+        {"webhook-max-memory", VX_INT, 65536, 1099511627776, "134217728", true, "bytes",
+         "Memory of all webhooks that wait; for a further one the oldest of the account that has "
+         "most of them is dropped."},
     [VX_SET_WEBHOOK_MAX_REQUESTS] = {"webhook-max-requests", VX_INT, 1, 1000, "8", true, "requests",
                                      "Webhooks of one account that are on their way at the same "
                                      "time; one to a receiver until that has taken one, and while "

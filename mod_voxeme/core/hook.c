@@ -6,6 +6,7 @@
 
 struct vx_hook {
     atomic_uint refs;
+    atomic_uint having;           /* of those, as vx_hook_have() counts them */
     struct vx_hook_fields fields; /* all it points to lies behind it */
     size_t size;
 };
@@ -115,6 +116,7 @@ struct vx_hook *vx_hook_new(const struct vx_hook_fields *f) {
     if (!hook)
         return NULL;
     atomic_init(&hook->refs, 1);
+    atomic_init(&hook->having, 0);
     hook->fields = *f;
     hook->size = size;
     at = (char *)(hook + 1);
@@ -144,4 +146,12 @@ const struct vx_hook_fields *vx_hook_fields(const struct vx_hook *hook) {
 
 size_t vx_hook_cost(const struct vx_hook *hook) {
     return vx_alloc_cost(hook->size);
+}
+
+bool vx_hook_have(struct vx_hook *hook) {
+    return atomic_fetch_add_explicit(&hook->having, 1, memory_order_relaxed) == 0;
+}
+
+bool vx_hook_leave(struct vx_hook *hook) {
+    return atomic_fetch_sub_explicit(&hook->having, 1, memory_order_relaxed) == 1;
 }

@@ -42,5 +42,9 @@ void vx_hook_release(struct vx_hook **hook);
 const struct vx_hook_fields *vx_hook_fields(const struct vx_hook *hook);
 /* What it takes from the heap. */
 size_t vx_hook_cost(const struct vx_hook *hook);
+/* For whoever counts what hooks take, each once however many share it. One more has it, one less:
+ * true for the first and for the last. */
+bool vx_hook_have(struct vx_hook *hook);
+bool vx_hook_leave(struct vx_hook *hook);
 
 #endif

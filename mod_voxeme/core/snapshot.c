@@ -12,7 +12,7 @@ struct vx_snapshot {
     const char *service_url;
     _Atomic(char *) json; /* of kept_len() bytes, made by the first reader that asks */
     int64_t attempted_us, answered_us, ended_us;
-    uint64_t json_len : 23, has_hook : 1;
+    uint64_t json_len : 22, has_hook : 1, apart : 1;
     uint64_t units : 16; /* what it takes from the heap, see UNIT */
     uint64_t sip_status : 16, status : 4, direction : 2, has_application : 1, has_parent : 1;
     struct vx_uuid call_sid, account_sid;
@@ -25,7 +25,7 @@ struct vx_snapshot {
 
 /* The longest texts, each byte escaped. */
 _Static_assert(VX_TEXT_COUNT *(LONGEST_TEXT + 3) / UNIT + 64 < 1 << 16, "units");
-_Static_assert(VX_TEXT_COUNT *LONGEST_TEXT * 6 < 1 << 23, "json_len");
+_Static_assert(VX_TEXT_COUNT *LONGEST_TEXT * 6 + 4096 < 1 << 22, "json_len");
 
 /* What stands at the front of the JSON of every call that has an account. It is not kept. */
 #define ACCOUNT_KEY  "{\"account_sid\":"
@@ -150,10 +150,29 @@ static size_t kept_len(const struct vx_snapshot *s) {
     return s->json_len - (has_account(s) ? ACCOUNT_HEAD : 0);
 }
 
-static size_t cost(const struct vx_snapshot *s) {
-    const struct vx_hook *hook = vx_snapshot_hook(s);
+static size_t bare_cost(const struct vx_snapshot *s) {
+    return s->units * (size_t)UNIT;
+}
 
-    return s->units * (size_t)UNIT + vx_alloc_cost(kept_len(s)) + (hook ? vx_hook_cost(hook) : 0);
+/* Without its hook, which others may have as well. */
+static size_t cost(const struct vx_snapshot *s) {
+    return bare_cost(s) + vx_alloc_cost(kept_len(s));
+}
+
+static void count_in(struct vx_snapshot *s) {
+    struct vx_hook *hook = vx_snapshot_hook(s);
+    bool first = hook && vx_hook_have(hook);
+
+    atomic_fetch_add_explicit(&memory_held, cost(s) + (first ? vx_hook_cost(hook) : 0),
+                              memory_order_relaxed);
+}
+
+static void count_out(struct vx_snapshot *s) {
+    struct vx_hook *hook = vx_snapshot_hook(s);
+    bool last = hook && vx_hook_leave(hook);
+
+    atomic_fetch_sub_explicit(&memory_held, cost(s) + (last ? vx_hook_cost(hook) : 0),
+                              memory_order_relaxed);
 }
 
 /* Looks at all texts at once, as they stand before `end`. */
@@ -186,7 +205,8 @@ static void fill(struct vx_snapshot *s, const struct vx_call_fields *f) {
     to = put_sid(to, &f->application_sid, s->has_application);
     to = put_sid(to, &f->parent_call_sid, s->has_parent);
     to = put_texts(to, f->text);
-    s->json_len = vx_call_json_len(f, are_plain(to, f->text)) & 0x7fffff;
+    s->apart = 0;
+    s->json_len = vx_call_json_len(f, are_plain(to, f->text)) & 0x3fffff;
 }
 
 static struct vx_call_fields shortened(const struct vx_call_fields *f) {
@@ -198,7 +218,7 @@ static struct vx_call_fields shortened(const struct vx_call_fields *f) {
     return cut;
 }
 
-struct vx_snapshot *vx_snapshot_new(const struct vx_call_fields *f) {
+static struct vx_snapshot *make(const struct vx_call_fields *f) {
     struct vx_snapshot *s;
     struct vx_call_fields cut;
     size_t size = size_of(f);
@@ -213,8 +233,34 @@ struct vx_snapshot *vx_snapshot_new(const struct vx_call_fields *f) {
         return NULL;
     fill(s, f);
     s->units = (vx_alloc_cost(size) / UNIT) & 0xffff;
-    atomic_fetch_add_explicit(&memory_held, cost(s), memory_order_relaxed);
     return s;
+}
+
+struct vx_snapshot *vx_snapshot_new(const struct vx_call_fields *f) {
+    struct vx_snapshot *s = make(f);
+
+    if (s)
+        count_in(s);
+    return s;
+}
+
+void vx_snapshot_set_apart(struct vx_snapshot **snapshot) {
+    struct vx_call_fields f;
+    struct vx_snapshot *s;
+
+    vx_snapshot_fields(*snapshot, &f);
+    s = make(&f);
+    if (!s)
+        return;
+    s->apart = 1;
+    vx_snapshot_release(snapshot);
+    *snapshot = s;
+}
+
+size_t vx_snapshot_cost(const struct vx_snapshot *s) {
+    const struct vx_hook *hook = vx_snapshot_hook(s);
+
+    return bare_cost(s) + (hook ? vx_hook_cost(hook) : 0);
 }
 
 struct vx_snapshot *vx_snapshot_ref(struct vx_snapshot *s) {
@@ -229,7 +275,8 @@ void vx_snapshot_release(struct vx_snapshot **snapshot) {
     *snapshot = NULL;
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
         return;
-    atomic_fetch_sub_explicit(&memory_held, cost(s), memory_order_relaxed);
+    if (!s->apart)
+        count_out(s);
     hook = vx_snapshot_hook(s);
     vx_hook_release(&hook);
     vx_free(atomic_load(&s->json));

@@ -108,6 +108,7 @@ static void take_limits(struct vx_webhooks *w, const struct vx_config *c) {
     struct vx_webhook_limits limits = {
         .queued = (size_t)vx_config_int(c, VX_SET_WEBHOOK_MAX_QUEUED),
         .queued_total = (size_t)vx_config_int(c, VX_SET_WEBHOOK_MAX_QUEUED_TOTAL),
+        .memory = (size_t)vx_config_int(c, VX_SET_WEBHOOK_MAX_MEMORY),
         .requests = (unsigned)vx_config_int(c, VX_SET_WEBHOOK_MAX_REQUESTS),
         .requests_total = (unsigned)vx_config_int(c, VX_SET_WEBHOOK_MAX_REQUESTS_TOTAL),
         .attempts = (unsigned)vx_config_int(c, VX_SET_WEBHOOK_MAX_ATTEMPTS),
@@ -386,16 +387,17 @@ static void row(struct vx_buf *out, const char *name, const char *type, uint64_t
 
 static void render(void *ctx, struct vx_buf *out) {
     static const char *const reasons[VX_LOSS_COUNT] = {
-        [VX_LOSS_QUEUE] = "max-queued",  [VX_LOSS_TOTAL] = "max-queued-total",
-        [VX_LOSS_MEMORY] = "memory",     [VX_LOSS_AGE] = "max-age",
-        [VX_LOSS_ATTEMPTS] = "attempts", [VX_LOSS_REFUSED] = "refused",
-        [VX_LOSS_TARGET] = "target",     [VX_LOSS_NOWHERE] = "nowhere",
-        [VX_LOSS_STOP] = "stop",
+        [VX_LOSS_QUEUE] = "max-queued", [VX_LOSS_TOTAL] = "max-queued-total",
+        [VX_LOSS_BYTES] = "max-memory", [VX_LOSS_MEMORY] = "memory",
+        [VX_LOSS_AGE] = "max-age",      [VX_LOSS_ATTEMPTS] = "attempts",
+        [VX_LOSS_REFUSED] = "refused",  [VX_LOSS_TARGET] = "target",
+        [VX_LOSS_NOWHERE] = "nowhere",  [VX_LOSS_STOP] = "stop",
     };
     struct vx_webhooks *w = ctx;
 
     row(out, "queued", "gauge", vx_webhook_queue_count(w->queue) + atomic_load(&w->arriving),
         "Statuses that wait to be told, or are on their way.");
+    row(out, "memory_bytes", "gauge", vx_webhook_queue_bytes(w->queue), "Memory that they take.");
     row(out, "requests", "gauge", atomic_load(&w->requests_now), "Requests on their way now.");
     row(out, "told_total", "counter", atomic_load(&w->told), "Statuses that were taken.");
     row(out, "attempts_total", "counter", atomic_load(&w->attempts), "Requests made.");

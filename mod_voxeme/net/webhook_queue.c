@@ -87,6 +87,12 @@ static void free_call(struct vx_webhook_queue *q, struct vx_delivery *d) {
 
 /* --- statuses --- */
 
+/* Each with a call of its own, which is the most. */
+static size_t cost(const struct item *item) {
+    return vx_snapshot_cost(item->snapshot) + vx_alloc_cost(sizeof *item) +
+           vx_alloc_cost(sizeof *item->call);
+}
+
 static void append(struct vx_webhook_queue *q, struct vx_delivery *d, struct item *item) {
     struct account *a = d->account;
 
@@ -106,6 +112,7 @@ static void append(struct vx_webhook_queue *q, struct vx_delivery *d, struct ite
     item->receiver->count++;
     vx_account_waits(q, a);
     atomic_fetch_add_explicit(&q->count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&q->bytes, cost(item), memory_order_relaxed);
 }
 
 /* The call keeps its state; the status' receiver is the caller's to settle. */
@@ -134,6 +141,7 @@ static void remove_item(struct vx_webhook_queue *q, struct item *item) {
     item->receiver->count--;
     vx_account_waits(q, a);
     atomic_fetch_sub_explicit(&q->count, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&q->bytes, cost(item), memory_order_relaxed);
     vx_snapshot_release(&item->snapshot);
     vx_free(item);
 }
@@ -183,13 +191,20 @@ static bool drop_oldest(struct vx_webhook_queue *q, struct account *a) {
     return true;
 }
 
+static bool drop_longest(struct vx_webhook_queue *q) {
+    struct account *a = vx_account_longest(q);
+
+    return a && drop_oldest(q, a);
+}
+
 /* Until no bound is passed; `a` is the account of what came last. */
 static void make_room(struct vx_webhook_queue *q, struct account *a) {
     while (a->count > q->limits.queued && drop_oldest(q, a))
         vx_webhook_queue_lose(q, VX_LOSS_QUEUE);
-    while (vx_webhook_queue_count(q) > q->limits.queued_total && (a = vx_account_longest(q)) &&
-           drop_oldest(q, a))
+    while (vx_webhook_queue_count(q) > q->limits.queued_total && drop_longest(q))
         vx_webhook_queue_lose(q, VX_LOSS_TOTAL);
+    while (vx_webhook_queue_bytes(q) > q->limits.memory && drop_longest(q))
+        vx_webhook_queue_lose(q, VX_LOSS_BYTES);
 }
 
 static struct item *new_item(struct vx_snapshot *call, struct receiver *r, int64_t now) {
@@ -226,6 +241,7 @@ void vx_webhook_queue_add(struct vx_webhook_queue *q, struct vx_snapshot *call, 
     struct receiver *r =
         vx_receiver_of(q, vx_snapshot_account(call), key_of(vx_snapshot_hook(call)));
 
+    vx_snapshot_set_apart(&call);
     if (r && add(q, r, call, now)) {
         make_room(q, r->account);
         return;
@@ -358,6 +374,10 @@ size_t vx_webhook_queue_count(const struct vx_webhook_queue *q) {
     return atomic_load_explicit(&q->count, memory_order_relaxed);
 }
 
+size_t vx_webhook_queue_bytes(const struct vx_webhook_queue *q) {
+    return atomic_load_explicit(&q->bytes, memory_order_relaxed);
+}
+
 uint64_t vx_webhook_queue_lost(const struct vx_webhook_queue *q, enum vx_webhook_loss why) {
     return atomic_load_explicit(&q->lost[why], memory_order_relaxed);
 }
@@ -378,6 +398,7 @@ struct vx_webhook_queue *vx_webhook_queue_new(uint64_t seed) {
     node_init(&q->young);
     node_init(&q->old);
     atomic_init(&q->count, 0);
+    atomic_init(&q->bytes, 0);
     for (size_t i = 0; i < VX_LOSS_COUNT; i++)
         atomic_init(&q->lost[i], 0);
     return q;

@@ -28,6 +28,7 @@ struct vx_delivery; /* one status on its way */
 
 struct vx_webhook_limits {
     size_t queued, queued_total;       /* of one account, of all */
+    size_t memory;                     /* bytes, of all */
     unsigned requests, requests_total; /* on their way: of one account, of all */
     unsigned attempts;
     int64_t max_age_us;
@@ -37,6 +38,7 @@ struct vx_webhook_limits {
 enum vx_webhook_loss {
     VX_LOSS_QUEUE,    /* its account's queue was full, and it the oldest in it */
     VX_LOSS_TOTAL,    /* all queues together were full, and its account's the longest */
+    VX_LOSS_BYTES,    /* the same of the memory that they take */
     VX_LOSS_MEMORY,   /* there was no memory for it */
     VX_LOSS_AGE,      /* it had become too old */
     VX_LOSS_ATTEMPTS, /* it had been tried often enough */
@@ -68,7 +70,7 @@ void vx_webhook_queue_release(struct vx_webhook_queue **queue);
  * known of them is forgotten. */
 void vx_webhook_queue_limit(struct vx_webhook_queue *queue, const struct vx_webhook_limits *limits);
 
-/* Takes over the caller's reference. */
+/* Takes over the caller's reference. What is kept is no memory of calls: they may be gone. */
 void vx_webhook_queue_add(struct vx_webhook_queue *queue, struct vx_snapshot *call, int64_t now_us);
 
 /* What is to be attempted now; NULL: nothing. The caller ends it. */
@@ -93,6 +95,7 @@ int64_t vx_webhook_queue_due(const struct vx_webhook_queue *queue);
 bool vx_webhook_queue_idle(const struct vx_webhook_queue *queue);
 /* Any thread, as the counts. Those on their way are among them. */
 size_t vx_webhook_queue_count(const struct vx_webhook_queue *queue);
+size_t vx_webhook_queue_bytes(const struct vx_webhook_queue *queue);
 uint64_t vx_webhook_queue_lost(const struct vx_webhook_queue *queue, enum vx_webhook_loss why);
 /* Counts one that the queue never saw. Any thread. */
 void vx_webhook_queue_lose(struct vx_webhook_queue *queue, enum vx_webhook_loss why);

@@ -124,6 +124,60 @@ static void test_legs_are_counted(void **state) {
     vx_test_world_close(&w);
 }
 
+/* However many calls have it, and for as long as one does. */
+static void test_a_hook_is_counted_once(void **state) {
+    (void)state;
+    struct vx_test_world w;
+    char url[2001] = "http://example.com/";
+    memset(url + strlen(url), 'x', sizeof url - 1 - strlen(url));
+    const struct vx_hook_fields fields = {.url = vx_str(url)};
+    struct vx_hook *hook = vx_hook_new(&fields);
+    vx_test_world_open(&w, NULL);
+    uint64_t none = stats_of(&w).memory;
+    for (unsigned n = 1; n <= 100; n++) {
+        struct vx_event e = vx_test_event(VX_EVENT_CREATE, n);
+        e.status_hook = hook;
+        vx_registry_apply(w.registry, &e);
+    }
+    assert_in_range(stats_of(&w).memory - none, 2000, 2000 + 100 * 1000);
+    for (unsigned n = 1; n <= 100; n++)
+        vx_test_apply(&w, VX_EVENT_HANGUP, n);
+    vx_hook_release(&hook);
+    vx_test_advance(&w.time, 600 * VX_SECOND_US);
+    vx_registry_expire(w.registry, 0);
+    assert_int_equal(stats_of(&w).memory, none);
+    vx_test_world_close(&w);
+}
+
+static void test_what_is_set_apart_is_not_counted(void **state) {
+    (void)state;
+    const struct vx_hook_fields url = {.url = VX_STR("http://example.com/")};
+    struct vx_hook *hook = vx_hook_new(&url);
+    struct vx_call_fields f = {.call_sid = vx_test_sid(1), .service_url = "", .hook = hook}, kept;
+    f.text[VX_TEXT_FROM] = VX_STR("15083728299");
+    struct vx_snapshot *s = vx_snapshot_new(&f), *reader = vx_snapshot_ref(s);
+    size_t one = vx_snapshots_memory();
+    assert_true(one > vx_snapshot_cost(s));
+    vx_snapshot_set_apart(&s);
+    assert_ptr_not_equal(s, reader);
+    assert_int_equal(vx_snapshots_memory(), one); /* somebody else has it still */
+    vx_snapshot_release(&reader);
+    assert_int_equal(vx_snapshots_memory(), 0);
+    vx_snapshot_fields(s, &kept);
+    assert_ptr_equal(kept.hook, hook);
+    assert_true(vx_str_eq(kept.text[VX_TEXT_FROM], f.text[VX_TEXT_FROM]));
+    vx_snapshot_release(&s);
+    assert_int_equal(vx_snapshots_memory(), 0);
+    s = vx_snapshot_new(&f);
+    vx_hook_release(&hook);
+    vx_alloc_fail_at(1);
+    reader = s;
+    vx_snapshot_set_apart(&s);
+    vx_alloc_fail_at(0);
+    assert_ptr_equal(s, reader);
+    vx_snapshot_release(&s);
+}
+
 /* The bar is 700 bytes with the JSON, for a call as the contract's example has them. */
 static void test_a_usual_call_is_small(void **state) {
     (void)state;
@@ -149,6 +203,8 @@ int main(void) {
         cmocka_unit_test(test_json_is_counted_before_it_is_asked_for),
         cmocka_unit_test(test_what_readers_hold_is_counted),
         cmocka_unit_test(test_legs_are_counted),
+        cmocka_unit_test(test_a_hook_is_counted_once),
+        cmocka_unit_test(test_what_is_set_apart_is_not_counted),
         cmocka_unit_test(test_a_usual_call_is_small),
     };
     return cmocka_run_group_tests_name("registry_memory", tests, NULL, NULL);

@@ -88,6 +88,7 @@ static void test_names(void **state) {
         [VX_SET_WEBHOOK_MAX_AGE_SECONDS] = "webhook-max-age-seconds",
         [VX_SET_WEBHOOK_MAX_QUEUED] = "webhook-max-queued",
         [VX_SET_WEBHOOK_MAX_QUEUED_TOTAL] = "webhook-max-queued-total",
+        [VX_SET_WEBHOOK_MAX_MEMORY] = "webhook-max-memory",
         [VX_SET_WEBHOOK_MAX_REQUESTS] = "webhook-max-requests",
         [VX_SET_WEBHOOK_MAX_REQUESTS_TOTAL] = "webhook-max-requests-total",
         [VX_SET_METRICS_ALLOW] = "metrics-allow",
