@@ -31,8 +31,8 @@ const speech = {
 
 const withHook = (receiver, more = {}, of = demo()) => ({ ...of, webhook: { url: receiver.url, secret: SECRET, ...more } });
 
-async function setup(t, accounts, { settings = ALLOW, routes = [RING, BUSY, ANSWER] } = {}) {
-  const sw = await Switch.start(t, { accounts, settings, routes, adminTokens: [ADMIN] });
+async function setup(t, accounts, { settings = ALLOW, routes = [RING, BUSY, ANSWER], sip } = {}) {
+  const sw = await Switch.start(t, { accounts, settings, routes, sip, adminTokens: [ADMIN] });
   const admin = sw.client(ADMIN);
   return {
     sw,
@@ -189,13 +189,12 @@ test('a receiver that is down gets all when it is back', async (t) => {
   const owner = withHook({ url: `http://127.0.0.1:${port}/status` });
   const { sw, metric, becomes } = await setup(t, [owner]);
   await busyCall(t, sw);
-  await becomes('failures_total', '', (n) => n >= 1);
+  await sw.logged(/webhooks of account .* fail: Couldn't connect/);
   const receiver = await Receiver.start(t, { port });
   await told(receiver, undefined, 'trying', 'busy');
   await becomes('queued', '', (n) => n === 0);
   assert.equal(await metric('told_total'), 2);
   assert.equal(await metric('dropped_total'), 0);
-  await sw.logged(/webhooks of account .* fail: Couldn't connect/);
 });
 
 test('500 is tried again, the rest waits; 400 is not', async (t) => {
@@ -216,8 +215,9 @@ test('tried as often as is allowed', async (t) => {
   const receiver = await Receiver.start(t, { answer: () => 503 });
   const { sw, metric, becomes } = await setup(t, [withHook(receiver)], { settings: { ...ALLOW, 'webhook-max-attempts': 2 } });
   await busyCall(t, sw);
-  await becomes('dropped_total', 'reason="attempts"', (n) => n === 2);
+  await receiver.until((all) => all.length === 4);
   assert.deepEqual(receiver.statuses(), ['trying', 'trying', 'busy', 'busy']);
+  await becomes('dropped_total', 'reason="attempts"', (n) => n === 2);
   assert.equal(await metric('queued'), 0);
 });
 
@@ -226,6 +226,7 @@ test('redirects are not followed', async (t) => {
   const receiver = await Receiver.start(t, { answer: () => [307, { Location: target.url }] });
   const { sw, becomes } = await setup(t, [withHook(receiver)]);
   await busyCall(t, sw);
+  await receiver.until((all) => all.length === 2);
   await becomes('dropped_total', 'reason="refused"', (n) => n === 2);
   assert.deepEqual([receiver.requests.length, target.requests.length], [2, 0]);
 });
@@ -234,6 +235,7 @@ test('a long answer is cut off, and was an answer', async (t) => {
   const receiver = await Receiver.start(t, { answer: (request, index) => [index ? 200 : 500, {}, 'x'.repeat(1_000_000)] });
   const { sw, becomes, metric } = await setup(t, [withHook(receiver)]);
   await busyCall(t, sw);
+  await receiver.until((all) => all.length === 3);
   await becomes('told_total', '', (n) => n === 2);
   assert.equal(await metric('attempts_total'), 3);
 });
@@ -244,10 +246,10 @@ for (const [what, host] of [['an address', '127.0.0.1'], ['a name', 'localhost']
     const owner = withHook({ url: `http://${host}:${receiver.port}/` });
     const { sw, becomes, metric } = await setup(t, [owner], { settings: { 'webhook-allow': '192.168.0.0/16' } });
     await busyCall(t, sw);
+    await sw.logged(/refused: (127\.0\.0\.1|::1) is not in webhook-allow/);
     await becomes('dropped_total', 'reason="target"', (n) => n === 2);
     assert.equal(await metric('told_total'), 0);
     assert.equal(receiver.requests.length, 0);
-    await sw.logged(/refused: (127\.0\.0\.1|::1) is not in webhook-allow/);
     await sw.reload({ ...sw.spec, settings: { ...sw.spec.settings, 'webhook-allow': '127.0.0.0/8, ::1' } });
     await busyCall(t, sw);
     await told(receiver, undefined, 'trying', 'busy');
@@ -277,9 +279,9 @@ test('HTTPS is verified: a stranger\'s certificate, one for another host, a good
   const accounts = [withHook(wrong, {}, troubled()), withHook(receiver, {}, fine())];
   const { sw, becomes, metric } = await setup(t, accounts, { settings: { ...ALLOW, 'webhook-max-attempts': 2 } });
   await busyCall(t, sw, { host: FINE });
+  await sw.logged(/fail: SSL peer certificate/);
   await becomes('dropped_total', 'reason="attempts"', (n) => n === 2);
   assert.equal(receiver.requests.length, 0);
-  await sw.logged(/fail: SSL peer certificate/);
   await sw.reload({ ...sw.spec, settings: { ...sw.spec.settings, 'webhook-ca': both } });
   await busyCall(t, sw, { host: TROUBLED });
   await busyCall(t, sw, { host: FINE });
@@ -324,7 +326,7 @@ test('a full queue: the oldest gives way, and is counted', async (t) => {
   await becomes('dropped_total', 'reason="max-queued"', (n) => n === 6);
   assert.equal(await metric('queued'), 4);
   held.open(200);
-  await becomes('queued', '', (n) => n === 0);
+  await receiver.until((all) => all.length === 4);
   // The one on its way, and the latest three.
   assert.deepEqual(receiver.requests.map((r) => [r.said.call_id, r.said.call_status]),
     [[callIds[0], 'trying'], [callIds[3], 'busy'], [callIds[4], 'trying'], [callIds[4], 'busy']]);
@@ -338,16 +340,40 @@ test('max-queued-total: the oldest of the longest queue gives way', async (t) =>
   await becomes('dropped_total', 'reason="max-queued-total"', (n) => n === 3);
   assert.equal(await metric('queued'), 3);
   held.open(200);
-  await becomes('told_total', '', (n) => n === 3);
+  await receiver.until((all) => all.length === 3);
+});
+
+test('a hook of a PUT is taken though its client leaves before the call has moved', async (t) => {
+  const [first, second] = [await Receiver.start(t), await Receiver.start(t)];
+  const owner = withHook(first);
+  const { sw } = await setup(t, [owner], { sip: { 'redirect-to': '1000' } });
+  const phone = await Sipp.start(t, { scenario: s.callee(s.accept(), s.recv('REFER'), s.report('refer'), s.gate('left'), s.reply('202 Accepted'), s.calleeBye()) });
+  const { sid } = (await makeCall(sw, owner, phone)).json;
+  await told(first, sid, 'trying', 'in-progress');
+  const admin = sw.client(ADMIN), leaves = new AbortController();
+  const asked = sw.client(owner.token).request('PUT', `${callsOf(owner)}/${sid}`, {
+    headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ call_hook: '/next', call_status_hook: second.url }), signal: leaves.signal,
+  });
+  const { callId } = await phone.at('refer');
+  const before = await read(admin, 'voxeme_http_connections');
+  leaves.abort();
+  await assert.rejects(asked, { name: 'AbortError' });
+  // No other sign tells that the server has seen it go.
+  await deadline((async () => { while (await read(admin, 'voxeme_http_connections') >= before) await new Promise((resolve) => { setTimeout(resolve, 20); }); })(), 'the client to be gone');
+  await phone.at('left');
+  phone.go(callId);
+  await phone.finished();
+  await told(second, sid, 'completed');
+  assert.deepEqual(first.statuses(sid), ['trying', 'in-progress']);
 });
 
 test('a reload: what waits goes where it says now, signed by the new secret', async (t) => {
   const port = await freePort('127.0.0.1');
   const receiver = await Receiver.start(t);
   const owner = withHook({ url: `http://127.0.0.1:${port}/` });
-  const { sw, becomes } = await setup(t, [owner]);
+  const { sw } = await setup(t, [owner]);
   await busyCall(t, sw);
-  await becomes('failures_total', '', (n) => n >= 1);
+  await sw.logged(/webhooks of account .* fail: Couldn't connect/);
   const file = join(sw.dir, 'secret');
   await writeFile(file, `${OTHER_SECRET}\n`);
   await sw.reload({ ...sw.spec, accounts: [{ ...owner, webhook: { url: receiver.url, 'secret-file': file } }] });
