@@ -233,6 +233,53 @@ static void test_a_slow_name_has_its_time(void **state) {
     close_world();
 }
 
+/* Long before its time is over, as another waits for its place. */
+static void test_a_slow_name_gives_way(void **state) {
+    (void)state;
+    open_world("<param name=\"webhook-timeout-seconds\" value=\"60\"/>"
+               "<param name=\"webhook-connect-timeout-seconds\" value=\"60\"/>"
+               "<param name=\"webhook-max-requests-total\" value=\"1\"/>",
+               "slow.example", "fine.example");
+    tell(ALPHA_SID, VX_EVENT_CREATE, 1);
+    wait_for(&asked);
+    tell(BETA_SID, VX_EVENT_CREATE, 2);
+    receive();
+    assert_non_null(strstr(text, BETA_SID));
+    assert_int_equal(metric("\nvoxeme_webhook_broken_off_total"), 1);
+    assert_true(ms_of_stop() < 1500);
+    int again; /* it may have been asked once more */
+    assert_int_equal(sem_getvalue(&asked, &again), 0);
+    for (int i = 0; i <= again; i++) {
+        sem_post(&let_on);
+        wait_for(&answered);
+    }
+    close_world();
+}
+
+/* However many statuses of calls that are gone wait for it. */
+static void test_a_receiver_that_hangs_keeps_no_calls_out(void **state) {
+    (void)state;
+    open_world("<param name=\"max-call-memory\" value=\"1048576\"/>", "fine.example",
+               "fine.example");
+    struct vx_uuid sid, account = vx_test_uuid(ALPHA_SID);
+    struct vx_scope *alpha = vx_registry_account(w.registry, &account);
+    int64_t end = vx_mono_us(&vx_clock_system) + PATIENCE_MS * INT64_C(1000);
+    for (unsigned n = 1; n <= 3000; n++) {
+        tell(ALPHA_SID, VX_EVENT_CREATE, n);
+        tell(ALPHA_SID, VX_EVENT_HANGUP, n);
+        sid = vx_test_sid(n);
+        assert_true(vx_registry_remove(w.registry, alpha, &sid));
+        while (n % 100 == 0 && vx_snapshots_memory() && vx_mono_us(&vx_clock_system) < end)
+            sched_yield(); /* until our thread has taken them in */
+    }
+    assert_int_equal(vx_snapshots_memory(), 0);
+    assert_int_equal(metric("\nvoxeme_webhook_queued"), 6000);
+    assert_in_range(metric("\nvoxeme_webhook_memory_bytes"), 6000 * 200, 6000 * 1000);
+    vx_scope_release(&alpha);
+    ms_of_stop();
+    close_world();
+}
+
 /* The name was as good as any other when it was given. */
 static void test_what_counts_is_the_address_that_is_connected_to(void **state) {
     (void)state;
@@ -350,6 +397,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_name_that_nobody_answers_for),
         cmocka_unit_test(test_a_slow_name_has_its_time),
+        cmocka_unit_test(test_a_slow_name_gives_way),
+        cmocka_unit_test(test_a_receiver_that_hangs_keeps_no_calls_out),
         cmocka_unit_test(test_what_counts_is_the_address_that_is_connected_to),
         cmocka_unit_test(test_one_refused_address_of_two),
         cmocka_unit_test(test_a_configuration_is_taken_up),
