@@ -116,6 +116,7 @@ struct vx_webhook_queue {
     struct account *accounts[VX_WEBHOOK_SLOTS];
     struct node turns[STANDINGS]; /* heads: accounts that something can be started of */
     bool doubted_next;            /* the next turn is not of those that work */
+    unsigned new_turns;           /* in a row but for those that work */
     struct node young, old;       /* heads: what is ON_ITS_WAY, in the order of their start */
     struct vx_due_heap waiting, pauses, longest;
     size_t call_count, receiver_count, account_count;

@@ -9,8 +9,9 @@
  * - Those that do not work have three quarters of the places at most, and half of their account's.
  * - Where somebody waits for a place, and requests that are older than PATIENCE_US have more than a
  *   quarter of them, the oldest of the account that has most of these gives way.
- * - New ones come first, as little is lost with them; then those that work and those that do not,
- *   in turn; accounts in turn, and an account's receivers in turn.
+ * - New ones come first, but for one turn in eight, which is of those that failed, so that whoever
+ *   names ever new ones does not keep them from being found to work again; then those that work and
+ *   those that do not, in turn. Accounts take turns, and so do the receivers of an account.
  * What somebody waits for thus takes no longer than PATIENCE_US for every half of the places that
  * new receivers claim before it.
  *
@@ -23,6 +24,7 @@
 
 #define PATIENCE_US      VX_SECOND_US
 #define LONGEST_PAUSE_US (30 * VX_SECOND_US)
+#define MOST_NEW_TURNS   7
 #define MOST_REMEMBERED  8 /* receivers of an account that have no statuses */
 
 /* --- places --- */
@@ -271,19 +273,36 @@ void vx_receivers_forget(struct vx_webhook_queue *q) {
 
 /* --- turns --- */
 
-struct receiver *vx_turn_next(struct vx_webhook_queue *q) {
+/* Of those that do not work. */
+static enum standing next_doubted(const struct vx_webhook_queue *q) {
+    bool fresh = is_any(q, NEW), doubted = is_any(q, DOUBTED);
+
+    if (is_doubted_full(q) || (!fresh && !doubted))
+        return STANDINGS;
+    return fresh && (!doubted || q->new_turns < MOST_NEW_TURNS) ? NEW : DOUBTED;
+}
+
+static enum standing next_standing(struct vx_webhook_queue *q) {
+    enum standing s = next_doubted(q);
     bool works = !is_full(q) && is_any(q, WORKS);
-    bool doubted = !is_doubted_full(q) && is_any(q, DOUBTED);
-    enum standing s = !is_doubted_full(q) && is_any(q, NEW)    ? NEW
-                      : works && !(doubted && q->doubted_next) ? WORKS
-                      : doubted                                ? DOUBTED
-                                                               : STANDINGS;
+
+    if (works && (s == STANDINGS || (s == DOUBTED && !q->doubted_next && !is_any(q, NEW))))
+        s = WORKS;
+    q->doubted_next = s == WORKS;
+    if (s == NEW)
+        q->new_turns++;
+    else if (s == DOUBTED)
+        q->new_turns = 0;
+    return s;
+}
+
+struct receiver *vx_turn_next(struct vx_webhook_queue *q) {
+    enum standing s = next_standing(q);
     struct receiver *r;
     struct account *a;
 
     if (s == STANDINGS)
         return NULL;
-    q->doubted_next = s == WORKS;
     a = OF_NODE(struct account, turn[s], q->turns[s].next);
     node_leave(&a->turn[s]);
     node_append(&q->turns[s], &a->turn[s]);

@@ -99,6 +99,24 @@ static void test_a_new_one_does_not_wait_for_long(void **state) {
     vx_webhook_queue_release(&q);
 }
 
+/* Whoever names new ones all the time keeps none from being found to work again. */
+static void test_one_that_failed_does_not_wait_for_new_ones(void **state) {
+    (void)state;
+    open_queue(many);
+    add(FINE, FINE, VX_CALL_TRYING);
+    end(start(), VX_ATTEMPT_AGAIN);
+    unsigned next = 10000;
+    for (unsigned account = 1; account <= 60; account++)
+        for (unsigned i = 0; i < 100; i++, next++) {
+            char url[64];
+            snprintf(url, sizeof url, "http://h%u/", next);
+            add_to(url, account, next, VX_CALL_TRYING);
+        }
+    assert_int_equal(start_all(), 192);
+    assert_true(seconds_until(FINE, 10) <= 3);
+    vx_webhook_queue_release(&q);
+}
+
 /* Where nobody waits, a slow one has its time. */
 static void test_a_slow_one_is_not_broken_off_for_nobody(void **state) {
     (void)state;
@@ -293,6 +311,7 @@ int main(void) {
         cmocka_unit_test(test_one_that_works_waits_for_none_that_hangs),
         cmocka_unit_test(test_those_that_cease_to_work_give_way),
         cmocka_unit_test(test_a_new_one_does_not_wait_for_long),
+        cmocka_unit_test(test_one_that_failed_does_not_wait_for_new_ones),
         cmocka_unit_test(test_a_slow_one_is_not_broken_off_for_nobody),
         cmocka_unit_test(test_the_account_with_most_that_hang_gives_way),
         cmocka_unit_test(test_many_hanging_receivers_of_one_account),
