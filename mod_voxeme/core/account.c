@@ -280,7 +280,8 @@ static bool find_sid(const struct vx_directory *d, struct vx_str text, struct vx
 
     if (text.len == 0)
         return false;
-    if (vx_uuid_parse(&sid, text) && keys_find(&d->names, text, &r->account))
+    if (vx_uuid_parse(&sid, text) &&
+        (vx_directory_find(d, &sid, &r->account) || keys_find(&d->names, text, &r->account)))
         return true;
     r->unknown_sid = true;
     return false;
