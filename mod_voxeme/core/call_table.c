@@ -1,8 +1,9 @@
 #include "core/alloc.h"
 #include "core/registry_private.h"
 
-#define SMALLEST     256
-#define SLOTS_A_STEP 8
+#define SMALLEST      256
+#define SLOTS_GROWING 2 /* moved at a change; one would do to be done before it grows again */
+#define SLOTS_OTHER   8
 
 static size_t slot_of(const struct call_table *t, const struct table *in,
                       const struct vx_uuid *sid) {
@@ -56,9 +57,17 @@ static void put(struct call_table *t, struct table *in, struct call *c) {
     in->count++;
 }
 
+/* Calls that nobody has looked at for long: each is some hundred nanoseconds away. */
+static void fetch_next(const struct call_table *t) {
+    for (size_t i = t->moved; i < t->moved + SLOTS_GROWING && i < t->old.size; i++)
+        __builtin_prefetch(t->old.slots[i]);
+}
+
 /* Empties a few slots of the old table. */
 static void step(struct call_table *t) {
-    for (int i = 0; i < SLOTS_A_STEP && t->old.size; i++) {
+    int slots = t->old.size < t->now.size ? SLOTS_GROWING : SLOTS_OTHER;
+
+    for (int i = 0; i < slots && t->old.size; i++) {
         struct call *c = t->old.slots[t->moved];
 
         while (c) {
@@ -74,6 +83,7 @@ static void step(struct call_table *t) {
             t->old = (struct table){0};
         }
     }
+    fetch_next(t);
 }
 
 /* Without memory for it the table goes on with longer chains. */
