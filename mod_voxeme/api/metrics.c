@@ -1,6 +1,7 @@
 /* GET /metrics: the Prometheus text exposition format, version 0.0.4. */
 #include "api/api_private.h"
 #include "core/alloc.h"
+#include "core/stock.h"
 
 #include <inttypes.h>
 
@@ -32,6 +33,7 @@ static void render_ended(const struct vx_registry_stats *s, struct vx_buf *out) 
 
 static void render_registry(struct exchange *x, struct vx_buf *out) {
     struct vx_registry_stats s;
+    struct vx_stock_stats stock;
 
     vx_registry_stats(x->api->registry, &s);
     render_calls(x, out);
@@ -54,6 +56,11 @@ static void render_registry(struct exchange *x, struct vx_buf *out) {
         "Calls not kept because calls hold max-call-memory.");
     row(out, "voxeme_call_memory_bytes", "gauge", s.memory,
         "Memory held by calls, their JSON included.");
+    vx_stock_stats(&stock);
+    row(out, "voxeme_stock_bytes", "gauge", stock.bytes,
+        "Memory kept ready for new calls and changes.");
+    row(out, "voxeme_stock_missed_total", "counter", stock.missed,
+        "Times that there was none ready of the size wanted.");
     row(out, "voxeme_events_total", "counter", s.events, "Events applied.");
     row(out, "voxeme_events_unchanged_total", "counter", s.unchanged,
         "Events that told nothing new.");

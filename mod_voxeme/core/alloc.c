@@ -1,7 +1,6 @@
 #include "core/alloc.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +21,13 @@ static void *checked(void *p) {
     if (!p)
         atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed);
     return p;
+}
+
+bool vx_alloc_denied(void) {
+    if (!must_fail())
+        return false;
+    checked(NULL);
+    return true;
 }
 
 void *vx_malloc(size_t size) {

@@ -8,6 +8,7 @@
 #ifndef VX_ALLOC_H
 #define VX_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,11 +25,20 @@ static inline size_t vx_alloc_cost(size_t size) {
     return (size + 8 + 15) & ~(size_t)15;
 }
 
+/* The largest size that costs so much. */
+static inline size_t vx_alloc_size(size_t cost) {
+    return cost - 8;
+}
+
 /* How many allocations have failed since the process started. */
 uint64_t vx_alloc_failures(void);
 
 /* For tests: the n-th allocation from now on (1 = the next) fails, once. 0 turns it off. */
 void vx_alloc_fail_at(long n);
+
+/* For whoever deals out memory that it has already: whether this allocation is the one that must
+ * fail. Counts as one, and as a failure. */
+bool vx_alloc_denied(void);
 
 /* For tests: whether the failure asked for with vx_alloc_fail_at() has happened. */
 int vx_alloc_failed(void);

@@ -3,6 +3,7 @@
 #include "core/registry_private.h"
 
 #include "core/alloc.h"
+#include "core/stock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,18 @@ struct vx_registry *vx_registry_new(struct vx_config *config, const struct vx_cl
     return r;
 }
 
+struct call *vx_call_new(void) {
+    struct call *c = vx_stock_take(sizeof *c);
+
+    if (c)
+        memset(c, 0, sizeof *c);
+    return c;
+}
+
+void vx_call_free(struct call *c) {
+    vx_stock_give(c, sizeof *c);
+}
+
 static void free_calls(struct vx_registry *r, enum stage stage) {
     struct queue *q = &r->queue[stage];
     struct call *c;
@@ -69,7 +82,7 @@ static void free_calls(struct vx_registry *r, enum stage stage) {
         vx_call_leave_family(r, c);
         vx_snapshot_release(&c->snapshot);
         vx_scope_release(&c->account);
-        vx_free(c);
+        vx_call_free(c);
     }
 }
 

@@ -57,8 +57,9 @@ enum vx_applied vx_registry_apply(struct vx_registry *registry, const struct vx_
 int64_t vx_registry_expire(struct vx_registry *registry, size_t max);
 
 /* `wake` runs on the host's thread, outside the lock, after a change of a scope that some feed
- * follows, until the next vx_registry_woken(): at most once in between. It must be quick and must
- * not call back. NULL turns it off and waits for one that is running. */
+ * follows, or when the stock of memory is low (core/stock.h), until the next vx_registry_woken():
+ * at most once in between. It must be quick and must not call back. NULL turns it off and waits for
+ * one that is running. */
 void vx_registry_set_wake(struct vx_registry *registry, void (*wake)(void *ctx), void *ctx);
 void vx_registry_woken(struct vx_registry *registry);
 

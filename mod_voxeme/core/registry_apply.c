@@ -1,6 +1,6 @@
 /* One event, from the host's thread into the registry. */
-#include "core/alloc.h"
 #include "core/registry_private.h"
+#include "core/stock.h"
 
 /* What applying an event leaves to be done once the lock is free. */
 struct after {
@@ -18,7 +18,7 @@ static bool is_history(const struct vx_registry *r, const struct vx_event *e) {
 }
 
 static struct call *new_call(struct vx_registry *r, const struct vx_uuid *sid) {
-    struct call *c = vx_calloc(1, sizeof *c);
+    struct call *c = vx_call_new();
 
     if (!c)
         return NULL;
@@ -232,7 +232,7 @@ static enum vx_applied apply_new(struct vx_registry *r, const struct vx_event *e
     result = change(r, c, e, after);
     if (result != VX_APPLIED) {
         vx_call_leave_family(r, c);
-        vx_free(c);
+        vx_call_free(c);
     }
     return result;
 }
@@ -398,7 +398,9 @@ struct vx_uuid vx_sid_after_renames(const struct vx_registry *r, struct vx_uuid 
 /* A late event bears the sid that its call had when it happened. An event after the rename means
  * another call, which was given that sid anew. */
 static struct vx_uuid sid_by_now(const struct vx_registry *r, const struct vx_event *e) {
-    return e->sequence ? vx_sid_after_renames(r, e->call_sid, e->sequence) : e->call_sid;
+    return e->sequence && e->sequence < r->last_rename
+               ? vx_sid_after_renames(r, e->call_sid, e->sequence)
+               : e->call_sid;
 }
 
 static void remember_rename(struct vx_registry *r, const struct vx_event *e) {
@@ -410,6 +412,8 @@ static void remember_rename(struct vx_registry *r, const struct vx_event *e) {
     if (!known || known->sequence != e->sequence)
         r->renames[r->next_rename++ % VX_RENAMES] =
             (struct rename){e->renamed_from, e->call_sid, e->sequence};
+    if (e->sequence > r->last_rename)
+        r->last_rename = e->sequence;
 }
 
 static enum vx_applied apply_to(struct vx_registry *r, const struct vx_event *e,
@@ -454,7 +458,7 @@ enum vx_applied vx_registry_apply(struct vx_registry *r, const struct vx_event *
     pthread_mutex_unlock(&r->lock);
     vx_snapshot_release(&after.dead);
     vx_snapshot_release(&after.absorbed);
-    if (after.wake)
+    if (vx_stock_is_low() || after.wake)
         vx_registry_wake(r);
     return result;
 }

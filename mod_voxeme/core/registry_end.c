@@ -1,5 +1,4 @@
 /* How calls end, go and are forgotten: the queues, the audit. */
-#include "core/alloc.h"
 #include "core/registry_private.h"
 
 /* Calls handled for one holding of the lock: no event waits for more than a few microseconds. */
@@ -42,8 +41,11 @@ struct vx_snapshot *vx_call_replace(struct vx_registry *r, struct call *c,
     struct vx_snapshot *old = c->snapshot;
     int64_t was_us = vx_snapshot_ended_us(old), ended_us = vx_snapshot_ended_us(fresh);
     bool entered = phase_of(old) != phase_of(fresh);
+    bool counts = entered || account != c->account ||
+                  vx_snapshot_direction(old) != vx_snapshot_direction(fresh);
 
-    vx_call_count(c, r, -1);
+    if (counts)
+        vx_call_count(c, r, -1);
     c->snapshot = fresh;
     if (account != c->account) {
         vx_call_move(r, c, account, entered);
@@ -55,7 +57,8 @@ struct vx_snapshot *vx_call_replace(struct vx_registry *r, struct call *c,
         vx_call_end(r, c, ended_us);
     else if (c->stage == ENDED && ended_us != was_us)
         await_removal(r, c, ended_us); /* the end was only guessed before */
-    vx_call_count(c, r, 1);
+    if (counts)
+        vx_call_count(c, r, 1);
     return old;
 }
 
@@ -75,7 +78,7 @@ struct vx_snapshot *vx_call_remove(struct vx_registry *r, struct call *c) {
 static void forget(struct vx_registry *r, struct call *c) {
     vx_queue_take(&r->queue[GONE], c);
     vx_call_forget(c, r);
-    vx_free(c);
+    vx_call_free(c);
 }
 
 /* One batch of removals. Returns how many. */
@@ -148,13 +151,50 @@ int64_t vx_registry_expire(struct vx_registry *r, size_t max) {
     return next_due(r);
 }
 
+/* A bit for each sid that may be among the dismissed ones: most calls that come are not. */
+static uint64_t *mark_of(struct dismissed *d, const struct vx_uuid *sid, uint64_t *bit) {
+    uint64_t h;
+
+    memcpy(&h, sid->b + 8, sizeof h);
+    h = (h ^ h >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+    *bit = UINT64_C(1) << (h >> 58);
+    return &d->marks[h >> 48 & (VX_DISMISSED_MARKS - 1)];
+}
+
+static bool may_be_dismissed(struct vx_registry *r, const struct vx_uuid *sid) {
+    uint64_t bit;
+
+    return r->dismissed.next && (*mark_of(&r->dismissed, sid, &bit) & bit);
+}
+
+static void mark(struct dismissed *d, const struct vx_uuid *sid) {
+    uint64_t bit, *marks = mark_of(d, sid, &bit);
+
+    *marks |= bit;
+}
+
+/* Those that are forgotten leave their marks until all are made anew. */
+static void dismiss(struct dismissed *d, const struct vx_uuid *sid) {
+    d->sids[d->next++ % VX_DISMISSED] = *sid;
+    if (d->next % VX_DISMISSED == 0) {
+        memset(d->marks, 0, sizeof d->marks);
+        for (size_t i = 0; i < VX_DISMISSED; i++)
+            mark(d, &d->sids[i]);
+    }
+    mark(d, sid);
+}
+
 bool vx_call_was_dismissed(struct vx_registry *r, const struct vx_uuid *call_sid, bool created) {
-    for (uint64_t i = 0; i < VX_DISMISSED && i < r->next_dismissed; i++) {
-        if (!vx_uuid_eq(&r->dismissed[i], call_sid))
+    struct dismissed *d = &r->dismissed;
+
+    if (!may_be_dismissed(r, call_sid))
+        return false;
+    for (uint64_t i = 0; i < VX_DISMISSED && i < d->next; i++) {
+        if (!vx_uuid_eq(&d->sids[i], call_sid))
             continue;
         if (!created)
             return true;
-        r->dismissed[i] = (struct vx_uuid){{0}};
+        d->sids[i] = (struct vx_uuid){{0}};
     }
     return false;
 }
@@ -170,7 +210,7 @@ bool vx_registry_remove(struct vx_registry *r, struct vx_scope *scope,
     removed = c && c->stage == ENDED && (scope->all || c->account == scope);
     if (removed) {
         wake = vx_call_followed(c, r);
-        r->dismissed[r->next_dismissed++ % VX_DISMISSED] = *call_sid;
+        dismiss(&r->dismissed, call_sid);
         dead = vx_call_remove(r, c);
     }
     pthread_mutex_unlock(&r->lock);

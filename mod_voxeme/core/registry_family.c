@@ -8,8 +8,8 @@
  * follow at their own next event. A call that goes leaves its legs an empty place, in one step
  * however many they are.
  */
-#include "core/alloc.h"
 #include "core/registry_private.h"
+#include "core/stock.h"
 
 #define MOVES 256
 #define LOOKS 1024
@@ -22,9 +22,9 @@ struct call *vx_call_parent(const struct call *c) {
 static struct kin *kin_of(struct vx_registry *r, struct call *c) {
     if (c->kin)
         return c->kin;
-    c->kin = vx_calloc(1, sizeof *c->kin);
+    c->kin = vx_stock_take(sizeof *c->kin);
     if (c->kin) {
-        c->kin->call = c;
+        *c->kin = (struct kin){.call = c};
         r->kin++;
     }
     return c->kin;
@@ -33,7 +33,7 @@ static struct kin *kin_of(struct vx_registry *r, struct call *c) {
 static void free_if_unused(struct vx_registry *r, struct kin *k) {
     if (k->legs || k->parent || k->call)
         return;
-    vx_free(k);
+    vx_stock_give(k, sizeof *k);
     r->kin--;
 }
 

@@ -94,7 +94,8 @@ struct orphan {
 #define VX_RENAMES 64
 
 /* Calls that were removed before their time, the latest of them. */
-#define VX_DISMISSED 256
+#define VX_DISMISSED       256
+#define VX_DISMISSED_MARKS 64
 
 /* Events that the host numbered before `sequence` mean the call that is `to` now. */
 struct rename {
@@ -127,36 +128,45 @@ struct call_table {
 #define VX_EXPECTED_SLOTS 1024
 
 struct expectations {
-    struct expected *slots[VX_EXPECTED_SLOTS];
-    struct expected *oldest, *newest;
     size_t count;
+    struct expected *oldest, *newest;
+    struct expected *slots[VX_EXPECTED_SLOTS];
 };
 
+/* The latest of them, from the first slot on. */
+struct dismissed {
+    struct vx_uuid sids[VX_DISMISSED];
+    uint64_t marks[VX_DISMISSED_MARKS]; /* registry_end.c */
+    uint64_t next;
+};
+
+/* What every event looks at comes first, in as few cache lines as can be. */
 struct vx_registry {
     pthread_mutex_t lock;
-    const struct vx_clock *clock;
-    struct vx_config *config;
-    struct vx_scope **by_index; /* scope of each account of config, in its order */
     struct vx_scope *all;
+    const struct vx_clock *clock;
+    size_t max_text;
     struct call_table table;
-    struct queue queue[GONE + 1];
-    struct orphan orphans[VX_ORPHANS];
-    uint64_t next_orphan;
-    struct rename renames[VX_RENAMES];
-    uint64_t next_rename;
-    struct expectations expected;
+    uint64_t last_rename; /* the highest `sequence` of the renames */
     void (*told)(void *ctx, struct vx_snapshot *call); /* the observer of statuses, or NULL */
     void *told_ctx;
-    struct vx_uuid dismissed[VX_DISMISSED];
-    uint64_t next_dismissed;
-    _Atomic int64_t next_due; /* no call is due before; written under the lock, read without */
-    uint64_t last_order;
-    uint32_t audit;
-    int64_t retention_us;
-    size_t max_calls, max_memory, max_gone, max_text;
-    size_t kin;
-    char *service_url;
     struct vx_registry_stats stats;
+    struct vx_config *config;
+    struct vx_scope **by_index; /* scope of each account of config, in its order */
+    char *service_url;
+    size_t max_calls, max_memory, max_gone;
+    size_t kin;
+    int64_t retention_us;
+    uint64_t last_order;
+    _Atomic int64_t next_due; /* no call is due before; written under the lock, read without */
+    uint32_t audit;
+    struct queue queue[GONE + 1];
+    uint64_t next_orphan;
+    struct orphan orphans[VX_ORPHANS];
+    uint64_t next_rename;
+    struct rename renames[VX_RENAMES];
+    struct dismissed dismissed;
+    struct expectations expected;
     char epoch[17];
 
     /* Taken before `lock`. Guards the list of scopes and makes configurations follow each other;
@@ -267,6 +277,9 @@ bool vx_call_fields_eq(const struct vx_call_fields *a, const struct vx_call_fiel
 
 /* registry.c: what calls hold, see vx_registry_stats. */
 size_t vx_registry_memory(const struct vx_registry *r);
+/* All zero; NULL: memory is short. */
+struct call *vx_call_new(void);
+void vx_call_free(struct call *c);
 /* With the lock free. */
 void vx_registry_wake(struct vx_registry *r);
 

@@ -146,7 +146,7 @@ void vx_call_forget(struct call *c, struct vx_registry *r) {
 /* The call leaves a scope but lives on: what stays behind is a record of its removal. Without
  * memory for one, the scope's readers start anew. */
 static void leave(struct vx_registry *r, struct call *c, struct vx_scope *s, struct link *at) {
-    struct call *gone = vx_calloc(1, sizeof *gone);
+    struct call *gone = vx_call_new();
 
     if (!gone) {
         r->stats.no_memory++;

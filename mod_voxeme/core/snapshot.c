@@ -1,6 +1,7 @@
 #include "core/alloc.h"
 #include "core/call.h"
 #include "core/json_text.h"
+#include "core/stock.h"
 
 #include <stdatomic.h>
 
@@ -228,7 +229,7 @@ static struct vx_snapshot *make(const struct vx_call_fields *f) {
         f = &cut;
         size = size_of(f);
     }
-    s = vx_malloc(size < sizeof *s ? sizeof *s : size);
+    s = vx_stock_take(size < sizeof *s ? sizeof *s : size);
     if (!s)
         return NULL;
     fill(s, f);
@@ -280,7 +281,7 @@ void vx_snapshot_release(struct vx_snapshot **snapshot) {
     hook = vx_snapshot_hook(s);
     vx_hook_release(&hook);
     vx_free(atomic_load(&s->json));
-    vx_free(s);
+    vx_stock_give(s, vx_alloc_size(s->units * (size_t)UNIT));
 }
 
 struct vx_str vx_snapshot_text(const struct vx_snapshot *s, enum vx_call_text which) {

@@ -204,6 +204,7 @@ struct vx_server {
     int64_t timer_us;           /* when it is due */
     int64_t expire_us, tick_us; /* when the registry and the api are next looked after */
     int64_t expired_us;         /* when the registry was last */
+    int64_t stock_us;           /* when the stock's next second has passed */
     unsigned generation;        /* of the tokens: streams are held against each once */
     struct vx_framed framed[VX_FRAMES_KEPT];
     size_t next_framed;

@@ -4,6 +4,7 @@
 #include "core/alloc.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/stock.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -42,6 +43,16 @@ static void expire_calls(struct vx_server *server, int64_t now) {
         server->expire_us = now + EXPIRE_GAP_US;
 }
 
+/* At every turn of the timer and whenever the host's thread has had it woken. */
+static void fill_stock(struct vx_server *server, int64_t now) {
+    bool second = now >= server->stock_us;
+
+    if (second)
+        server->stock_us = now + VX_SECOND_US;
+    if (second || vx_stock_is_low())
+        vx_stock_fill(second);
+}
+
 static void on_timer(lws_sorted_usec_list_t *timer) {
     struct vx_server *server =
         (struct vx_server *)(void *)((char *)timer - offsetof(struct vx_server, timer));
@@ -54,6 +65,7 @@ static void on_timer(lws_sorted_usec_list_t *timer) {
     vx_listen_sweep(server, false);
     if (now >= server->expire_us)
         expire_calls(server, now);
+    fill_stock(server, now);
     if (now >= server->tick_us) {
         server->tick_us = now + (vx_api_tick(server->api) ? BEHIND_GAP_US : API_TICK_US);
     }
@@ -161,6 +173,7 @@ void vx_server_configure(struct vx_server *server, struct vx_config *config) {
 void vx_net_woken(struct vx_server *server) {
     take_pending(server);
     vx_registry_woken(server->registry);
+    fill_stock(server, vx_net_now());
     vx_holds_check(server);
     /* A call that has just ended may be the first to expire. */
     if (server->expire_us > server->expired_us + EXPIRE_GAP_US) {
@@ -174,8 +187,10 @@ static void *serve(void *ctx) {
 
     pthread_mutex_lock(&server->lock); /* vx_server_start() has it until all is in place */
     pthread_mutex_unlock(&server->lock);
+    vx_stock_open();
     vx_loop_run(server);
     vx_holds_finish(server);
+    vx_stock_close();
     return NULL;
 }
 
