@@ -115,8 +115,7 @@ static inline bool has_sid(const struct vx_uuid *u) {
     return !vx_uuid_is_nil(u);
 }
 
-static inline size_t len_sid(const struct vx_uuid *u, bool plain) {
-    (void)plain;
+static inline size_t len_sid(const struct vx_uuid *u) {
     (void)u;
     return VX_UUID_TEXT + 2;
 }
@@ -134,8 +133,7 @@ static inline bool has_time(int64_t us) {
     return us != 0;
 }
 
-static inline size_t len_time(int64_t us, bool plain) {
-    (void)plain;
+static inline size_t len_time(int64_t us) {
     (void)us;
     return VX_RFC3339_SIZE + 1;
 }
@@ -153,8 +151,9 @@ static inline bool has_text(struct vx_str s) {
     return s.len > 0;
 }
 
-static inline size_t len_text(struct vx_str s, bool plain) {
-    return plain ? s.len + 2 : vx_json_string_len(s);
+/* What escapes add: see vx_call_json_len(). */
+static inline size_t len_text(struct vx_str s) {
+    return s.len + 2;
 }
 
 static void write_text(struct vx_pen *pen, struct vx_str s) {
@@ -166,8 +165,7 @@ static inline bool has_json(struct vx_str s) {
     return s.len > 0;
 }
 
-static inline size_t len_json(struct vx_str s, bool plain) {
-    (void)plain;
+static inline size_t len_json(struct vx_str s) {
     return s.len;
 }
 
@@ -180,8 +178,8 @@ static inline bool has_always(struct vx_str s) {
     return true;
 }
 
-static inline size_t len_always(struct vx_str s, bool plain) {
-    return plain ? s.len + 2 : vx_json_string_len(s);
+static inline size_t len_always(struct vx_str s) {
+    return s.len + 2;
 }
 
 static void write_always(struct vx_pen *pen, struct vx_str s) {
@@ -193,8 +191,7 @@ static inline bool has_url(const char *url) {
     return true;
 }
 
-static inline size_t len_url(const char *url, bool plain) {
-    (void)plain;
+static inline size_t len_url(const char *url) {
     return vx_json_string_len(vx_str(url));
 }
 
@@ -208,8 +205,7 @@ static inline bool has_word(const char *word) {
     return true;
 }
 
-static inline size_t len_word(const char *word, bool plain) {
-    (void)plain;
+static inline size_t len_word(const char *word) {
     return strlen(word) + 2;
 }
 
@@ -223,8 +219,7 @@ static inline bool has_number(int64_t n) {
     return n >= 0;
 }
 
-static inline size_t len_number(int64_t n, bool plain) {
-    (void)plain;
+static inline size_t len_number(int64_t n) {
     size_t len = 1;
 
     for (; n >= 10; n /= 10)
@@ -240,15 +235,24 @@ static void write_number(struct vx_pen *pen, int64_t n) {
 
 #define NAME(key) ",\"" #key "\":"
 
+static size_t len_of_escapes(const struct vx_call_fields *f) {
+    size_t len = 0;
+
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++)
+        if (i != VX_TEXT_TAG)
+            len += vx_json_string_len(f->text[i]) - (f->text[i].len + 2);
+    return len;
+}
+
 size_t vx_call_json_len(const struct vx_call_fields *f, bool plain) {
     size_t len = 1; /* "}"; "{" stands where the first name's comma would */
 
 #define ADD_LEN(key, kind, value)                                                                  \
     if (has_##kind(value))                                                                         \
-        len += sizeof NAME(key) - 1 + len_##kind(value, plain);
+        len += sizeof NAME(key) - 1 + len_##kind(value);
     EACH_KEY(ADD_LEN)
 #undef ADD_LEN
-    return len;
+    return plain ? len : len + len_of_escapes(f);
 }
 
 bool vx_call_json_write(char *to, size_t len, const struct vx_call_fields *f) {

@@ -88,14 +88,37 @@ static size_t escape(char out[6], const unsigned char *p, size_t left, size_t *t
     return 6;
 }
 
+#define WIDE 16
+
+typedef signed char wide __attribute__((vector_size(WIDE)));
+
+/* Which of these bytes do not stand for themselves; those from 0x80 on are below zero. */
+static inline wide special(const char *p) {
+    wide w;
+
+    memcpy(&w, p, sizeof w);
+    return (w < 0x20) | (w == '"') | (w == '\\');
+}
+
 bool vx_json_is_plain(struct vx_str s) {
-    return plain_run((const unsigned char *)s.at, s.len) == s.len;
+    wide found = {0};
+    uint64_t half[2];
+
+    if (s.len < WIDE)
+        return plain_run((const unsigned char *)s.at, s.len) == s.len;
+    for (size_t i = 0; i + WIDE < s.len; i += WIDE)
+        found |= special(s.at + i);
+    found |= special(s.at + s.len - WIDE);
+    memcpy(half, &found, sizeof half);
+    return (half[0] | half[1]) == 0;
 }
 
 size_t vx_json_string_len(struct vx_str s) {
     const unsigned char *p = (const unsigned char *)s.at;
     size_t len = 2, i = 0;
 
+    if (vx_json_is_plain(s))
+        return s.len + 2;
     while (i < s.len) {
         size_t run = plain_run(p + i, s.len - i), taken;
         char escaped[6];

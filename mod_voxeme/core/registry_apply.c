@@ -2,6 +2,8 @@
 #include "core/registry_private.h"
 #include "core/stock.h"
 
+#define LINE 64 /* of a cache; a guess is good enough */
+
 /* What applying an event leaves to be done once the lock is free. */
 struct after {
     struct vx_snapshot *dead, *absorbed;
@@ -416,12 +418,32 @@ static void remember_rename(struct vx_registry *r, const struct vx_event *e) {
         r->last_rename = e->sequence;
 }
 
+/* Nearly all that an event looks at lies in other cores' caches or in none: it is sent for at once,
+ * not piece by piece when its turn comes. */
+static void fetch(const struct vx_registry *r, const struct call *c) {
+    __builtin_prefetch(c->snapshot);
+    __builtin_prefetch((const char *)c->snapshot + LINE);
+    __builtin_prefetch((const char *)c->snapshot + 2 * LINE);
+    __builtin_prefetch((const char *)c + LINE);
+    __builtin_prefetch((const char *)c + 2 * LINE);
+    __builtin_prefetch(r->all->changes.prev);
+    __builtin_prefetch(c->in_all.prev);
+    __builtin_prefetch(c->in_all.next);
+    if (!c->account)
+        return;
+    __builtin_prefetch(c->account->changes.prev);
+    __builtin_prefetch(c->in_account.prev);
+    __builtin_prefetch(c->in_account.next);
+}
+
 static enum vx_applied apply_to(struct vx_registry *r, const struct vx_event *e,
                                 struct after *after) {
     struct call *c = vx_call_table_find(&r->table, &e->call_sid);
     bool renames = e->type == VX_EVENT_RENAME && !vx_uuid_is_nil(&e->renamed_from);
     enum vx_applied renamed = VX_UNCHANGED;
 
+    if (c)
+        fetch(r, c);
     if (renames)
         renamed = rename_to(r, c, e, after);
     if (renames && renamed != VX_NO_MEMORY)
@@ -451,6 +473,8 @@ enum vx_applied vx_registry_apply(struct vx_registry *r, const struct vx_event *
     struct after after = {0};
     enum vx_applied result;
 
+    __builtin_prefetch(&r->table);
+    __builtin_prefetch(&r->last_rename);
     pthread_mutex_lock(&r->lock);
     result = apply(r, e, &after);
     if (result == VX_NO_MEMORY)

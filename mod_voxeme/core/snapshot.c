@@ -91,15 +91,34 @@ static char *put_texts(char *to, const struct vx_str text[VX_TEXT_COUNT]) {
     return to;
 }
 
-static void get_texts(const char *from, struct vx_str text[VX_TEXT_COUNT]) {
-    size_t mark[VX_TEXT_COUNT];
+static const char *get_text(const char *from, size_t mark, struct vx_str *text) {
+    *text = mark ? (struct vx_str){from, mark - 1} : VX_NONE;
+    return from + text->len;
+}
+
+/* Whether each of the marks is one byte, as nearly always. */
+static bool are_short(const char *marks) {
+    unsigned char all = 0;
 
     for (size_t i = 0; i < VX_TEXT_COUNT; i++)
-        from = get_mark(from, &mark[i]);
-    for (size_t i = 0; i < VX_TEXT_COUNT; i++) {
-        text[i] = mark[i] ? (struct vx_str){from, mark[i] - 1} : VX_NONE;
-        from += text[i].len;
+        all |= (unsigned char)marks[i];
+    return !(all & 0x80);
+}
+
+static void get_texts(const char *from, struct vx_str text[VX_TEXT_COUNT]) {
+    const char *marks = from;
+    size_t mark[VX_TEXT_COUNT];
+
+    if (are_short(marks)) {
+        from += VX_TEXT_COUNT;
+        for (size_t i = 0; i < VX_TEXT_COUNT; i++)
+            from = get_text(from, (unsigned char)marks[i], &text[i]);
+        return;
     }
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++)
+        from = get_mark(from, &mark[i]);
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++)
+        from = get_text(from, mark[i], &text[i]);
 }
 
 static char *put_hook(char *to, struct vx_hook *hook) {

@@ -209,17 +209,17 @@ static void test_a_registry_wakes_who_fills_it(void **state) {
     vx_registry_woken(w.registry);
     vx_stock_fill(false);
     uint64_t missed = stats().missed;
-    for (unsigned n = 3; n < 10; n++)
+    for (unsigned n = 3; n < 6; n++)
         vx_test_apply(&w, VX_EVENT_CREATE, n);
-    for (unsigned n = 1; n < 10; n++)
+    for (unsigned n = 1; n < 6; n++)
         vx_test_apply(&w, VX_EVENT_PROGRESS, n);
     assert_int_equal(stats().missed, missed);
     assert_int_equal(atomic_load(&woken), 1);
-    for (unsigned n = 10; n < 40; n++)
+    for (unsigned n = 6; n < 40; n++)
         vx_test_apply(&w, VX_EVENT_CREATE, n);
     assert_int_equal(atomic_load(&woken), 2);
     for (unsigned n = 1; n < 40; n++)
-        vx_test_expect(w.alpha, n, n < 10 ? VX_CALL_RINGING : VX_CALL_TRYING, n < 10 ? 180 : 100);
+        vx_test_expect(w.alpha, n, n < 6 ? VX_CALL_RINGING : VX_CALL_TRYING, n < 6 ? 180 : 100);
     vx_registry_set_wake(w.registry, NULL, NULL);
     vx_test_world_close(&w);
     assert_int_equal(vx_snapshots_memory(), 0);
