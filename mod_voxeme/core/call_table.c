@@ -5,8 +5,7 @@
 #define SLOTS_GROWING 2 /* moved at a change; one would do to be done before it grows again */
 #define SLOTS_OTHER   8
 
-static size_t slot_of(const struct call_table *t, const struct table *in,
-                      const struct vx_uuid *sid) {
+static uint64_t hash_of(const struct call_table *t, const struct vx_uuid *sid) {
     uint64_t h[2];
 
     /* Identifiers that are only counted up differ in their last byte, which little-endian machines
@@ -15,20 +14,42 @@ static size_t slot_of(const struct call_table *t, const struct table *in,
     h[0] = (h[0] ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15);
     h[0] = (h[0] ^ h[0] >> 32 ^ h[1]) * UINT64_C(0xd6e8feb86659fd93);
     h[0] = (h[0] ^ h[0] >> 32) * UINT64_C(0xd6e8feb86659fd93);
-    return (size_t)(h[0] ^ h[0] >> 32) & (in->size - 1);
+    return h[0] ^ h[0] >> 32;
+}
+
+static size_t slot_of(const struct call_table *t, const struct table *in,
+                      const struct vx_uuid *sid) {
+    return (size_t)hash_of(t, sid) & (in->size - 1);
+}
+
+/* Either may be of another table than the other: what is fetched then is of no use, and is not
+ * looked at. */
+void vx_call_table_fetch(const struct call_table *t, const struct vx_uuid *sid) {
+    uintptr_t from = atomic_load_explicit(&t->fetch_from, memory_order_relaxed);
+    size_t size = atomic_load_explicit(&t->fetch_size, memory_order_relaxed);
+    uintptr_t slot = (uintptr_t)hash_of(t, sid) & (size - 1);
+
+    __builtin_prefetch((const void *)(from + slot * sizeof(struct call *)));
+}
+
+static void show_to_fetchers(struct call_table *t) {
+    atomic_store_explicit(&t->fetch_from, (uintptr_t)t->now.slots, memory_order_relaxed);
+    atomic_store_explicit(&t->fetch_size, t->now.size, memory_order_relaxed);
 }
 
 bool vx_call_table_init(struct call_table *t, uint64_t seed) {
-    *t = (struct call_table){.seed = seed};
+    memset(t, 0, sizeof *t);
+    t->seed = seed;
     t->now.slots = vx_calloc(SMALLEST, sizeof *t->now.slots);
     t->now.size = t->now.slots ? SMALLEST : 0;
+    show_to_fetchers(t);
     return t->now.slots != NULL;
 }
 
 void vx_call_table_free(struct call_table *t) {
     vx_free(t->now.slots);
     vx_free(t->old.slots);
-    *t = (struct call_table){0};
+    memset(t, 0, sizeof *t);
 }
 
 static struct call *find_in(const struct call_table *t, const struct table *in,
@@ -98,6 +119,7 @@ static void resize(struct call_table *t, size_t size) {
     t->old = t->now;
     t->moved = 0;
     t->now = (struct table){slots, size, 0};
+    show_to_fetchers(t);
 }
 
 void vx_call_table_add(struct call_table *t, struct call *c) {

@@ -30,7 +30,7 @@ struct vx_feed *vx_feed_open(struct vx_scope *scope) {
         return NULL;
     f->scope = vx_scope_ref(scope);
     f->place.cursor = 1;
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     place_before(&f->place, scope->changes.next);
     f->position = scope->horizon;
     scope->feeds++;
@@ -46,7 +46,7 @@ void vx_feed_close(struct vx_feed **feed) {
     if (!f)
         return;
     r = f->scope->registry;
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     unlink_place(&f->place);
     f->scope->feeds -= !f->quiet;
     pthread_mutex_unlock(&r->lock);
@@ -57,7 +57,7 @@ void vx_feed_close(struct vx_feed **feed) {
 void vx_feed_set_quiet(struct vx_feed *f, bool quiet) {
     struct vx_registry *r = f->scope->registry;
 
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     f->scope->feeds += (unsigned)f->quiet - (unsigned)quiet;
     f->quiet = quiet;
     pthread_mutex_unlock(&r->lock);
@@ -94,7 +94,7 @@ size_t vx_feed_pull(struct vx_feed *f, struct vx_change *changes, size_t max, ui
     struct link *l;
     size_t count = 0;
 
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     *restarted = restart(f);
     for (l = f->place.next; l != &s->changes && count < max; l = l->next)
         if (!l->cursor) {
@@ -115,7 +115,7 @@ uint64_t vx_feed_horizon(struct vx_feed *f) {
     struct vx_registry *r = f->scope->registry;
     uint64_t horizon;
 
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     horizon = f->scope->horizon;
     pthread_mutex_unlock(&r->lock);
     return horizon;

@@ -1,5 +1,3 @@
-#include "config.h" /* _GNU_SOURCE, for PTHREAD_MUTEX_ADAPTIVE_NP */
-
 #include "core/registry_private.h"
 
 #include "core/alloc.h"
@@ -29,15 +27,28 @@ static bool init_random(struct vx_registry *r) {
     return vx_call_table_init(&r->table, parts[0]);
 }
 
-/* It is held for a microsecond or less: whoever finds it taken does better to spin for that long
- * than to sleep, from which the kernel takes many to wake it. */
-static void init_lock(pthread_mutex_t *lock) {
-    pthread_mutexattr_t attributes;
+#define TRIES  100
+#define PAUSES 4 /* between two of them; from 5 to 25 us in all, by the processor */
 
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
-    pthread_mutex_init(lock, &attributes);
-    pthread_mutexattr_destroy(&attributes);
+static inline void pause_core(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* It is held for a microsecond or two. Whoever sleeps for it is woken by a system call of the
+ * thread that holds it, and that is a host's more often than not: so only when the holder seems to
+ * have lost its core. */
+void vx_registry_wait(struct vx_registry *r) {
+    for (int i = 0; i < TRIES; i++) {
+        for (int j = 0; j < PAUSES; j++)
+            pause_core();
+        if (pthread_mutex_trylock(&r->lock) == 0)
+            return;
+    }
+    pthread_mutex_lock(&r->lock);
 }
 
 struct vx_registry *vx_registry_new(struct vx_config *config, const struct vx_clock *clock) {
@@ -46,7 +57,7 @@ struct vx_registry *vx_registry_new(struct vx_config *config, const struct vx_cl
 
     if (!r)
         return NULL;
-    init_lock(&r->lock);
+    pthread_mutex_init(&r->lock, NULL);
     pthread_mutex_init(&r->configure_lock, NULL);
     pthread_mutex_init(&r->wake_lock, NULL);
     atomic_init(&r->awake, false);
@@ -146,7 +157,7 @@ static struct vx_scope *known_scope(const struct vx_registry *r, const struct re
     struct vx_scope **found;
     size_t index;
 
-    if (r->config && vx_directory_find(vx_config_directory(r->config), sid, &index))
+    if (r->config && vx_directory_find(r->directory, sid, &index))
         return r->by_index[index];
     if (!retired->count)
         return NULL;
@@ -219,10 +230,11 @@ bool vx_registry_configure(struct vx_registry *r, struct vx_config *config) {
         s->configured = false;
     for (size_t i = 0; i < count; i++)
         scopes[i]->configured = true;
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     old_config = r->config;
     old_scopes = r->by_index;
     r->config = vx_config_ref(config);
+    r->directory = vx_config_directory(config);
     r->by_index = scopes;
     set_limits(r, config);
     pthread_mutex_unlock(&r->lock);
@@ -247,8 +259,8 @@ struct vx_scope *vx_registry_account(struct vx_registry *r, const struct vx_uuid
     struct vx_scope *s = NULL;
     size_t index;
 
-    pthread_mutex_lock(&r->lock);
-    if (vx_directory_find(vx_config_directory(r->config), account_sid, &index))
+    vx_registry_lock(r);
+    if (vx_directory_find(r->directory, account_sid, &index))
         s = vx_scope_ref(r->by_index[index]);
     pthread_mutex_unlock(&r->lock);
     return s;
@@ -261,7 +273,7 @@ struct vx_scope *vx_registry_all(struct vx_registry *r) {
 struct vx_counts vx_scope_counts(struct vx_scope *s) {
     struct vx_counts counts;
 
-    pthread_mutex_lock(&s->registry->lock);
+    vx_registry_lock(s->registry);
     counts = s->counts;
     pthread_mutex_unlock(&s->registry->lock);
     return counts;
@@ -272,7 +284,7 @@ struct vx_snapshot *vx_scope_find(struct vx_scope *s, const struct vx_uuid *call
     struct vx_snapshot *found = NULL;
     struct call *c;
 
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     c = vx_call_table_find(&r->table, call_sid);
     if (c && (s->all || c->account == s))
         found = vx_snapshot_ref(c->snapshot);
@@ -292,7 +304,7 @@ size_t vx_registry_memory(const struct vx_registry *r) {
 }
 
 void vx_registry_stats(struct vx_registry *r, struct vx_registry_stats *out) {
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     *out = r->stats;
     out->calls = r->queue[LIVE].count + r->queue[ENDED].count;
     out->memory = vx_registry_memory(r);

@@ -49,7 +49,7 @@ static void find_application(const struct vx_registry *r, const struct vx_event 
         return;
     if (vx_uuid_parse(&f->application_sid, e->application_sid) || !e->application_sid_header.len)
         return;
-    if (vx_directory_trusts(vx_config_directory(r->config), &e->evidence.source))
+    if (vx_directory_trusts(r->directory, &e->evidence.source))
         vx_uuid_parse(&f->application_sid, e->application_sid_header);
 }
 
@@ -60,8 +60,7 @@ struct owner {
 
 static bool resolve(struct vx_registry *r, const struct vx_event *e, enum vx_account_rank than,
                     struct owner *owner) {
-    struct vx_resolution found =
-        vx_directory_resolve(vx_config_directory(r->config), &e->evidence, than);
+    struct vx_resolution found = vx_directory_resolve(r->directory, &e->evidence, than);
 
     r->stats.untrusted_headers += found.untrusted_header;
     r->stats.unknown_accounts += found.unknown_sid;
@@ -420,7 +419,7 @@ static void remember_rename(struct vx_registry *r, const struct vx_event *e) {
 
 /* Nearly all that an event looks at lies in other cores' caches or in none: it is sent for at once,
  * not piece by piece when its turn comes. */
-static void fetch(const struct vx_registry *r, const struct call *c) {
+static void fetch(const struct vx_registry *r, const struct call *c, const struct vx_event *e) {
     __builtin_prefetch(c->snapshot);
     __builtin_prefetch((const char *)c->snapshot + LINE);
     __builtin_prefetch((const char *)c->snapshot + 2 * LINE);
@@ -429,11 +428,22 @@ static void fetch(const struct vx_registry *r, const struct call *c) {
     __builtin_prefetch(r->all->changes.prev);
     __builtin_prefetch(c->in_all.prev);
     __builtin_prefetch(c->in_all.next);
-    if (!c->account)
-        return;
-    __builtin_prefetch(c->account->changes.prev);
-    __builtin_prefetch(c->in_account.prev);
-    __builtin_prefetch(c->in_account.next);
+    if (c->account) {
+        __builtin_prefetch(c->account->changes.prev);
+        __builtin_prefetch(c->in_account.prev);
+        __builtin_prefetch(c->in_account.next);
+    }
+    if (e->type == VX_EVENT_HANGUP) {
+        __builtin_prefetch(c->prev);
+        __builtin_prefetch(c->next);
+        __builtin_prefetch(r->queue[ENDED].head.prev);
+    }
+}
+
+static void fetch_for_new(const struct vx_registry *r) {
+    __builtin_prefetch(r->directory);
+    __builtin_prefetch(r->all->changes.prev);
+    __builtin_prefetch(r->queue[LIVE].head.prev);
 }
 
 static enum vx_applied apply_to(struct vx_registry *r, const struct vx_event *e,
@@ -443,7 +453,9 @@ static enum vx_applied apply_to(struct vx_registry *r, const struct vx_event *e,
     enum vx_applied renamed = VX_UNCHANGED;
 
     if (c)
-        fetch(r, c);
+        fetch(r, c, e);
+    else
+        fetch_for_new(r);
     if (renames)
         renamed = rename_to(r, c, e, after);
     if (renames && renamed != VX_NO_MEMORY)
@@ -473,9 +485,9 @@ enum vx_applied vx_registry_apply(struct vx_registry *r, const struct vx_event *
     struct after after = {0};
     enum vx_applied result;
 
-    __builtin_prefetch(&r->table);
+    vx_call_table_fetch(&r->table, &e->call_sid);
     __builtin_prefetch(&r->last_rename);
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     result = apply(r, e, &after);
     if (result == VX_NO_MEMORY)
         r->stats.no_memory++;

@@ -87,7 +87,7 @@ static size_t remove_due(struct vx_registry *r, int64_t now, size_t max, bool *w
     size_t count = 0;
     struct call *c;
 
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     while (count < max && (c = vx_queue_first(&r->queue[ENDED])) && vx_call_due(r, c) <= now) {
         *wake = *wake || vx_call_followed(c, r);
         dead[count++] = vx_call_remove(r, c);
@@ -107,7 +107,7 @@ static size_t forget_due(struct vx_registry *r, int64_t now) {
     size_t count = 0;
     struct call *c;
 
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     for (; count < BATCH && (c = vx_queue_first(&r->queue[GONE])) && is_forgettable(r, c, now);
          count++) {
         r->stats.forgotten += vx_call_due(r, c) > now;
@@ -121,7 +121,7 @@ static int64_t next_due(struct vx_registry *r) {
     int64_t due = INT64_MAX;
     struct call *c;
 
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     if ((c = vx_queue_first(&r->queue[ENDED])))
         due = vx_call_due(r, c);
     if ((c = vx_queue_first(&r->queue[GONE])) && vx_call_due(r, c) < due)
@@ -205,7 +205,7 @@ bool vx_registry_remove(struct vx_registry *r, struct vx_scope *scope,
     bool wake = false, removed;
     struct call *c;
 
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     c = vx_call_table_find(&r->table, call_sid);
     removed = c && c->stage == ENDED && (scope->all || c->account == scope);
     if (removed) {
@@ -221,7 +221,7 @@ bool vx_registry_remove(struct vx_registry *r, struct vx_scope *scope,
 }
 
 void vx_registry_audit_begin(struct vx_registry *r) {
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     r->audit++; /* calls that come from now on bear this number and so are not lost */
     pthread_mutex_unlock(&r->lock);
 }
@@ -230,7 +230,7 @@ bool vx_registry_audit_seen(struct vx_registry *r, const struct vx_uuid *call_si
     struct call *c;
     bool live;
 
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     c = vx_call_table_find(&r->table, call_sid);
     live = c && c->stage == LIVE;
     if (live)
@@ -264,7 +264,7 @@ static size_t audit_batch(struct vx_registry *r, size_t *left, bool *wake) {
     struct vx_snapshot *dead[BATCH] = {NULL};
     size_t lost = 0;
 
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     for (size_t i = 0; i < BATCH && *left; i++, --*left) {
         struct call *c = vx_queue_first(&r->queue[LIVE]);
 
@@ -289,7 +289,7 @@ size_t vx_registry_audit_end(struct vx_registry *r) {
     size_t left, lost = 0;
     bool wake = false;
 
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     left = r->queue[LIVE].count;
     pthread_mutex_unlock(&r->lock);
     while (left)

@@ -97,7 +97,7 @@ bool vx_registry_expect_hook(struct vx_registry *r, const struct vx_uuid *call_s
     e->sid = *call_sid;
     e->hook = vx_hook_ref(hook);
     e->since_us = vx_mono_us(r->clock);
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     vx_expected_came(r, call_sid);
     add(x, e);
     for (int i = 0; i < 2 && x->oldest != e; i++)
@@ -110,7 +110,7 @@ bool vx_registry_expect_hook(struct vx_registry *r, const struct vx_uuid *call_s
 }
 
 void vx_registry_forget_hook(struct vx_registry *r, const struct vx_uuid *call_sid) {
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     vx_expected_came(r, call_sid);
     pthread_mutex_unlock(&r->lock);
 }
@@ -152,7 +152,7 @@ bool vx_registry_set_hook(struct vx_registry *r, const struct vx_uuid *account_s
 
 void vx_registry_observe_statuses(struct vx_registry *r,
                                   void (*told)(void *ctx, struct vx_snapshot *call), void *ctx) {
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     r->told = told;
     r->told_ctx = ctx;
     pthread_mutex_unlock(&r->lock);

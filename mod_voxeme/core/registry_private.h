@@ -122,6 +122,8 @@ struct call_table {
     struct table now, old;
     size_t moved; /* slots of old that are empty already */
     uint64_t seed;
+    _Atomic(uintptr_t) fetch_from; /* the slots of `now` and how many they are, for */
+    _Atomic(size_t) fetch_size;    /* vx_call_table_fetch() only: written under the lock */
 };
 
 /* registry_hook.c */
@@ -147,12 +149,13 @@ struct vx_registry {
     const struct vx_clock *clock;
     size_t max_text;
     struct call_table table;
-    uint64_t last_rename; /* the highest `sequence` of the renames */
+    uint64_t last_rename;                              /* the highest `sequence` of the renames */
     void (*told)(void *ctx, struct vx_snapshot *call); /* the observer of statuses, or NULL */
     void *told_ctx;
     struct vx_registry_stats stats;
     struct vx_config *config;
-    struct vx_scope **by_index; /* scope of each account of config, in its order */
+    const struct vx_directory *directory; /* of config */
+    struct vx_scope **by_index;           /* scope of each account of config, in its order */
     char *service_url;
     size_t max_calls, max_memory, max_gone;
     size_t kin;
@@ -170,7 +173,7 @@ struct vx_registry {
     char epoch[17];
 
     /* Taken before `lock`. Guards the list of scopes and makes configurations follow each other;
-     * `config` and `by_index` are written under both. */
+     * `config`, `directory` and `by_index` are written under both. */
     pthread_mutex_t configure_lock;
     struct vx_scope *scopes; /* every account's, retired ones included */
 
@@ -183,6 +186,8 @@ struct vx_registry {
 /* call_table.c */
 bool vx_call_table_init(struct call_table *t, uint64_t seed);
 void vx_call_table_free(struct call_table *t);
+/* With the lock free: sends for the slot in which a call of this sid is looked for. */
+void vx_call_table_fetch(const struct call_table *t, const struct vx_uuid *sid);
 struct call *vx_call_table_find(const struct call_table *t, const struct vx_uuid *sid);
 void vx_call_table_add(struct call_table *t, struct call *c);
 void vx_call_table_remove(struct call_table *t, struct call *c);
@@ -274,6 +279,14 @@ void vx_call_merge(struct vx_call_fields *f, struct knowledge *k, const struct v
 /* The host no longer has the call. */
 void vx_call_merge_lost(struct vx_call_fields *f, uint8_t *guessed, int64_t now_wall_us);
 bool vx_call_fields_eq(const struct vx_call_fields *a, const struct vx_call_fields *b);
+
+/* registry.c */
+void vx_registry_wait(struct vx_registry *r);
+
+static inline void vx_registry_lock(struct vx_registry *r) {
+    if (pthread_mutex_trylock(&r->lock) != 0)
+        vx_registry_wait(r);
+}
 
 /* registry.c: what calls hold, see vx_registry_stats. */
 size_t vx_registry_memory(const struct vx_registry *r);
