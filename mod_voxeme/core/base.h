@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Of a function that hardly any event needs: it stays out of the way of the code that all of them
+ * run through, which no cache holds when a host's thread has slept. */
+#define VX_SELDOM __attribute__((cold, noinline))
+
 /* A borrowed run of bytes, not terminated. {NULL, 0} means "not given"; {"", 0} means "given,
  * empty". */
 struct vx_str {

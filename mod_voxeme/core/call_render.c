@@ -235,7 +235,7 @@ static void write_number(struct vx_pen *pen, int64_t n) {
 
 #define NAME(key) ",\"" #key "\":"
 
-static size_t len_of_escapes(const struct vx_call_fields *f) {
+VX_SELDOM static size_t len_of_escapes(const struct vx_call_fields *f) {
     size_t len = 0;
 
     for (size_t i = 0; i < VX_TEXT_COUNT; i++)

@@ -108,7 +108,7 @@ static void step(struct call_table *t) {
 }
 
 /* Without memory for it the table goes on with longer chains. */
-static void resize(struct call_table *t, size_t size) {
+VX_SELDOM static void resize(struct call_table *t, size_t size) {
     struct call **slots;
 
     if (t->old.size)

@@ -41,7 +41,7 @@ static inline void pause_core(void) {
 /* It is held for a microsecond or two. Whoever sleeps for it is woken by a system call of the
  * thread that holds it, and that is a host's more often than not: so only when the holder seems to
  * have lost its core. */
-void vx_registry_wait(struct vx_registry *r) {
+VX_SELDOM void vx_registry_wait(struct vx_registry *r) {
     for (int i = 0; i < TRIES; i++) {
         for (int j = 0; j < PAUSES; j++)
             pause_core();

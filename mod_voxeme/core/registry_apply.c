@@ -361,8 +361,8 @@ static bool is_later(const struct call *c, const struct vx_event *rename) {
     return rename->sequence && c->first_sequence > rename->sequence;
 }
 
-static enum vx_applied rename_to(struct vx_registry *r, struct call *c, const struct vx_event *e,
-                                 struct after *after) {
+VX_SELDOM static enum vx_applied rename_to(struct vx_registry *r, struct call *c,
+                                           const struct vx_event *e, struct after *after) {
     struct call *older = vx_call_table_find(&r->table, &e->renamed_from);
 
     if (!older || older == c || is_later(older, e))
@@ -404,7 +404,7 @@ static struct vx_uuid sid_by_now(const struct vx_registry *r, const struct vx_ev
                : e->call_sid;
 }
 
-static void remember_rename(struct vx_registry *r, const struct vx_event *e) {
+VX_SELDOM static void remember_rename(struct vx_registry *r, const struct vx_event *e) {
     const struct rename *known;
 
     if (!e->sequence || vx_uuid_eq(&e->renamed_from, &e->call_sid))
@@ -465,20 +465,23 @@ static enum vx_applied apply_to(struct vx_registry *r, const struct vx_event *e,
     return c ? change(r, c, e, after) : apply_new(r, e, after);
 }
 
+VX_SELDOM static enum vx_applied apply_late(struct vx_registry *r, const struct vx_event *e,
+                                            const struct vx_uuid *sid, struct after *after) {
+    struct vx_event late = *e;
+
+    late.call_sid = *sid;
+    return apply_to(r, &late, after);
+}
+
 static enum vx_applied apply(struct vx_registry *r, const struct vx_event *e, struct after *after) {
     struct vx_uuid sid = sid_by_now(r, e);
-    struct vx_event late;
 
     r->stats.events++;
     if (vx_uuid_is_nil(&sid)) {
         r->stats.refused++;
         return VX_REFUSED;
     }
-    if (vx_uuid_eq(&sid, &e->call_sid))
-        return apply_to(r, e, after);
-    late = *e;
-    late.call_sid = sid;
-    return apply_to(r, &late, after);
+    return vx_uuid_eq(&sid, &e->call_sid) ? apply_to(r, e, after) : apply_late(r, e, &sid, after);
 }
 
 enum vx_applied vx_registry_apply(struct vx_registry *r, const struct vx_event *e) {

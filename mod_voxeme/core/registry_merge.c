@@ -9,14 +9,16 @@
 #include "core/registry_private.h"
 
 /* Cuts at a character's first byte, so that a long UTF-8 name does not end in half a character. */
-static struct vx_str cut(struct vx_str s, size_t max, uint64_t *truncated) {
-    if (s.len <= max)
-        return s;
+VX_SELDOM static struct vx_str cut_long(struct vx_str s, size_t max, uint64_t *truncated) {
     ++*truncated;
     s.len = max;
     while (s.len > 0 && s.len + 4 > max && ((unsigned char)s.at[s.len] & 0xc0) == 0x80)
         s.len--;
     return s;
+}
+
+static struct vx_str cut(struct vx_str s, size_t max, uint64_t *truncated) {
+    return s.len <= max ? s : cut_long(s, max, truncated);
 }
 
 static void fill_text(struct vx_str *known, struct vx_str said, size_t max, uint64_t *truncated) {

@@ -105,20 +105,25 @@ static bool are_short(const char *marks) {
     return !(all & 0x80);
 }
 
-static void get_texts(const char *from, struct vx_str text[VX_TEXT_COUNT]) {
-    const char *marks = from;
+VX_SELDOM static void get_long_texts(const char *from, struct vx_str text[VX_TEXT_COUNT]) {
     size_t mark[VX_TEXT_COUNT];
 
-    if (are_short(marks)) {
-        from += VX_TEXT_COUNT;
-        for (size_t i = 0; i < VX_TEXT_COUNT; i++)
-            from = get_text(from, (unsigned char)marks[i], &text[i]);
-        return;
-    }
     for (size_t i = 0; i < VX_TEXT_COUNT; i++)
         from = get_mark(from, &mark[i]);
     for (size_t i = 0; i < VX_TEXT_COUNT; i++)
         from = get_text(from, mark[i], &text[i]);
+}
+
+static void get_texts(const char *from, struct vx_str text[VX_TEXT_COUNT]) {
+    const char *marks = from;
+
+    if (!are_short(marks)) {
+        get_long_texts(from, text);
+        return;
+    }
+    from += VX_TEXT_COUNT;
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++)
+        from = get_text(from, (unsigned char)marks[i], &text[i]);
 }
 
 static char *put_hook(char *to, struct vx_hook *hook) {
@@ -229,7 +234,7 @@ static void fill(struct vx_snapshot *s, const struct vx_call_fields *f) {
     s->json_len = vx_call_json_len(f, are_plain(to, f->text)) & 0x3fffff;
 }
 
-static struct vx_call_fields shortened(const struct vx_call_fields *f) {
+VX_SELDOM static struct vx_call_fields shortened(const struct vx_call_fields *f) {
     struct vx_call_fields cut = *f;
 
     for (size_t i = 0; i < VX_TEXT_COUNT; i++)

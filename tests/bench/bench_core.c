@@ -240,16 +240,6 @@ static int start(size_t calls) {
 
 enum counted { COUNT_EVENT, COUNT_LIST, COUNT_CHANGED, COUNT_SAME };
 
-/* Memory is at hand, as where a network thread sees to it. */
-static void stock_up(struct bench_world *w) {
-    struct bench_event e;
-
-    vx_stock_open();
-    bench_touch(&e, w, 0, w->accounts[0].first);
-    bench_apply(w, &e);
-    vx_stock_fill(false);
-}
-
 /* Known by its name to callgrind. */
 __attribute__((noinline)) static void bench_counted(struct bench_world *w, enum counted what,
                                                     const struct bench_event *e, const char *etag) {
@@ -266,9 +256,10 @@ static int count(enum counted what, size_t times) {
 
     if (!open_world(&w, ASKED_CALLS + OTHER_CALLS) || !bench_world_fill(&w))
         return 1;
-    stock_up(&w);
+    vx_stock_open();
     bench_list(&w, 0, NULL, etag, NULL);
     for (size_t i = 0; i < times; i++) {
+        vx_stock_fill(false); /* as a network thread does */
         bench_touch(&e, &w, 0, w.accounts[0].first + i % ASKED_CALLS);
         if (what == COUNT_CHANGED)
             bench_apply(&w, &e);
