@@ -173,8 +173,8 @@ void vx_server_configure(struct vx_server *server, struct vx_config *config) {
 void vx_net_woken(struct vx_server *server) {
     take_pending(server);
     vx_registry_woken(server->registry);
-    fill_stock(server, vx_net_now());
     vx_holds_check(server);
+    fill_stock(server, vx_net_now());
     /* A call that has just ended may be the first to expire. */
     if (server->expire_us > server->expired_us + EXPIRE_GAP_US) {
         server->expire_us = server->expired_us + EXPIRE_GAP_US;

@@ -4,6 +4,7 @@
 
 #include "api/api_private.h"
 #include "core/call.h"
+#include "core/stock.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -291,6 +292,33 @@ static void test_a_failing_loop_goes_on(void **state) {
     atomic_store(&poll_fails, false);
 }
 
+/* --- memory for the host's thread --- */
+
+static long wait_for_stock(void) {
+    for (int i = 0; i < 20000; i++) {
+        struct vx_stock_stats stock;
+        vx_stock_stats(&stock);
+        if (stock.bytes > 0)
+            return (long)stock.bytes;
+        vx_test_nap();
+    }
+    return 0;
+}
+
+static void test_memory_is_kept_ready(void **state) {
+    (void)state;
+    start("");
+    assert_int_equal(vx_test_metric(&net, "voxeme_stock_bytes"), 0);
+    vx_test_apply(&net.service.world, VX_EVENT_CREATE, 1);
+    assert_true(wait_for_stock() > 0);
+    assert_true(vx_test_metric(&net, "voxeme_stock_bytes") > 0);
+    assert_true(vx_test_metric(&net, "voxeme_stock_missed_total") > 0);
+    vx_test_net_close(&net);
+    struct vx_stock_stats stock;
+    vx_stock_stats(&stock);
+    assert_int_equal(stock.bytes, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bodies_together_are_bounded),
@@ -299,6 +327,7 @@ int main(void) {
         cmocka_unit_test(test_requests_cut_anywhere),
         cmocka_unit_test(test_a_body_counts_once),
         cmocka_unit_test(test_a_failing_loop_goes_on),
+        cmocka_unit_test(test_memory_is_kept_ready),
     };
     vx_test_capture_log();
     return cmocka_run_group_tests_name("net", tests, NULL, NULL);
