@@ -9,6 +9,7 @@
 #define SHELVES    33   /* blocks of up to 512 bytes of the heap */
 #define MOST       2048 /* blocks of a size */
 #define FEWEST     32
+#define DEMAND     8 /* times that a size is asked for in a second before it gets a shelf */
 #define MOST_BYTES ((size_t)2 << 20) /* in all, but for the fewest of each size */
 #define BATCH      16
 #define LINE       64
@@ -26,8 +27,8 @@
 
 struct shelf {
     _Alignas(LINE) atomic_bool busy; /* somebody is at it: guards the rest */
-    bool missed;                     /* since the last filling: it was empty, */
-    uint32_t least;                  /* had no fewer than so many */
+    uint32_t least;                  /* in this second it had no fewer than so many, */
+    uint32_t missed;                 /* and was found empty so often */
     uint32_t count, wanted;
     uint64_t missed_ever;
 };
@@ -69,6 +70,11 @@ static void warm(const struct shelf *s) {
         __builtin_prefetch(next + i, 1);
 }
 
+/* A size that is asked for now and then has no shelf: to wake somebody for it takes longer. */
+static bool is_low(const struct shelf *s) {
+    return s->wanted ? s->count <= s->wanted / 2 : s->missed >= DEMAND;
+}
+
 static void *pop(struct shelf *s) {
     void *block = NULL;
 
@@ -80,10 +86,10 @@ static void *pop(struct shelf *s) {
             s->least = s->count;
         warm(s);
     } else {
-        s->missed = true;
+        s->missed++;
         s->missed_ever++;
     }
-    if (s->count <= s->wanted / 2 && !atomic_load_explicit(&low, memory_order_relaxed))
+    if (is_low(s) && !atomic_load_explicit(&low, memory_order_relaxed))
         atomic_store(&low, true);
     leave(s);
     return block;
@@ -158,14 +164,15 @@ static long look(struct shelf *s, bool second) {
 
     if (!enter_soon(s))
         return 0; /* next time */
-    if (s->missed || (s->wanted && s->count <= s->wanted / 2))
+    if (is_low(s))
         want_more(s);
     else if (second && s->least > s->wanted / 4 * 3)
         want_less(s);
     missing = (long)s->wanted - (long)s->count;
-    s->missed = false;
-    if (second)
+    if (second) {
         s->least = s->count;
+        s->missed = 0;
+    }
     leave(s);
     return missing;
 }
@@ -248,7 +255,7 @@ static void clear(struct shelf *s) {
     while (!enter(s)) /* nobody stays there */
         sched_yield();
     s->wanted = 0;
-    s->missed = false;
+    s->missed = 0;
     leave(s);
     drop(s);
 }

@@ -8,9 +8,9 @@
  *
  * Blocks are malloc()'s and stay so: nothing depends on there being any in stock.
  *
- * Nobody waits. Each size has a shelf; whoever finds another thread at it turns to malloc() and
- * free(). A shelf has as many blocks as it takes for it not to run out between two fillings: twice
- * as many after it nearly did, fewer again while they are not needed.
+ * Nobody waits. Each size in demand has a shelf; whoever finds another thread at it turns to
+ * malloc() and free(). A shelf has as many blocks as it takes for it not to run out between two
+ * fillings: twice as many after it nearly did, fewer again while they are not needed.
  *
  * Threads: any, but for what says otherwise.
  */

@@ -309,7 +309,8 @@ static void test_memory_is_kept_ready(void **state) {
     (void)state;
     start("");
     assert_int_equal(vx_test_metric(&net, "voxeme_stock_bytes"), 0);
-    vx_test_apply(&net.service.world, VX_EVENT_CREATE, 1);
+    for (unsigned n = 1; n <= 10; n++)
+        vx_test_apply(&net.service.world, VX_EVENT_CREATE, n);
     assert_true(wait_for_stock() > 0);
     assert_true(vx_test_metric(&net, "voxeme_stock_bytes") > 0);
     assert_true(vx_test_metric(&net, "voxeme_stock_missed_total") > 0);
