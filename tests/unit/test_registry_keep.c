@@ -518,6 +518,21 @@ static void test_what_comes_late_of_a_removed_call(void **state) {
     assert_true(vx_test_has(w.alpha, 1));
 }
 
+/* However often the memory of them has gone round. */
+static void test_the_latest_removals_are_remembered(void **state) {
+    (void)state;
+    enum { ALL = 700, REMEMBERED = 256 };
+    for (unsigned n = 1; n <= ALL; n++) {
+        struct vx_uuid sid = vx_test_sid(n);
+        live_and_die(n);
+        assert_true(vx_registry_remove(w.registry, w.alpha, &sid));
+    }
+    for (unsigned n = 1; n <= ALL; n++)
+        assert_int_equal(vx_test_apply(&w, VX_EVENT_UPDATE, n),
+                         n <= ALL - REMEMBERED ? VX_APPLIED : VX_REFUSED);
+    assert_int_equal(stats().refused, REMEMBERED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_there_at_599_s_gone_at_600),
@@ -540,6 +555,7 @@ int main(void) {
         TEST(test_scopes),
         TEST(test_wake_is_coalesced),
         TEST(test_what_comes_late_of_a_removed_call),
+        TEST(test_the_latest_removals_are_remembered),
         cmocka_unit_test(test_every_allocation_fails),
         cmocka_unit_test(test_every_allocation_fails_at_birth),
     };
