@@ -61,6 +61,8 @@ struct vx_request {
     bool waited;  /* the time of a `wait` is over, or the server is stopping: answer with what is
                      there */
     bool counted; /* the rate limit has counted this request already: it was admitted, or held */
+    void *waker;  /* what is notified of a command of this request; NULL: the ctx of
+                     vx_api_set_notify() */
     struct vx_command *command; /* of the hold, when it was held for one; else NULL */
     uint64_t progress;          /* of the hold, when it was to be asked again at once; else 0 */
     struct vx_selection

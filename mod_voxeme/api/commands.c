@@ -43,11 +43,12 @@ static bool set_status_hook(void *registry, const struct vx_command_args *args) 
 void vx_command_start(struct exchange *x, enum vx_verb verb, const struct vx_command_args *args,
                       unsigned seconds) {
     const struct vx_host_port *port = &x->api->port;
+    void *waker = x->request->waker ? x->request->waker : x->api->notify_ctx;
     struct vx_command *command;
 
     if (!vx_command_able(x, verb))
         return;
-    command = vx_command_new(verb, args, x->api->notify, x->api->notify_ctx);
+    command = vx_command_new(verb, args, x->api->notify, waker);
     if (!command) {
         vx_answer_no_memory(x);
         return;

@@ -34,6 +34,7 @@ struct vx_setting {
 /* Index into vx_settings[]; config.c holds both in step. */
 enum vx_setting_id {
     VX_SET_LISTEN,
+    VX_SET_THREADS,
     VX_SET_SERVICE_URL,
     VX_SET_RETENTION_SECONDS,
     VX_SET_AUDIT_SECONDS,

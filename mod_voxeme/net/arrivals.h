@@ -7,7 +7,7 @@
  * Each arrival is told once (epoll, edge-triggered): what is left unread or unsent is no news. One
  * that has been dealt with meanwhile may be told, too.
  *
- * Threads: one; the network thread.
+ * Threads: one; its worker's.
  */
 #ifndef VX_ARRIVALS_H
 #define VX_ARRIVALS_H

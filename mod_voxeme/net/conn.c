@@ -18,20 +18,24 @@
 
 /* --- what has been received and not been consumed --- */
 
+/* Exact, whoever else charges at the same time: what would go beyond the limit is never counted. */
 bool vx_conn_charge(struct vx_conn *conn, size_t cap, size_t expected) {
-    atomic_uint_fast64_t *memory = &conn->server->metrics.body_memory; /* this thread's to change */
-    uint64_t others = atomic_load(memory) - conn->charged;
-    size_t most = cap > expected ? cap : expected;
+    atomic_uint_fast64_t *memory = &conn->worker->server->body_memory;
+    uint_fast64_t before = atomic_load(memory), others;
+    size_t limit = conn->worker->max_body_memory, most = cap > expected ? cap : expected;
 
-    if (others > conn->server->max_body_memory || most > conn->server->max_body_memory - others)
-        return false;
-    atomic_store(memory, others + cap);
+    do {
+        others = before - conn->charged;
+        if (others > limit || most > limit - others)
+            return false;
+    } while (!atomic_compare_exchange_weak(memory, &before, others + cap));
     conn->charged = cap;
     return true;
 }
 
 void vx_conn_uncharge(struct vx_conn *conn) {
-    vx_uncount(&conn->server->metrics.body_memory, conn->charged);
+    if (conn->charged)
+        vx_uncount(&conn->worker->server->body_memory, conn->charged);
     conn->charged = 0;
 }
 
@@ -87,16 +91,16 @@ static uint64_t acked_bytes(const struct vx_conn *conn) {
 }
 
 void vx_conn_set_timeout(struct vx_conn *conn, enum vx_timeout kind) {
-    struct vx_server *server = conn->server;
+    struct vx_worker *worker = conn->worker;
 
     conn->timeout = kind;
-    vx_timer_set(&server->wheel, &conn->timer, vx_net_now() + server->timeout_us[kind]);
+    vx_timer_set(&worker->wheel, &conn->timer, vx_net_now() + worker->timeout_us[kind]);
 }
 
 /* At the next turn of the loop. */
 static void kill_conn(struct vx_conn *conn) {
     lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
-    vx_loop_stir(conn->server);
+    vx_loop_stir(conn->worker);
 }
 
 void vx_conn_reset(struct vx_conn *conn) {
@@ -117,29 +121,29 @@ static bool owed(const struct vx_conn *conn) {
 
 static void begin_period(struct vx_conn *conn) {
     conn->acked = acked_bytes(conn);
-    conn->write_due_us = vx_net_now() + conn->server->timeout_us[VX_TIMEOUT_WRITE];
+    conn->write_due_us = vx_net_now() + conn->worker->timeout_us[VX_TIMEOUT_WRITE];
 }
 
 static void await_period(struct vx_conn *conn) {
     conn->timeout = VX_TIMEOUT_WRITE;
-    vx_timer_set(&conn->server->wheel, &conn->timer, conn->write_due_us);
+    vx_timer_set(&conn->worker->wheel, &conn->timer, conn->write_due_us);
 }
 
 /* At the end of a period: whether the client has taken enough in it to be given another. Else it is
  * reset. The period runs on over the answers of one connection for as long as they wait for the
  * client: else one that takes a byte now and then would have a new one each time. */
 static void end_period(struct vx_conn *conn) {
-    struct vx_server *server = conn->server;
-    uint64_t seconds = (uint64_t)(server->timeout_us[VX_TIMEOUT_WRITE] / VX_SECOND_US);
+    struct vx_worker *worker = conn->worker;
+    uint64_t seconds = (uint64_t)(worker->timeout_us[VX_TIMEOUT_WRITE] / VX_SECOND_US);
     uint64_t acked = acked_bytes(conn);
     uint64_t taken = acked > conn->acked ? acked - conn->acked : 0;
 
-    if (taken && taken >= server->min_write_rate * seconds) {
+    if (taken && taken >= worker->min_write_rate * seconds) {
         begin_period(conn);
         await_period(conn);
         return;
     }
-    vx_count(taken ? &server->metrics.too_slow : &server->metrics.timeouts[VX_TIMEOUT_WRITE], 1);
+    vx_count(taken ? &worker->metrics.too_slow : &worker->metrics.timeouts[VX_TIMEOUT_WRITE], 1);
     vx_conn_reset(conn);
 }
 
@@ -169,7 +173,7 @@ static bool still_taking(struct vx_conn *conn) {
 
 void vx_conn_await_room(struct vx_conn *conn) {
     lws_callback_on_writable(conn->wsi);
-    vx_loop_stir(conn->server);
+    vx_loop_stir(conn->worker);
 }
 
 /* All is said. Closing now could make the kernel reset the connection, and the client lose the
@@ -186,7 +190,7 @@ static void linger(struct vx_conn *conn) {
     conn->write_due_us = 0;
     vx_http_forget(conn);
     drop_front(conn, conn->in_len);
-    vx_timer_set(&conn->server->wheel, &conn->timer, vx_net_now() + VX_LINGER_US);
+    vx_timer_set(&conn->worker->wheel, &conn->timer, vx_net_now() + VX_LINGER_US);
 }
 
 static void set_paused(struct vx_conn *conn, bool paused) {
@@ -194,7 +198,7 @@ static void set_paused(struct vx_conn *conn, bool paused) {
         return;
     conn->paused = paused;
     lws_rx_flow_control(conn->wsi, !paused);
-    vx_loop_stir(conn->server);
+    vx_loop_stir(conn->worker);
 }
 
 /* After anything has happened: what to wait for next. */
@@ -219,7 +223,7 @@ static void settle(struct vx_conn *conn) {
         break;
     case VX_HELD:
         conn->write_due_us = 0;
-        full = vx_hangup_watch(conn) || conn->in_len >= conn->server->max_header;
+        full = vx_hangup_watch(conn) || conn->in_len >= conn->worker->max_header;
         break;
     case VX_WRITING:
         await_client(conn);
@@ -292,7 +296,7 @@ static bool skip(struct vx_conn *conn, const char *at, size_t len) {
 static bool on_receive(struct vx_conn *conn, char *at, size_t len) {
     ssize_t n = 0;
 
-    vx_count(&conn->server->metrics.received, len);
+    vx_count(&conn->worker->metrics.received, len);
     if (!conn->greeted) { /* lws's own time-out for a handshake */
         lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
         conn->greeted = true;
@@ -359,7 +363,7 @@ void vx_conn_resume(struct vx_conn *conn) {
 static void expire_header(struct vx_conn *conn) {
     struct vx_response response = {0};
 
-    vx_count(&conn->server->metrics.timeouts[VX_TIMEOUT_HEADER], 1);
+    vx_count(&conn->worker->metrics.timeouts[VX_TIMEOUT_HEADER], 1);
     if (!conn->in_len) {
         kill_conn(conn);
         return;
@@ -375,7 +379,7 @@ static void expire_header(struct vx_conn *conn) {
 static void expire_idle(struct vx_conn *conn) {
     if (still_taking(conn))
         return;
-    vx_count(&conn->server->metrics.timeouts[VX_TIMEOUT_IDLE], 1);
+    vx_count(&conn->worker->metrics.timeouts[VX_TIMEOUT_IDLE], 1);
     linger(conn);
 }
 
@@ -417,50 +421,50 @@ void vx_conn_half_closed(struct vx_conn *conn) {
 
 /* --- lws --- */
 
-static void on_open(struct vx_conn *conn, struct vx_server *server, struct lws *wsi) {
-    conn->server = server;
+static void on_open(struct vx_conn *conn, struct vx_worker *worker, struct lws *wsi) {
+    conn->worker = worker;
+    worker->opened = true;
     conn->wsi = wsi;
-    conn->next = server->conns;
-    conn->link = &server->conns;
+    conn->next = worker->conns;
+    conn->link = &worker->conns;
     if (conn->next)
         conn->next->link = &conn->next;
-    server->conns = conn;
-    vx_count(&server->metrics.connections, 1);
-    if (!server->wheel.count)
-        vx_net_schedule(server);
+    worker->conns = conn;
+    if (!worker->wheel.count)
+        vx_net_schedule(worker);
     vx_conn_set_timeout(conn, VX_TIMEOUT_HEADER);
-    if (!vx_arrivals_watch(server->arrivals, lws_get_socket_fd(wsi))) {
-        vx_count(&server->metrics.refused_setup, 1);
+    if (!vx_arrivals_watch(worker->arrivals, lws_get_socket_fd(wsi))) {
+        vx_count(&worker->metrics.refused_setup, 1);
         kill_conn(conn);
     }
 }
 
 static void on_close(struct vx_conn *conn) {
-    if (!conn || !conn->server) /* lws gave up before it was open */
+    if (!conn || !conn->worker) /* lws gave up before it was open */
         return;
     vx_hangup_forget(conn);
     vx_hold_drop(conn);
     vx_stream_drop(conn);
     vx_http_forget(conn);
-    vx_timer_clear(&conn->server->wheel, &conn->timer);
+    vx_timer_clear(&conn->worker->wheel, &conn->timer);
     vx_body_release(&conn->out);
     drop_front(conn, conn->in_len);
     *conn->link = conn->next;
     if (conn->next)
         conn->next->link = conn->link;
-    vx_uncount(&conn->server->metrics.connections, 1);
-    conn->server = NULL;
+    vx_uncount(&conn->worker->metrics.connections, 1);
+    conn->worker = NULL;
 }
 
 static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                          size_t len) {
-    struct vx_server *server = lws_context_user(lws_get_context(wsi));
+    struct vx_worker *worker = lws_context_user(lws_get_context(wsi));
     struct vx_conn *conn = user;
 
-    server->callbacks++;
+    worker->callbacks++;
     switch ((int)reason) {
     case LWS_CALLBACK_RAW_ADOPT:
-        on_open(conn, server, wsi);
+        on_open(conn, worker, wsi);
         return 0;
     case LWS_CALLBACK_RAW_RX:
         return on_receive(conn, in, len) ? 0 : -1;
@@ -470,10 +474,10 @@ static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void
         on_close(conn);
         return 0;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
-        vx_net_woken(server);
+        vx_net_woken(worker);
         return 0;
     case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
-        return vx_tls_prepare(server, user) ? 0 : 1;
+        return vx_tls_prepare(worker->server, user) ? 0 : 1;
     default:
         return 0;
     }
@@ -481,23 +485,23 @@ static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void
 
 static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                        size_t len) {
-    struct vx_server *server = lws_context_user(lws_get_context(wsi));
+    struct vx_worker *worker = lws_context_user(lws_get_context(wsi));
 
     (void)user, (void)in, (void)len;
-    server->callbacks++;
+    worker->callbacks++;
     if (reason == LWS_CALLBACK_RAW_RX_FILE)
-        vx_listen_accept(server, wsi);
+        vx_listen_accept(worker, wsi);
     return 0;
 }
 
 static int on_hangup(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                      size_t len) {
-    struct vx_server *server = lws_context_user(lws_get_context(wsi));
+    struct vx_worker *worker = lws_context_user(lws_get_context(wsi));
 
     (void)user, (void)in, (void)len;
-    server->callbacks++;
+    worker->callbacks++;
     if (reason == LWS_CALLBACK_RAW_RX_FILE)
-        vx_hangup_ready(server);
+        vx_hangup_ready(worker);
     return 0;
 }
 

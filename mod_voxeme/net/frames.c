@@ -31,8 +31,8 @@ static void z_free(void *opaque, void *at) {
     vx_free(at);
 }
 
-static struct vx_deflater *deflater(struct vx_server *server) {
-    struct vx_deflater *d = server->deflater;
+static struct vx_deflater *deflater(struct vx_worker *worker) {
+    struct vx_deflater *d = worker->deflater;
 
     if (d)
         return d;
@@ -45,20 +45,20 @@ static struct vx_deflater *deflater(struct vx_server *server) {
         vx_free(d);
         return NULL;
     }
-    server->deflater = d;
+    worker->deflater = d;
     return d;
 }
 
 /* RFC 7692, section 7.2.1: a flushed stream without its last four bytes, each message by itself.
  * NULL: not worth it, or no memory; it then goes out as it is. */
-static struct vx_body *deflate_message(struct vx_server *server, const struct vx_body *message) {
+static struct vx_body *deflate_message(struct vx_worker *worker, const struct vx_body *message) {
     size_t len = vx_body_len(message), at = 0;
     struct vx_deflater *d;
     struct vx_body *out;
     struct vx_str run;
     int result = Z_OK;
 
-    if (len < DEFLATE_FROM || len > DEFLATE_UP_TO || !(d = deflater(server)))
+    if (len < DEFLATE_FROM || len > DEFLATE_UP_TO || !(d = deflater(worker)))
         return NULL;
     out = vx_body_new(len, vx_body_pot(message));
     if (!out)
@@ -127,8 +127,8 @@ static struct vx_body *frame_text(struct vx_body *message, bool deflated) {
     return wrap((struct vx_str){(const char *)head, len}, message, VX_STR(""));
 }
 
-static struct vx_body *frame_deflated(struct vx_server *server, struct vx_body *message) {
-    struct vx_body *deflated = deflate_message(server, message), *frame;
+static struct vx_body *frame_deflated(struct vx_worker *worker, struct vx_body *message) {
+    struct vx_body *deflated = deflate_message(worker, message), *frame;
 
     if (!deflated)
         return frame_text(message, false);
@@ -139,63 +139,63 @@ static struct vx_body *frame_deflated(struct vx_server *server, struct vx_body *
 
 /* An event of an event stream (HTML, section 9.2). A message is one line: its JSON has no line
  * breaks. */
-static struct vx_body *frame_event(struct vx_server *server, struct vx_body *message,
+static struct vx_body *frame_event(struct vx_worker *worker, struct vx_body *message,
                                    uint64_t revision) {
     char head[96];
     int len =
-        snprintf(head, sizeof head, "id: %s.%llu\ndata: ", vx_registry_epoch(server->registry),
+        snprintf(head, sizeof head, "id: %s.%llu\ndata: ", vx_registry_epoch(worker->registry),
                  (unsigned long long)revision);
 
     return wrap((struct vx_str){head, (size_t)len}, message, VX_STR("\n\n"));
 }
 
-static struct vx_body *make(struct vx_server *server, struct vx_body *message,
+static struct vx_body *make(struct vx_worker *worker, struct vx_body *message,
                             enum vx_frame_form form, uint64_t revision) {
     switch (form) {
     case VX_FRAME_DEFLATED:
-        return frame_deflated(server, message);
+        return frame_deflated(worker, message);
     case VX_FRAME_EVENT:
-        return frame_event(server, message, revision);
+        return frame_event(worker, message, revision);
     case VX_FRAME_TEXT:
     default:
         return frame_text(message, false);
     }
 }
 
-struct vx_body *vx_frame(struct vx_server *server, struct vx_body *message, enum vx_frame_form form,
+struct vx_body *vx_frame(struct vx_worker *worker, struct vx_body *message, enum vx_frame_form form,
                          uint64_t revision) {
     struct vx_framed *f;
     struct vx_body *frame;
 
     for (size_t i = 0; i < VX_FRAMES_KEPT; i++) {
-        f = &server->framed[i];
+        f = &worker->framed[i];
         if (f->message == message && f->form == form)
             return vx_body_ref(f->frame);
     }
-    frame = make(server, message, form, revision);
+    frame = make(worker, message, form, revision);
     if (!frame)
         return NULL;
-    f = &server->framed[server->next_framed++ % VX_FRAMES_KEPT];
+    f = &worker->framed[worker->next_framed++ % VX_FRAMES_KEPT];
     vx_body_release(&f->message);
     vx_body_retire(&f->frame);
     *f = (struct vx_framed){vx_body_ref(message), vx_body_ref(frame), form};
     return frame;
 }
 
-void vx_frames_drop(struct vx_server *server) {
-    if (!server->next_framed)
+void vx_frames_drop(struct vx_worker *worker) {
+    if (!worker->next_framed)
         return;
     for (size_t i = 0; i < VX_FRAMES_KEPT; i++) {
-        vx_body_release(&server->framed[i].message);
-        vx_body_retire(&server->framed[i].frame);
+        vx_body_release(&worker->framed[i].message);
+        vx_body_retire(&worker->framed[i].frame);
     }
-    server->next_framed = 0;
+    worker->next_framed = 0;
 }
 
-void vx_frames_end(struct vx_server *server) {
-    vx_frames_drop(server);
-    if (server->deflater)
-        deflateEnd(&server->deflater->z);
-    vx_free(server->deflater);
-    server->deflater = NULL;
+void vx_frames_end(struct vx_worker *worker) {
+    vx_frames_drop(worker);
+    if (worker->deflater)
+        deflateEnd(&worker->deflater->z);
+    vx_free(worker->deflater);
+    worker->deflater = NULL;
 }

@@ -20,19 +20,19 @@
 
 #define AT_ONCE 64
 
-bool vx_hangup_open(struct vx_server *server) {
+bool vx_hangup_open(struct vx_worker *worker) {
     lws_sock_file_fd_type fd = {.filefd = epoll_create1(EPOLL_CLOEXEC)};
 
     if (fd.filefd < 0)
         return false;
-    server->hanging_up = lws_adopt_descriptor_vhost(server->vhost, LWS_ADOPT_RAW_FILE_DESC, fd,
+    worker->hanging_up = lws_adopt_descriptor_vhost(worker->vhost, LWS_ADOPT_RAW_FILE_DESC, fd,
                                                     vx_net_protocols[2].name, NULL);
-    if (!server->hanging_up) {
+    if (!worker->hanging_up) {
         close(fd.filefd);
         return false;
     }
-    server->hangups = fd.filefd; /* lws closes it */
-    return vx_arrivals_watch(server->arrivals, server->hangups);
+    worker->hangups = fd.filefd; /* lws closes it */
+    return vx_arrivals_watch(worker->arrivals, worker->hangups);
 }
 
 bool vx_hangup_watch(struct vx_conn *conn) {
@@ -40,7 +40,7 @@ bool vx_hangup_watch(struct vx_conn *conn) {
 
     if (!conn->watched)
         conn->watched =
-            !epoll_ctl(conn->server->hangups, EPOLL_CTL_ADD, lws_get_socket_fd(conn->wsi), &event);
+            !epoll_ctl(conn->worker->hangups, EPOLL_CTL_ADD, lws_get_socket_fd(conn->wsi), &event);
     return conn->watched;
 }
 
@@ -50,15 +50,15 @@ void vx_hangup_forget(struct vx_conn *conn) {
     if (!conn->watched)
         return;
     conn->watched = false;
-    (void)epoll_ctl(conn->server->hangups, EPOLL_CTL_DEL, lws_get_socket_fd(conn->wsi), &none);
+    (void)epoll_ctl(conn->worker->hangups, EPOLL_CTL_DEL, lws_get_socket_fd(conn->wsi), &none);
 }
 
-void vx_hangup_ready(struct vx_server *server) {
+void vx_hangup_ready(struct vx_worker *worker) {
     struct epoll_event events[AT_ONCE];
-    int n = epoll_wait(server->hangups, events, AT_ONCE, 0);
+    int n = epoll_wait(worker->hangups, events, AT_ONCE, 0);
 
     for (int i = 0; i < n; i++) {
-        vx_count(&server->metrics.half_closed, 1);
+        vx_count(&worker->metrics.half_closed, 1);
         vx_conn_half_closed(events[i].data.ptr);
     }
 }

@@ -23,8 +23,8 @@ struct vx_parked {
     struct vx_param params[];
 };
 
-static struct vx_hold_group **bucket(struct vx_server *server, const struct vx_scope *scope) {
-    return &server->groups[((uintptr_t)scope >> 6) % VX_HOLD_BUCKETS];
+static struct vx_hold_group **bucket(struct vx_worker *worker, const struct vx_scope *scope) {
+    return &worker->groups[((uintptr_t)scope >> 6) % VX_HOLD_BUCKETS];
 }
 
 /* --- the copy --- */
@@ -70,7 +70,7 @@ static struct vx_parked *copy_request(const struct vx_request *r) {
 /* --- groups --- */
 
 bool vx_hold_join(struct vx_conn *conn, struct vx_scope *scope, uint64_t revision) {
-    struct vx_hold_group **b = bucket(conn->server, scope), *g = *b;
+    struct vx_hold_group **b = bucket(conn->worker, scope), *g = *b;
 
     while (g && g->scope != scope)
         g = g->next;
@@ -84,7 +84,9 @@ bool vx_hold_join(struct vx_conn *conn, struct vx_scope *scope, uint64_t revisio
         }
         *g = (struct vx_hold_group){.next = *b, .scope = scope, .checked = revision};
         *b = g;
+        conn->worker->waited_for++;
     }
+    vx_net_await(conn->worker);
     conn->group = g;
     conn->peers = g->conns;
     conn->from = &g->conns;
@@ -104,11 +106,12 @@ void vx_hold_leave(struct vx_conn *conn) {
     if (conn->peers)
         conn->peers->from = conn->from;
     if (!g->conns) {
-        struct vx_hold_group **b = bucket(conn->server, g->scope);
+        struct vx_hold_group **b = bucket(conn->worker, g->scope);
 
         while (*b != g)
             b = &(*b)->next;
         *b = g->next;
+        conn->worker->waited_for--;
         vx_scope_release(&g->scope);
         vx_free(g);
     }
@@ -117,15 +120,15 @@ void vx_hold_leave(struct vx_conn *conn) {
 /* --- the line of those that are asked again --- */
 
 void vx_hold_wake(struct vx_conn *conn) {
-    struct vx_server *server = conn->server;
+    struct vx_worker *worker = conn->worker;
 
     if (conn->due)
         return;
     conn->due = true;
     conn->in_line = NULL;
-    conn->line_link = server->line_end;
-    *server->line_end = conn;
-    server->line_end = &conn->in_line;
+    conn->line_link = worker->line_end;
+    *worker->line_end = conn;
+    worker->line_end = &conn->in_line;
 }
 
 void vx_hold_leave_line(struct vx_conn *conn) {
@@ -136,34 +139,34 @@ void vx_hold_leave_line(struct vx_conn *conn) {
     if (conn->in_line)
         conn->in_line->line_link = conn->line_link;
     else
-        conn->server->line_end = conn->line_link;
+        conn->worker->line_end = conn->line_link;
 }
 
-void vx_holds_run(struct vx_server *server) {
-    int64_t connections = (int64_t)atomic_load(&server->metrics.connections);
+void vx_holds_run(struct vx_worker *worker) {
+    int64_t connections = (int64_t)atomic_load(&worker->metrics.connections);
     int64_t now = vx_net_now(), last = now + LONGEST_TURN_US(connections);
     int64_t end = now + TURN_US(connections);
 
-    while (server->line) {
-        struct vx_conn *conn = server->line;
+    while (worker->line) {
+        struct vx_conn *conn = worker->line;
 
         vx_hold_leave_line(conn);
         vx_conn_resume(conn);
         now = vx_net_now();
         if (now < end)
             continue;
-        if (now >= last || vx_loop_look(server, 0))
+        if (now >= last || vx_loop_look(worker, 0) || vx_handover_any(worker))
             break;
         end = now + TURN_US(0);
     }
-    if (!server->line)
-        vx_frames_drop(server);
+    if (!worker->line)
+        vx_frames_drop(worker);
 }
 
 /* --- waiting --- */
 
 static void join_commanding(struct vx_conn *conn) {
-    struct vx_conn **head = &conn->server->commanding;
+    struct vx_conn **head = &conn->worker->commanding;
 
     if (conn->commanding_link)
         return;
@@ -172,6 +175,8 @@ static void join_commanding(struct vx_conn *conn) {
     if (*head)
         (*head)->commanding_link = &conn->next_commanding;
     *head = conn;
+    conn->worker->waited_for++;
+    vx_net_await(conn->worker);
 }
 
 static void leave_commanding(struct vx_conn *conn) {
@@ -181,6 +186,7 @@ static void leave_commanding(struct vx_conn *conn) {
     if (conn->next_commanding)
         conn->next_commanding->commanding_link = conn->commanding_link;
     conn->commanding_link = NULL;
+    conn->worker->waited_for--;
 }
 
 static bool is_finished(struct vx_command *command) {
@@ -193,7 +199,7 @@ static void set_time(struct vx_conn *conn, unsigned seconds) {
     if (conn->parked->timed)
         return;
     conn->parked->timed = true;
-    vx_timer_set(&conn->server->wheel, &conn->timer,
+    vx_timer_set(&conn->worker->wheel, &conn->timer,
                  vx_net_now() + (int64_t)seconds * VX_SECOND_US);
 }
 
@@ -253,14 +259,14 @@ bool vx_hold_park(struct vx_conn *conn, const struct vx_request *request, bool h
     conn->parked->head_only = head_only;
     conn->parked->timed = false;
     conn->expired = false;
-    vx_timer_clear(&conn->server->wheel, &conn->timer);
+    vx_timer_clear(&conn->worker->wheel, &conn->timer);
     if (!wait_for(conn, &response->hold)) {
         vx_free(conn->parked);
         conn->parked = NULL;
         return false;
     }
     conn->state = VX_HELD;
-    vx_count(&conn->server->metrics.held, 1);
+    vx_count(&conn->worker->metrics.held, 1);
     return true;
 }
 
@@ -278,7 +284,7 @@ void vx_hold_drop(struct vx_conn *conn) {
     conn->parked = NULL;
     conn->expired = false;
     conn->state = VX_READING;
-    vx_uncount(&conn->server->metrics.held, 1);
+    vx_uncount(&conn->worker->metrics.held, 1);
 }
 
 bool vx_hold_ask(struct vx_conn *conn) {
@@ -288,8 +294,8 @@ bool vx_hold_ask(struct vx_conn *conn) {
 
     p->request.counted = true;
     p->request.waited = conn->expired;
-    vx_api_invoke(conn->server->api, &p->request, &response);
-    if (!response.status && !response.hold.scope && atomic_load(&conn->server->stop)) {
+    vx_api_invoke(conn->worker->api, &p->request, &response);
+    if (!response.status && !response.hold.scope && atomic_load(&conn->worker->stop)) {
         vx_response_clear(&response);
         vx_api_error(&response, 503, "the server is stopping");
     } else if (!response.status && !(conn->expired && response.hold.scope)) { /* not yet */
@@ -306,12 +312,12 @@ bool vx_hold_ask(struct vx_conn *conn) {
     return vx_http_answer(conn, &response, head_only);
 }
 
-void vx_holds_check(struct vx_server *server) {
-    for (struct vx_conn *c = server->commanding; c; c = c->next_commanding)
+void vx_holds_check(struct vx_worker *worker) {
+    for (struct vx_conn *c = worker->commanding; c; c = c->next_commanding)
         if (is_finished(c->parked->request.command))
             vx_hold_wake(c);
     for (size_t i = 0; i < VX_HOLD_BUCKETS; i++) {
-        for (struct vx_hold_group *g = server->groups[i]; g; g = g->next) {
+        for (struct vx_hold_group *g = worker->groups[i]; g; g = g->next) {
             uint64_t revision = vx_scope_revision(g->scope);
 
             if (revision == g->checked)
@@ -324,15 +330,15 @@ void vx_holds_check(struct vx_server *server) {
     }
 }
 
-void vx_holds_wake_all(struct vx_server *server) {
+void vx_holds_wake_all(struct vx_worker *worker) {
     for (size_t i = 0; i < VX_HOLD_BUCKETS; i++)
-        for (struct vx_hold_group *g = server->groups[i]; g; g = g->next)
+        for (struct vx_hold_group *g = worker->groups[i]; g; g = g->next)
             for (struct vx_conn *c = g->conns; c; c = c->peers)
                 vx_hold_wake(c);
 }
 
-void vx_holds_finish(struct vx_server *server) {
-    for (struct vx_conn *c = server->conns, *next; c; c = next) {
+void vx_holds_finish(struct vx_worker *worker) {
+    for (struct vx_conn *c = worker->conns, *next; c; c = next) {
         next = c->next;
         if (c->stream) {
             vx_stream_close(c, VX_WS_GOING_AWAY);

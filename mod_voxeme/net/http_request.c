@@ -6,7 +6,7 @@
 #include <openssl/crypto.h>
 
 bool vx_http_refuse(struct vx_conn *conn, bool head_only, unsigned status, const char *msg) {
-    struct vx_net_metrics *m = &conn->server->metrics;
+    struct vx_net_metrics *m = &conn->worker->metrics;
     struct vx_response response = {0};
 
     vx_count(status == 431   ? &m->too_large_header
@@ -31,6 +31,7 @@ static bool begin_request(struct vx_request *request, struct vx_conn *conn,
         .content_type = head->content_type,
         .idempotency_key = head->idempotency_key,
         .peer = conn->peer,
+        .waker = conn->worker,
         .counted = conn->admitted,
     };
     *error = (struct vx_http_error){400, "malformed percent-encoding in the path"};
@@ -65,7 +66,7 @@ static bool begin_stream(struct vx_conn *conn, const struct vx_http_head *head,
 /* A request is all there. False: close at once. */
 static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct vx_str body) {
     struct vx_param params[VX_MAX_PARAMS];
-    size_t most = conn->server->max_params;
+    size_t most = conn->worker->max_params;
     char joined[VX_LIST_SIZE];
     struct vx_request request;
     struct vx_response response = {0};
@@ -82,11 +83,11 @@ static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct
     }
     vx_http_forget(conn);
     conn->timeout = VX_TIMEOUT_NONE; /* the next request has its own time */
-    conn->closing = !head->persist || atomic_load(&conn->server->stop);
+    conn->closing = !head->persist || atomic_load(&conn->worker->stop);
     if (!ok) {
         /* The message itself was whole: the connection may go on. */
-        vx_count(request.param_count == most ? &conn->server->metrics.too_large_query
-                                             : &conn->server->metrics.malformed,
+        vx_count(request.param_count == most ? &conn->worker->metrics.too_large_query
+                                             : &conn->worker->metrics.malformed,
                  1);
         vx_api_error(&response, error.status, error.msg);
         return vx_http_answer(conn, &response, head_only);
@@ -99,7 +100,7 @@ static bool handle(struct vx_conn *conn, const struct vx_http_head *head, struct
     request.stream = vx_upgrade_kind(head) != VX_STREAM_NONE;
     if (!request.authorization.at && request.stream)
         request.authorization = bearer_of(head, bearer);
-    vx_api_invoke(conn->server->api, &request, &response);
+    vx_api_invoke(conn->worker->api, &request, &response);
     if (request.authorization.at == bearer)
         OPENSSL_cleanse(bearer, request.authorization.len);
     if (response.sub)
@@ -142,7 +143,7 @@ static enum vx_http_result find_body(struct vx_conn *conn, const struct vx_http_
     *body = head->has_length ? (struct vx_str){at, *raw} : VX_NONE;
     if (!head->chunked)
         return result;
-    result = vx_chunks_scan(&conn->chunks, at, len, conn->server->max_body, error);
+    result = vx_chunks_scan(&conn->chunks, at, len, conn->worker->max_body, error);
     if (result == VX_HTTP_DONE) {
         *raw = conn->chunks.scanned;
         *body = (struct vx_str){at, vx_chunks_join(at, *raw)};
@@ -162,7 +163,7 @@ ssize_t vx_http_skip(struct vx_conn *conn, const char *at, size_t len,
             conn->skipping = VX_SKIP_DONE;
         return (ssize_t)n;
     }
-    result = vx_chunks_scan(&conn->chunks, at, len, conn->server->max_body, error);
+    result = vx_chunks_scan(&conn->chunks, at, len, conn->worker->max_body, error);
     n = conn->chunks.scanned;
     conn->chunks.scanned = 0;
     if (result == VX_HTTP_DONE)
@@ -189,7 +190,7 @@ static enum progress refuse_body(struct vx_conn *conn, const struct vx_http_head
 
     vx_http_forget(conn);
     conn->timeout = VX_TIMEOUT_NONE;
-    conn->closing = !whole || !head->persist || atomic_load(&conn->server->stop);
+    conn->closing = !whole || !head->persist || atomic_load(&conn->worker->stop);
     if (!vx_http_answer(conn, response, head->method == VX_HEAD))
         return CLOSE;
     return whole ? HANDLED : REFUSED;
@@ -202,11 +203,11 @@ static bool admit(struct vx_conn *conn, const struct vx_http_head *head,
     struct vx_http_error error;
 
     if (!begin_request(&request, conn, head, &error)) {
-        vx_count(&conn->server->metrics.malformed, 1);
+        vx_count(&conn->worker->metrics.malformed, 1);
         vx_api_error(response, error.status, error.msg);
         return false;
     }
-    conn->admitted = vx_api_admit(conn->server->api, &request, &conn->keeping, response);
+    conn->admitted = vx_api_admit(conn->worker->api, &request, &conn->keeping, response);
     if (conn->admitted)
         vx_response_clear(response);
     return conn->admitted;
@@ -240,7 +241,7 @@ static enum progress take_body(struct vx_conn *conn, const struct vx_http_head *
     enum progress progress;
     struct vx_str body;
 
-    if (head->length > conn->server->max_body)
+    if (head->length > conn->worker->max_body)
         return refuse_error(conn, head, &error);
     if (!conn->admitted && !admit(conn, head, &response)) {
         progress = refuse_body(conn, head, at + size, len - size, &raw, &response);
@@ -270,7 +271,7 @@ static enum progress take_body(struct vx_conn *conn, const struct vx_http_head *
 
 /* One request at the front of at[0..len). *used: what is done with. */
 static enum progress take_request(struct vx_conn *conn, char *at, size_t len, size_t *used) {
-    size_t max_header = conn->server->max_header, size;
+    size_t max_header = conn->worker->max_header, size;
     struct vx_http_head head;
     struct vx_http_error error = {431, "request line and headers too large"};
 

@@ -109,22 +109,22 @@ static void put_date(struct head *h, time_t now) {
     put_field(h, "Date: ", text);
 }
 
-static void refresh_common(struct vx_server *server) {
-    struct head h = {.at = server->common, .size = sizeof server->common};
+static void refresh_common(struct vx_worker *worker) {
+    struct head h = {.at = worker->common, .size = sizeof worker->common};
     time_t now = time(NULL);
 
-    if (server->common_second == (int64_t)now)
+    if (worker->common_second == (int64_t)now)
         return;
     put_date(&h, now);
     puts_(&h, "Server: voxeme/" PACKAGE_VERSION "\r\n");
-    puts_(&h, server->cors);
+    puts_(&h, worker->cors);
     puts_(&h, "Access-Control-Expose-Headers: ETag, Retry-After, Idempotent-Replayed\r\n"
               "X-Content-Type-Options: nosniff\r\nCache-Control: no-cache\r\n");
-    server->common_len = h.len;
-    server->common_second = (int64_t)now;
+    worker->common_len = h.len;
+    worker->common_second = (int64_t)now;
 }
 
-bool vx_http_set_cors(struct vx_server *server, const char *origin) {
+bool vx_http_set_cors(struct vx_worker *worker, const char *origin) {
     struct vx_buf b = {0};
 
     vx_buf_puts(&b, "Access-Control-Allow-Origin: ");
@@ -137,9 +137,9 @@ bool vx_http_set_cors(struct vx_server *server, const char *origin) {
         vx_buf_free(&b);
         return false;
     }
-    vx_free(server->cors);
-    server->cors = b.at;
-    server->common_second = -1;
+    vx_free(worker->cors);
+    worker->cors = b.at;
+    worker->common_second = -1;
     return true;
 }
 
@@ -147,16 +147,16 @@ static bool without_body(unsigned status) {
     return status == 204 || status == 304 || status < 200;
 }
 
-static size_t render_head(struct vx_server *server, char *out, size_t size,
+static size_t render_head(struct vx_worker *worker, char *out, size_t size,
                           const struct vx_response *r, size_t length, bool close) {
     struct head h = {.at = out, .size = size};
 
-    refresh_common(server);
+    refresh_common(worker);
     put(&h, "HTTP/1.1 ", 9);
     put_number(&h, r->status);
     put(&h, " ", 1);
     put_field(&h, "", reason_of(r->status));
-    put(&h, server->common, server->common_len);
+    put(&h, worker->common, worker->common_len);
     puts_(&h, close ? "Connection: close\r\n" : "Connection: keep-alive\r\n");
     if (r->content_type)
         put_field(&h, "Content-Type: ", r->content_type);
@@ -211,15 +211,15 @@ static struct vx_str last_resort(unsigned status) {
     }
 }
 
-size_t vx_http_busy(struct vx_server *server, char *out, size_t size) {
+size_t vx_http_busy(struct vx_worker *worker, char *out, size_t size) {
     struct vx_response r = {
         .status = 503, .content_type = "application/json; charset=utf-8", .retry_after = 1};
     struct vx_str msg = VX_STR("{\"msg\":\"too many connections\"}");
-    size_t n = render_head(server, out, size - msg.len, &r, msg.len, true);
+    size_t n = render_head(worker, out, size - msg.len, &r, msg.len, true);
 
     if (n)
         memcpy(out + n, msg.at, msg.len);
-    vx_count(&server->metrics.codes[503], 1);
+    vx_count(&worker->metrics.codes[503], 1);
     return n ? n + msg.len : 0;
 }
 
@@ -241,7 +241,7 @@ static ssize_t send_now(struct vx_conn *conn, const char *at, size_t len, int fl
 
     if (lws_partial_buffered(conn->wsi))
         return 0;
-    if (conn->server->with_tls) {
+    if (conn->worker->with_tls) {
         size_t chunk = len < VX_TLS_CHUNK ? len : VX_TLS_CHUNK;
 
         n = leave_to_lws(conn, at, chunk) ? (ssize_t)chunk : -1;
@@ -251,7 +251,7 @@ static ssize_t send_now(struct vx_conn *conn, const char *at, size_t len, int fl
             n = 0;
     }
     if (n > 0)
-        vx_count(&conn->server->metrics.sent, (uint64_t)n);
+        vx_count(&conn->worker->metrics.sent, (uint64_t)n);
     return n;
 }
 
@@ -263,7 +263,7 @@ static bool send_whole(struct vx_conn *conn, const char *at, size_t len) {
         return false;
     if ((size_t)n == len)
         return true;
-    vx_count(&conn->server->metrics.sent, len - (size_t)n);
+    vx_count(&conn->worker->metrics.sent, len - (size_t)n);
     return leave_to_lws(conn, at + n, len - (size_t)n);
 }
 
@@ -283,7 +283,7 @@ static ssize_t send_runs(struct vx_conn *conn, struct vx_str head, const struct 
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         n = 0;
     if (n > 0)
-        vx_count(&conn->server->metrics.sent, (uint64_t)n);
+        vx_count(&conn->worker->metrics.sent, (uint64_t)n);
     return n;
 }
 
@@ -305,7 +305,7 @@ static ssize_t send_file(struct vx_conn *conn, const struct vx_body_file *file, 
     if (n < 0 && cannot_send_files(errno))
         vx_body_no_files();
     if (n > 0)
-        vx_count(&conn->server->metrics.sent, (uint64_t)n);
+        vx_count(&conn->worker->metrics.sent, (uint64_t)n);
     return n;
 }
 
@@ -314,7 +314,7 @@ static ssize_t send_more_of_file(struct vx_conn *conn, size_t left) {
     struct vx_body_file *file = NULL;
     ssize_t n = -1;
 
-    if (conn->server->with_tls || !(file = vx_body_file(conn->out)))
+    if (conn->worker->with_tls || !(file = vx_body_file(conn->out)))
         return -1;
     if (lws_partial_buffered(conn->wsi))
         n = 0;
@@ -347,7 +347,7 @@ static ssize_t send_first_of_file(struct vx_conn *conn, struct vx_str head, stru
 /* One write's worth of what is left of the body; *all: it has gone out whole. */
 static ssize_t send_more(struct vx_conn *conn, bool *all) {
     struct vx_str runs[RUNS_AT_ONCE];
-    bool one = conn->server->with_tls;
+    bool one = conn->worker->with_tls;
     size_t left = vx_body_len(conn->out) - conn->sent, count, total = 0;
     ssize_t n = send_more_of_file(conn, left);
 
@@ -405,9 +405,24 @@ bool vx_http_send_whole(struct vx_conn *conn, const char *at, size_t len) {
     return send_whole(conn, at, len) && send_out(conn);
 }
 
+/* As much of the body as fits behind the head into one TLS record. */
+static ssize_t send_copied(struct vx_conn *conn, struct vx_str head, const struct vx_body *body) {
+    char record[SSL3_RT_MAX_PLAIN_LENGTH];
+    size_t at = 0, len = head.len;
+    struct vx_str run;
+
+    memcpy(record, head.at, head.len);
+    for (; len < sizeof record && vx_body_runs(body, at, &run, 1); at += run.len) {
+        run.len = run.len < sizeof record - len ? run.len : sizeof record - len;
+        memcpy(record + len, run.at, run.len);
+        len += run.len;
+    }
+    return send_now(conn, record, len, 0);
+}
+
 /* The head and as much of the body as goes out with it. In one piece, where the body is: the head
- * goes into the room in front of it, which is this thread's alone, and only until the next answer
- * with the same body. */
+ * goes into the room in front of it. That is free until the next answer with the same body, and
+ * only if no other thread is giving one. */
 static ssize_t send_first(struct vx_conn *conn, const char *head, size_t head_len,
                           struct vx_body *body) {
     char *data = vx_body_data(body);
@@ -417,16 +432,17 @@ static ssize_t send_first(struct vx_conn *conn, const char *head, size_t head_le
     ssize_t n = 0;
 
     vx_body_count_use(body);
-    if (!conn->server->with_tls)
+    if (!conn->worker->with_tls)
         n = send_first_of_file(conn, (struct vx_str){head, head_len}, body, &done);
     if (done)
         return n;
-    if (data) {
+    if (data && conn->worker->alone) {
         memcpy(data - head_len, head, head_len);
         return send_now(conn, data - head_len, head_len + vx_body_len(body), 0);
     }
-    if (conn->server->with_tls)
-        return send_now(conn, head, head_len, 0);
+    if (conn->worker->with_tls)
+        return conn->worker->alone ? send_now(conn, head, head_len, 0)
+                                   : send_copied(conn, (struct vx_str){head, head_len}, body);
     count = vx_body_runs(body, 0, runs, RUNS_AT_ONCE);
     return send_runs(conn, (struct vx_str){head, head_len}, runs, count);
 }
@@ -465,10 +481,10 @@ bool vx_http_begin_stream(struct vx_conn *conn, const struct vx_http_head *head,
     struct head h = {.at = text, .size = sizeof text};
     bool events = form == VX_FRAME_EVENT;
 
-    refresh_common(conn->server);
-    vx_count(&conn->server->metrics.codes[events ? 200 : 101], 1);
+    refresh_common(conn->worker);
+    vx_count(&conn->worker->metrics.codes[events ? 200 : 101], 1);
     puts_(&h, events ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 101 Switching Protocols\r\n");
-    put(&h, conn->server->common, conn->server->common_len);
+    put(&h, conn->worker->common, conn->worker->common_len);
     if (events) {
         puts_(&h, "Connection: close\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
                   "X-Accel-Buffering: no\r\n"); /* nginx is not to collect it */
@@ -493,7 +509,7 @@ bool vx_http_interim(struct vx_conn *conn) {
 }
 
 bool vx_http_answer(struct vx_conn *conn, struct vx_response *r, bool head_only) {
-    struct vx_server *server = conn->server;
+    struct vx_worker *worker = conn->worker;
     struct vx_str spare = VX_NONE;
     char head[VX_HEAD_SIZE];
     size_t head_len;
@@ -503,9 +519,9 @@ bool vx_http_answer(struct vx_conn *conn, struct vx_response *r, bool head_only)
         spare = last_resort(r->status);
         r->content_type = "application/json; charset=utf-8";
     }
-    head_len = render_head(server, head, sizeof head, r, r->body ? vx_body_len(r->body) : spare.len,
+    head_len = render_head(worker, head, sizeof head, r, r->body ? vx_body_len(r->body) : spare.len,
                            conn->closing);
-    vx_count(&server->metrics.codes[r->status < 600 ? r->status : 500], 1);
+    vx_count(&worker->metrics.codes[r->status < 600 ? r->status : 500], 1);
     if (!head_len)
         vx_log(VX_LOG_ERROR, "http: a response head is too long");
     else if (r->body && !head_only && !without_body(r->status))

@@ -31,11 +31,34 @@ static void render_codes(struct vx_buf *out, const struct vx_net_metrics *m) {
                           get(&m->codes[code]));
 }
 
-void vx_net_metrics_render(void *ctx, struct vx_buf *out) {
-    const struct vx_net_metrics *m = ctx;
+static void add_up(const struct vx_server *server, struct vx_net_metrics *sum) {
+    atomic_uint_fast64_t *to = (atomic_uint_fast64_t *)(void *)sum;
 
+    for (size_t i = 0; i < server->count; i++) {
+        const struct vx_net_metrics *m = &server->workers[i]->metrics;
+        const atomic_uint_fast64_t *from = (const atomic_uint_fast64_t *)(const void *)m;
+
+        for (size_t n = 0; n < sizeof *m / sizeof *from; n++)
+            vx_count(&to[n], get(&from[n]));
+    }
+}
+
+static void render_threads(struct vx_buf *out, const struct vx_server *server) {
+    describe(out, "thread_connections", "gauge",
+             "Client connections now, by the thread that serves them.");
+    for (size_t i = 0; i < server->count; i++)
+        vx_buf_printf(out, "voxeme_http_thread_connections{thread=\"%zu\"} %" PRIu64 "\n", i + 1,
+                      get(&server->workers[i]->metrics.connections));
+}
+
+void vx_net_metrics_render(void *ctx, struct vx_buf *out) {
+    const struct vx_server *server = ctx;
+    struct vx_net_metrics sum = {0}, *m = &sum;
+
+    add_up(server, m);
     render_codes(out, m);
     single(out, "connections", "gauge", &m->connections, "Client connections now.");
+    render_threads(out, server);
     single(out, "connections_total", "counter", &m->connections_total, "Connections accepted.");
     describe(out, "refused_total", "counter", "Connections turned away, by reason.");
     row(out, "refused_total", "reason", "max-connections", &m->refused_full);
@@ -60,7 +83,7 @@ void vx_net_metrics_render(void *ctx, struct vx_buf *out) {
            "Turns of the network loop that failed.");
     single(out, "half_closed_total", "counter", &m->half_closed,
            "Clients that closed their side, or went, while their long poll was held.");
-    single(out, "request_memory_bytes", "gauge", &m->body_memory,
+    single(out, "request_memory_bytes", "gauge", &server->body_memory,
            "Memory held by requests whose body is still arriving.");
     single(out, "held_requests", "gauge", &m->held, "Long polls waiting for a change now.");
     describe(out, "streams", "gauge", "Live feeds open now, by kind.");

@@ -18,7 +18,13 @@
  * answered at once and, unless the body is there already, ends the connection. Only a body that
  * will be looked at is kept, and counted; any other is thrown away as it comes.
  *
- * Everything runs on the network thread but for the functions of server.h and the registry's wake.
+ * A server has `threads` workers, each a thread with an lws context and connections of its own:
+ * once a connection has been given to a worker nobody else touches it. The first worker accepts and
+ * deals out (listen.c), and it alone sees to what is the server's: expiry, the api's tick, the
+ * certificate. What is asked of the api is asked by all of them at the same time.
+ *
+ * Everything runs on its worker's thread but for the functions of server.h, the registry's wake and
+ * the commands' notification.
  */
 #ifndef VX_NET_PRIVATE_H
 #define VX_NET_PRIVATE_H
@@ -36,10 +42,12 @@
 
 #define VX_MAX_PARAMS    256 /* the most that can be configured */
 #define VX_MAX_LISTENERS 4
-#define VX_TLS_CHUNK     65536 /* handed to lws at once; it copies what the socket does not take */
-#define VX_TURN_REQUESTS 64    /* answered for one client before others have their turn */
-#define VX_HEAD_SIZE     1400  /* room for a response head; less than VX_BODY_HEADROOM */
-#define VX_LIST_SIZE     1024  /* room for a header that came in several lines */
+#define VX_MAX_WORKERS   64     /* likewise */
+#define VX_TABLE_SIZE    131072 /* descriptors that lws is to keep track of */
+#define VX_TLS_CHUNK     65536  /* handed to lws at once; it copies what the socket does not take */
+#define VX_TURN_REQUESTS 64     /* answered for one client before others have their turn */
+#define VX_HEAD_SIZE     1400   /* room for a response head; less than VX_BODY_HEADROOM */
+#define VX_LIST_SIZE     1024   /* room for a header that came in several lines */
 #define VX_LINGER_US     (2 * VX_SECOND_US)
 
 #define VX_BEARER_SIZE  640 /* room for "Bearer TOKEN"; tokens are shorter */
@@ -88,7 +96,7 @@ struct vx_hold_group {
 };
 
 struct vx_conn {
-    struct vx_server *server;
+    struct vx_worker *worker;
     struct lws *wsi;
     struct vx_conn *next, **link; /* list of all */
     enum vx_conn_state state;
@@ -132,6 +140,7 @@ struct vx_conn {
     bool watched;   /* VX_HELD: hangup.c tells when it closes its side */
 };
 
+/* A worker's part; nothing but counters, which net_metrics.c adds up one by one. */
 struct vx_net_metrics {
     atomic_uint_fast64_t codes[600];
     atomic_uint_fast64_t connections_total;
@@ -144,7 +153,8 @@ struct vx_net_metrics {
         messages_sent;
     atomic_uint_fast64_t streams[2]; /* now: WebSocket, events */
     atomic_uint_fast64_t received, sent;
-    atomic_uint_fast64_t connections, held, body_memory; /* now */
+    atomic_uint_fast64_t connections; /* now; counted by the first worker as it gives it away */
+    atomic_uint_fast64_t held;        /* now */
 };
 
 #define VX_DOORSTEP 16
@@ -158,36 +168,78 @@ struct vx_doorstep {
     size_t next;
 };
 
-#define VX_HOLD_BUCKETS 64
+/* The listening sockets and who may come in. The first worker's. */
+struct vx_door {
+    int listeners[VX_MAX_LISTENERS];
+    struct lws *accepting[VX_MAX_LISTENERS];
+    size_t count;
+    bool paused;
+    size_t max_connections; /* of all workers together */
+    size_t turn;            /* the worker that is looked at first for the next one */
+    struct vx_doorstep doorstep;
+    int64_t shortage_logged_us;
+};
+
+#define VX_HANDED 256
+
+/* Connections on their way to a worker. */
+struct vx_handover {
+    pthread_mutex_t lock;
+    struct {
+        int fd;
+        struct vx_addr peer;
+    } ring[VX_HANDED]; /* guarded by lock, like `next`, which is the oldest */
+    size_t next;
+    atomic_size_t count; /* changed under the lock */
+};
 
 struct vx_server {
     struct vx_api *api;
     struct vx_registry *registry;
-    struct vx_config *config; /* the network thread's */
+    bool with_tls;
+    unsigned port;
+    int descriptors; /* lws has tables for file descriptors below this */
+    struct vx_door door;
+    atomic_uint_fast64_t body_memory; /* of requests that are arriving, of all workers */
+
+    pthread_mutex_t lock;
+    SSL_CTX *tls; /* under `lock`: what new connections are given; replaced by a reload */
+
+    size_t threads; /* how many there are to be */
+    size_t count;
+    struct vx_worker *workers[VX_MAX_WORKERS]; /* fixed before the first of them runs */
+};
+
+#define VX_HOLD_BUCKETS 64
+
+struct vx_worker {
+    struct vx_server *server;
+    struct vx_api *api;
+    struct vx_registry *registry;
+    bool first;    /* see above */
+    bool alone;    /* there are no others */
+    bool with_tls; /* the server's */
+    struct vx_config *config;
     struct lws_context *context;
     struct lws_vhost *vhost;
-    SSL_CTX *tls; /* what new connections are given; replaced by a reload */
-    bool with_tls;
     pthread_t thread;
+    bool running; /* `thread` is to be joined */
     atomic_bool stop, failing;
-    uint64_t callbacks; /* of sockets, so far */
-    unsigned port;
-    int listeners[VX_MAX_LISTENERS];
-    struct lws *accepting[VX_MAX_LISTENERS];
-    size_t listener_count;
-    bool accept_paused;
-    struct vx_doorstep doorstep;
+    /* Has been told that something has changed, or need not be: nobody here waits for that. */
+    atomic_bool awake;
+    atomic_bool relieve; /* another worker's streams wait for memory that this one's may hold */
+    uint64_t callbacks;  /* of sockets, so far */
+    struct vx_handover handover;
+    bool opened;  /* by the adoption that goes on */
     int hangups;  /* epoll's */
     int arrivals; /* likewise; -1: none */
     int bell;     /* an eventfd, rung by other threads; -1: none */
     atomic_bool woken;
     unsigned turns; /* of lws's, at least, until it is known that it has nothing to do */
     struct lws *hanging_up;
-    int64_t shortage_logged_us;
-    int descriptors; /* lws has tables for file descriptors below this */
 
     /* Limits, from `config`. */
-    size_t max_connections, max_header, max_params, max_body, max_body_memory, max_message;
+    size_t max_header, max_params, max_body, max_body_memory, max_message;
     int64_t max_messages;    /* of a stream's client in a minute */
     uint64_t min_write_rate; /* bytes a second */
     int64_t timeout_us[VX_TIMEOUT_KINDS];
@@ -211,11 +263,11 @@ struct vx_server {
     struct vx_deflater *deflater; /* NULL until it is needed */
     struct vx_hold_group *groups[VX_HOLD_BUCKETS];
     struct vx_conn *commanding;       /* held for a command; list by `next_commanding` */
+    size_t waited_for;                /* groups and commands */
     struct vx_conn *line, **line_end; /* held requests that may be asked again */
     struct vx_net_metrics metrics;
 
-    pthread_mutex_t lock;
-    struct vx_config *pending; /* under `lock`: handed over by vx_server_configure() */
+    struct vx_config *pending; /* under the server's lock: handed over by vx_server_configure() */
 };
 
 static inline void vx_count(atomic_uint_fast64_t *counter, uint64_t n) {
@@ -226,32 +278,64 @@ static inline void vx_uncount(atomic_uint_fast64_t *counter, uint64_t n) {
     atomic_fetch_sub_explicit(counter, n, memory_order_relaxed);
 }
 
-/* --- server.c --- */
+/* --- worker.c --- */
 int64_t vx_net_now(void); /* monotonic microseconds */
 /* The wheel has something to do again. */
-void vx_net_schedule(struct vx_server *server);
-void vx_net_woken(struct vx_server *server);
+void vx_net_schedule(struct vx_worker *worker);
+void vx_net_woken(struct vx_worker *worker);
+/* Tells a worker that something has changed, unless it has been or need not be. Any thread. */
+void vx_net_wake(struct vx_worker *worker);
+/* Somebody here is about to wait for what changes: the worker is told from now on. What it is that
+ * they wait for has to be looked at after this. */
+void vx_net_await(struct vx_worker *worker);
+/* NULL, with one line in error[]: it cannot be set up. It is not running yet. */
+struct vx_worker *vx_worker_new(struct vx_server *server, struct vx_config *config, char *error,
+                                size_t size);
+/* 0, or why there is no thread. It waits for the server's lock. */
+int vx_worker_run(struct vx_worker *worker);
+/* Before vx_worker_release(). */
+void vx_worker_join(struct vx_worker *worker);
+/* Closes all its connections. Clears the caller's pointer. */
+void vx_worker_release(struct vx_worker **worker);
 
 /* --- loop.c --- */
-bool vx_loop_open(struct vx_server *server);
-void vx_loop_close(struct vx_server *server);
+bool vx_loop_open(struct vx_worker *worker);
+void vx_loop_close(struct vx_worker *worker);
 /* The network thread, until `stop`. */
-void vx_loop_run(struct vx_server *server);
+void vx_loop_run(struct vx_worker *worker);
 /* Any thread. Costs a system call at most, and none while the last one is not looked at. */
-void vx_loop_wake(void *server);
+void vx_loop_wake(struct vx_worker *worker);
 /* lws has been asked for something that no arrival will tell of. */
-void vx_loop_stir(struct vx_server *server);
+void vx_loop_stir(struct vx_worker *worker);
 /* Waits for that long at most. Whether somebody has knocked; lws has its turn soon. */
-bool vx_loop_look(struct vx_server *server, int timeout_ms);
+bool vx_loop_look(struct vx_worker *worker, int timeout_ms);
 
 /* --- listen.c --- */
-bool vx_listen_open(struct vx_server *server, char *error, size_t size);
+bool vx_listen_open(struct vx_server *server, const struct vx_config *config, char *error,
+                    size_t size);
 void vx_listen_close(struct vx_server *server);
-bool vx_listen_adopt(struct vx_server *server);
-void vx_listen_accept(struct vx_server *server, struct lws *wsi);
-void vx_listen_resume(struct vx_server *server);
+/* The rest is for the first worker; the others have no door. */
+bool vx_listen_adopt(struct vx_worker *worker);
+void vx_listen_limit(struct vx_worker *worker, const struct vx_config *config);
+void vx_listen_accept(struct vx_worker *worker, struct lws *wsi);
+void vx_listen_resume(struct vx_worker *worker);
 /* Shuts the door on those who have stood before it for long, or on all. */
 void vx_listen_sweep(struct vx_server *server, bool all);
+
+/* --- handover.c --- */
+void vx_handover_init(struct vx_handover *handover);
+/* Closes those that have not been taken. */
+void vx_handover_end(struct vx_handover *handover);
+/* Gives a connection, which is counted as the worker's already, to another worker. False: it has
+ * too many to take yet. */
+bool vx_handover_give(struct vx_worker *to, int fd, const struct vx_addr *peer);
+/* Takes what there is. */
+void vx_handover_take(struct vx_worker *worker);
+static inline bool vx_handover_any(struct vx_worker *worker) {
+    return atomic_load_explicit(&worker->handover.count, memory_order_relaxed) > 0;
+}
+/* The same for one that is not given away. */
+void vx_handover_adopt(struct vx_worker *worker, int fd, const struct vx_addr *peer);
 
 /* --- conn.c --- */
 extern const struct lws_protocols vx_net_protocols[];
@@ -273,12 +357,12 @@ void vx_conn_set_timeout(struct vx_conn *conn, enum vx_timeout kind);
 void vx_conn_reset(struct vx_conn *conn);
 
 /* --- hangup.c --- */
-bool vx_hangup_open(struct vx_server *server);
+bool vx_hangup_open(struct vx_worker *worker);
 /* Tells from now on when the client closes its side, which leaves it able to read: with lws's own
  * reading off, lws tells no such thing. False: it cannot. */
 bool vx_hangup_watch(struct vx_conn *conn);
 void vx_hangup_forget(struct vx_conn *conn);
-void vx_hangup_ready(struct vx_server *server);
+void vx_hangup_ready(struct vx_worker *worker);
 
 /* --- http_request.c --- */
 /* Handles what has come in as far as it goes. Returns how many bytes of at[0..len) are done with,
@@ -319,15 +403,17 @@ void vx_stream_close(struct vx_conn *conn, unsigned code);
 /* Forgets the stream of a connection, if it has one. */
 void vx_stream_drop(struct vx_conn *conn);
 /* Tokens may have changed. */
-void vx_streams_check(struct vx_server *server);
+void vx_streams_check(struct vx_worker *worker);
+/* Those who hold up another worker's leave what they hold to them. */
+void vx_streams_relieve(struct vx_worker *worker);
 
 /* --- frames.c --- */
 /* A reference to the message in this form; `revision` is the id of an event. NULL: no memory. */
-struct vx_body *vx_frame(struct vx_server *server, struct vx_body *message, enum vx_frame_form form,
+struct vx_body *vx_frame(struct vx_worker *worker, struct vx_body *message, enum vx_frame_form form,
                          uint64_t revision);
 /* Those kept for others go. */
-void vx_frames_drop(struct vx_server *server);
-void vx_frames_end(struct vx_server *server);
+void vx_frames_drop(struct vx_worker *worker);
+void vx_frames_end(struct vx_worker *worker);
 
 /* --- http_response.c --- */
 /* Sends the answer, takes over its body; what the socket does not take is sent as it becomes
@@ -346,9 +432,9 @@ bool vx_http_send_whole(struct vx_conn *conn, const char *at, size_t len);
 bool vx_http_is_sending(const struct vx_conn *conn);
 /* 100 Continue. Returns false when the connection is to be closed at once. */
 bool vx_http_interim(struct vx_conn *conn);
-bool vx_http_set_cors(struct vx_server *server, const char *origin);
+bool vx_http_set_cors(struct vx_worker *worker, const char *origin);
 /* A whole refusal, for a socket that is not lws's. Returns its length. */
-size_t vx_http_busy(struct vx_server *server, char *out, size_t size);
+size_t vx_http_busy(struct vx_worker *worker, char *out, size_t size);
 
 /* --- holds.c --- */
 /* Waits for changes of a scope, which it takes over, also when it fails. False: no memory. */
@@ -361,23 +447,26 @@ bool vx_hold_park(struct vx_conn *conn, const struct vx_request *request, bool h
 /* Asks again at one of the next turns. */
 void vx_hold_wake(struct vx_conn *conn);
 /* A turn's share of those that stand in line. */
-void vx_holds_run(struct vx_server *server);
+void vx_holds_run(struct vx_worker *worker);
 /* Asks again. Returns false when the connection is to be closed at once. */
 bool vx_hold_ask(struct vx_conn *conn);
 /* Forgets the request of a connection, if it holds one. */
 void vx_hold_drop(struct vx_conn *conn);
 /* Wakes those whose scope has moved on. */
-void vx_holds_check(struct vx_server *server);
+void vx_holds_check(struct vx_worker *worker);
 /* Wakes all: what they may see can have changed. */
-void vx_holds_wake_all(struct vx_server *server);
+void vx_holds_wake_all(struct vx_worker *worker);
 /* Answers all now, as if their time were over. */
-void vx_holds_finish(struct vx_server *server);
+void vx_holds_finish(struct vx_worker *worker);
 
 /* --- tls.c --- */
-/* NULL, with one line in error[]: the pair cannot be used. */
-SSL_CTX *vx_tls_load(const char *cert, const char *key, char *error, size_t size);
+bool vx_wants_tls(const struct vx_config *config);
 /* Sets up lws's own SSL_CTX so that each new connection gets server->tls. */
 bool vx_tls_prepare(struct vx_server *server, SSL_CTX *listening);
+/* Loads what the configuration names and puts it in place. False, with one line in error[]: the one
+ * before stays. */
+bool vx_tls_take(struct vx_server *server, const struct vx_config *config, char *error,
+                 size_t size);
 
 /* --- net_metrics.c --- */
 void vx_net_metrics_render(void *ctx, struct vx_buf *out);

@@ -45,7 +45,7 @@ static bool is_events(const struct vx_stream *s) {
 
 static struct vx_stream *stream_new(struct vx_conn *conn, const struct vx_http_head *head,
                                     struct vx_sub *sub) {
-    struct vx_server *server = conn->server;
+    struct vx_worker *worker = conn->worker;
     struct vx_stream *s = vx_calloc(1, sizeof *s);
     bool deflate = vx_upgrade_offers_deflate(head);
 
@@ -55,14 +55,14 @@ static struct vx_stream *stream_new(struct vx_conn *conn, const struct vx_http_h
     s->form = vx_upgrade_kind(head) == VX_STREAM_EVENTS ? VX_FRAME_EVENT
               : deflate                                 ? VX_FRAME_DEFLATED
                                                         : VX_FRAME_TEXT;
-    s->generation = server->generation;
-    vx_ws_start(&s->ws, server->max_message, deflate);
+    s->generation = worker->generation;
+    vx_ws_start(&s->ws, worker->max_message, deflate);
     return s;
 }
 
 bool vx_stream_open(struct vx_conn *conn, const struct vx_http_head *head,
                     struct vx_response *response) {
-    struct vx_server *server = conn->server;
+    struct vx_worker *worker = conn->worker;
     struct vx_stream *s = stream_new(conn, head, response->sub);
 
     if (!s || !vx_hold_join(conn, vx_scope_ref(vx_sub_scope(response->sub)), UINT64_MAX)) {
@@ -74,8 +74,8 @@ bool vx_stream_open(struct vx_conn *conn, const struct vx_http_head *head,
     response->sub = NULL;
     conn->stream = s;
     conn->state = VX_STREAMING;
-    vx_count(&server->metrics.streams[is_events(s)], 1);
-    vx_count(&server->metrics.streams_total, 1);
+    vx_count(&worker->metrics.streams[is_events(s)], 1);
+    vx_count(&worker->metrics.streams_total, 1);
     if (!vx_http_begin_stream(conn, head, s->form))
         return false;
     vx_hold_wake(conn);
@@ -88,7 +88,7 @@ void vx_stream_drop(struct vx_conn *conn) {
     if (!s)
         return;
     conn->stream = NULL;
-    vx_uncount(&conn->server->metrics.streams[is_events(s)], 1);
+    vx_uncount(&conn->worker->metrics.streams[is_events(s)], 1);
     vx_hold_leave(conn);
     vx_hold_leave_line(conn);
     vx_sub_release(&s->sub);
@@ -155,14 +155,14 @@ void vx_stream_close(struct vx_conn *conn, unsigned code) {
 /* The next message as a frame. */
 static enum vx_sub_result next_frame(struct vx_conn *conn, struct vx_body **frame) {
     struct vx_stream *s = conn->stream;
-    struct vx_api *api = conn->server->api;
+    struct vx_api *api = conn->worker->api;
     struct vx_body *message;
     int64_t begun = vx_net_now();
     enum vx_sub_result result = vx_sub_next(api, s->sub, &message);
 
     if (result != VX_SUB_MESSAGE)
         return result;
-    *frame = vx_frame(conn->server, message, s->form, vx_sub_revision(s->sub));
+    *frame = vx_frame(conn->worker, message, s->form, vx_sub_revision(s->sub));
     vx_body_release(&message);
     s->begun_us = vx_net_now();
     if (s->begun_us - begun > CHEAP_US)
@@ -183,25 +183,54 @@ static struct vx_conn *slowest_of(const struct vx_hold_group *group) {
 }
 
 /* Those who have been at one message for longest leave what it holds to others: half of a frame
- * cannot be taken back, so their connection goes with it. */
-static void make_room(struct vx_conn *conn) {
+ * cannot be taken back, so their connection goes with it. Returns whether it has looked: it does
+ * once in a while, also where nobody is found, as each of thousands who wait comes here. */
+static bool make_room(struct vx_worker *worker, struct vx_hold_group *group, struct vx_sub *sub) {
     int64_t now = vx_net_now(), before = now - GRACE_US;
-    struct vx_hold_group *group = conn->group;
     struct vx_conn *slowest;
     struct vx_body *held;
 
-    /* Once in a while, also where nobody is found: each of thousands who wait comes here. */
-    if (now - group->relieved_us < RELIEF_US || !vx_sub_is_short(conn->stream->sub))
-        return;
+    if (now - group->relieved_us < RELIEF_US || !vx_sub_is_short(sub))
+        return false;
     group->relieved_us = now;
     slowest = slowest_of(group);
     if (!slowest || slowest->stream->begun_us > before)
-        return;
+        return true;
     held = slowest->out;
     for (struct vx_conn *c = group->conns; c; c = c->peers)
         if (c->stream && c->out == held && c->stream->begun_us <= before) {
-            vx_count(&conn->server->metrics.streams_cut, 1);
+            vx_count(&worker->metrics.streams_cut, 1);
             vx_conn_reset(c);
+        }
+    return true;
+}
+
+/* Their account's other clients may be with other workers. */
+static void ask_others(const struct vx_worker *worker) {
+    const struct vx_server *server = worker->server;
+
+    for (size_t i = 0; i < server->count; i++)
+        if (server->workers[i] != worker) {
+            atomic_store(&server->workers[i]->relieve, true);
+            vx_net_wake(server->workers[i]);
+        }
+}
+
+static struct vx_sub *any_sub(const struct vx_hold_group *group) {
+    struct vx_conn *c = group->conns;
+
+    while (c && !c->stream)
+        c = c->peers;
+    return c ? c->stream->sub : NULL;
+}
+
+void vx_streams_relieve(struct vx_worker *worker) {
+    for (size_t i = 0; i < VX_HOLD_BUCKETS; i++)
+        for (struct vx_hold_group *g = worker->groups[i]; g; g = g->next) {
+            struct vx_sub *sub = any_sub(g);
+
+            if (sub)
+                (void)make_room(worker, g, sub);
         }
 }
 
@@ -209,9 +238,10 @@ static void make_room(struct vx_conn *conn) {
 static void await_memory(struct vx_conn *conn) {
     struct vx_stream *s = conn->stream;
 
-    make_room(conn);
+    if (make_room(conn->worker, conn->group, s->sub))
+        ask_others(conn->worker);
     if (!s->ping_us)
-        s->ping_us = vx_net_now() + conn->server->timeout_us[VX_TIMEOUT_PING];
+        s->ping_us = vx_net_now() + conn->worker->timeout_us[VX_TIMEOUT_PING];
     vx_conn_set_timeout(conn, VX_TIMEOUT_RETRY);
 }
 
@@ -227,7 +257,7 @@ static bool send_next(struct vx_conn *conn) {
         s->ping_us = 0;
     switch (result) {
     case VX_SUB_MESSAGE:
-        vx_count(&conn->server->metrics.messages_sent, 1);
+        vx_count(&conn->worker->metrics.messages_sent, 1);
         if (!vx_http_send_body(conn, frame))
             return false;
         break;
@@ -250,10 +280,10 @@ static bool send_next(struct vx_conn *conn) {
 static void check_token(struct vx_conn *conn) {
     struct vx_stream *s = conn->stream;
 
-    if (s->generation == conn->server->generation)
+    if (s->generation == conn->worker->generation)
         return;
-    s->generation = conn->server->generation;
-    if (!vx_sub_allowed(conn->server->api, s->sub))
+    s->generation = conn->worker->generation;
+    if (!vx_sub_allowed(conn->worker->api, s->sub))
         vx_stream_close(conn, VX_WS_TOKEN_REVOKED);
 }
 
@@ -279,11 +309,11 @@ static bool is_flooding(struct vx_conn *conn) {
         s->window_us = now;
         s->messages = 0;
     }
-    return ++s->messages > conn->server->max_messages;
+    return ++s->messages > conn->worker->max_messages;
 }
 
 static void refuse(struct vx_conn *conn, unsigned code) {
-    struct vx_net_metrics *m = &conn->server->metrics;
+    struct vx_net_metrics *m = &conn->worker->metrics;
 
     vx_count(code == VX_WS_POLICY ? &m->streams_flooding : &m->streams_malformed, 1);
     vx_stream_close(conn, code);
@@ -335,7 +365,7 @@ bool vx_stream_expire(struct vx_conn *conn) {
     if (ping)
         s->ping_us = 0;
     if (ping && !is_events(s) && s->missed++ >= VX_MISSED_PONGS) {
-        vx_count(&conn->server->metrics.timeouts[VX_TIMEOUT_PING], 1);
+        vx_count(&conn->worker->metrics.timeouts[VX_TIMEOUT_PING], 1);
         return false;
     }
     s->ping_due = s->ping_due || ping;
@@ -343,9 +373,9 @@ bool vx_stream_expire(struct vx_conn *conn) {
     return true;
 }
 
-void vx_streams_check(struct vx_server *server) {
-    server->generation++;
-    for (struct vx_conn *c = server->conns; c; c = c->next)
+void vx_streams_check(struct vx_worker *worker) {
+    worker->generation++;
+    for (struct vx_conn *c = worker->conns; c; c = c->next)
         if (c->stream)
             vx_hold_wake(c);
 }

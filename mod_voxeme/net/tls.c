@@ -36,7 +36,7 @@ static bool load_pair(SSL_CTX *tls, const char *cert, const char *key, char *err
     return true;
 }
 
-SSL_CTX *vx_tls_load(const char *cert, const char *key, char *error, size_t size) {
+static SSL_CTX *load(const char *cert, const char *key, char *error, size_t size) {
     SSL_CTX *tls;
 
     ERR_clear_error();
@@ -52,10 +52,34 @@ SSL_CTX *vx_tls_load(const char *cert, const char *key, char *error, size_t size
     return tls;
 }
 
+bool vx_wants_tls(const struct vx_config *config) {
+    return vx_config_text(config, VX_SET_TLS_CERT)[0] != '\0';
+}
+
+bool vx_tls_take(struct vx_server *server, const struct vx_config *config, char *error,
+                 size_t size) {
+    SSL_CTX *fresh = load(vx_config_text(config, VX_SET_TLS_CERT),
+                          vx_config_text(config, VX_SET_TLS_KEY), error, size);
+    SSL_CTX *old;
+
+    if (!fresh)
+        return false;
+    pthread_mutex_lock(&server->lock);
+    old = server->tls;
+    server->tls = fresh;
+    pthread_mutex_unlock(&server->lock);
+    SSL_CTX_free(old);
+    return true;
+}
+
 static int give_certificate(SSL *ssl, void *ctx) {
     struct vx_server *server = ctx;
+    bool given;
 
-    return SSL_set_SSL_CTX(ssl, server->tls) ? 1 : 0;
+    pthread_mutex_lock(&server->lock);
+    given = SSL_set_SSL_CTX(ssl, server->tls) != NULL;
+    pthread_mutex_unlock(&server->lock);
+    return given;
 }
 
 bool vx_tls_prepare(struct vx_server *server, SSL_CTX *listening) {
