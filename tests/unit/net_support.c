@@ -8,10 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
+unsigned vx_test_net_threads = 1;
+
 void vx_test_net_open(struct vx_test_net *net, const char *settings, const struct route *routes,
                       size_t count) {
     char all[512], error[256] = "";
-    snprintf(all, sizeof all, "listen=127.0.0.1:0;%s", settings);
+    snprintf(all, sizeof all, "listen=127.0.0.1:0;threads=%u;%s", vx_test_net_threads, settings);
     vx_test_service_open(&net->service, all);
     if (routes) {
         net->service.api->routes = routes;

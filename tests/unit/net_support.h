@@ -8,6 +8,14 @@
 
 struct route;
 
+/* Threads of the servers that are opened from now on; 1 at first. */
+extern unsigned vx_test_net_threads;
+/* Runs the tests with one thread, and again with three; how many have failed. */
+#define vx_test_net_run(name, tests)                                                               \
+    ((vx_test_net_threads = 1), cmocka_run_group_tests_name(name, tests, NULL, NULL)) +            \
+        ((vx_test_net_threads = 3),                                                                \
+         cmocka_run_group_tests_name(name ", 3 threads", tests, NULL, NULL))
+
 struct vx_test_net {
     struct vx_test_service service;
     struct vx_server *server;

@@ -331,5 +331,5 @@ int main(void) {
         cmocka_unit_test(test_memory_is_kept_ready),
     };
     vx_test_capture_log();
-    return cmocka_run_group_tests_name("net", tests, NULL, NULL);
+    return vx_test_net_run("net", tests);
 }

@@ -37,6 +37,7 @@ __attribute__((visibility("default"))) ssize_t sendfile(int out, int in, off_t *
 
 static struct vx_test_service s;
 static struct vx_server *server;
+static unsigned threads;
 
 /* Makes or changes a call. */
 static void touch(unsigned n, const char *name) {
@@ -53,7 +54,8 @@ static void start(const char *settings) {
     atomic_store(&sendfile_errno, 0);
     atomic_store(&sendfile_most, 0);
     atomic_store(&sendfiles, 0);
-    snprintf(all, sizeof all, "listen=127.0.0.1:0;rate-limit-per-minute=0;%s", settings);
+    snprintf(all, sizeof all, "listen=127.0.0.1:0;threads=%u;rate-limit-per-minute=0;%s", threads,
+             settings);
     vx_test_service_open(&s, all);
     memset(name, 'n', sizeof name);
     name[sizeof name - 1] = '\0';
@@ -406,5 +408,8 @@ int main(void) {
         cmocka_unit_test(test_broken_sockets),
     };
     vx_test_capture_log();
-    return cmocka_run_group_tests_name("net_files", tests, NULL, NULL);
+    threads = 1;
+    int failed = cmocka_run_group_tests_name("net_files", tests, NULL, NULL);
+    threads = 3;
+    return failed + cmocka_run_group_tests_name("net_files, 3 threads", tests, NULL, NULL);
 }

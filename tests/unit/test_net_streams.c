@@ -248,5 +248,5 @@ int main(void) {
         cmocka_unit_test(test_streams_without_memory),
     };
     vx_test_capture_log();
-    return cmocka_run_group_tests_name("net_streams", tests, NULL, NULL);
+    return vx_test_net_run("net_streams", tests);
 }
