@@ -5,7 +5,8 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
     [VX_SET_LISTEN] = {"listen", VX_HOST_PORT, 0, 0, "127.0.0.1:3000", false, "",
                        "Address and port of the API; port 0 picks a free one."},
     [VX_SET_THREADS] = {"threads", VX_INT, 1, 64, "1", false, "threads",
-                        "Threads that serve the API, the clients shared out among them."},
+                        "Threads that serve the API, its clients dealt out among them; more than "
+                        "one where one core is not enough for all clients."},
     [VX_SET_SERVICE_URL] = {"service-url", VX_URL, 0, 0, "", false, "",
                             "Base URL of this node, shown in every call as service_url; by default "
                             "made from the address that is listened on."},

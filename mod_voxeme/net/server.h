@@ -1,5 +1,5 @@
 /*
- * HTTP(S) for the API on libwebsockets: one network thread owns every socket.
+ * HTTP(S) for the API on libwebsockets: each socket is owned by one of `threads` network threads.
  *
  * Start and stop on the host's main thread. Nothing here calls the host. What is held is asked for
  * again when the registry says that it has changed: the server takes vx_registry_set_wake() for
@@ -14,7 +14,7 @@
 
 struct vx_server;
 
-/* Opens the listening socket, loads the certificate, and starts the thread. Borrows `api` and
+/* Opens the listening socket, loads the certificate, and starts the threads. Borrows `api` and
  * `registry`; own reference to `config`. On failure returns NULL, writes one line into error[] and
  * leaves nothing behind. An api is served once: the server's rows stay in its /metrics, so that
  * after vx_server_stop() it may only be released. */
@@ -24,16 +24,15 @@ struct vx_server *vx_server_start(struct vx_api *api, struct vx_registry *regist
 /* The port it listens on (which the configuration may have left to the kernel with port 0). */
 unsigned vx_server_port(const struct vx_server *server);
 
-/* The network thread cannot serve anybody now: it has logged why, and goes on trying. Any thread.
- */
+/* A network thread cannot serve anybody now: it has logged why, and goes on trying. Any thread. */
 bool vx_server_failing(const struct vx_server *server);
 
 /* Takes up limits, time-outs and the certificate. Any thread; returns at once, carried out on the
- * network thread. A certificate that cannot be read or does not fit its key is logged and the old
+ * network threads. A certificate that cannot be read or does not fit its key is logged and the old
  * one kept. */
 void vx_server_configure(struct vx_server *server, struct vx_config *config);
 
-/* Answers what is held, closes every socket, joins the thread, frees. At most a second. Clears the
+/* Answers what is held, closes every socket, joins the threads, frees. At most a second. Clears the
  * caller's pointer. */
 void vx_server_stop(struct vx_server **server);
 

@@ -3,7 +3,7 @@
  * clearing one costs a few instructions however many there are; they fire up to a quarter of a
  * second late, never early.
  *
- * Threads: the network thread.
+ * Threads: its worker's.
  */
 #ifndef VX_TIMEOUTS_H
 #define VX_TIMEOUTS_H

@@ -12,7 +12,7 @@ import test from 'node:test';
 import { promisify } from 'node:util';
 import { Events, Feed } from './lib/feed.mjs';
 import { Client } from './lib/http.mjs';
-import { BINARY } from './lib/switch.mjs';
+import { BINARY, THREADS } from './lib/switch.mjs';
 import { deadline, SLOW } from './lib/wait.mjs';
 
 const HOST = join(dirname(BINARY), 'tests/e2e/feed_host');
@@ -33,7 +33,7 @@ const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 const number = (revision) => Number(revision.split('.')[1]);
 
 async function start(t, settings) {
-  const child = spawn(HOST, ['500', settings], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(HOST, ['500', THREADS ? `threads=${THREADS};${settings}` : settings], { stdio: ['pipe', 'pipe', 'pipe'] });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (chunk) => { stderr += chunk; });
   const ended = new Promise((resolve) => { child.once('close', (code, signal) => resolve(signal ?? code)); });

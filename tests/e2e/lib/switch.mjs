@@ -14,6 +14,9 @@ import { deadline, SLOW } from './wait.mjs';
 export const ROOT = resolvePath(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const BINARY = process.env.VOXEME_SWITCH ?? join(ROOT, 'build/plain/voxeme-switch');
 
+// Every test with so many threads, but for those that say how many they want.
+export const THREADS = process.env.VOXEME_TEST_THREADS;
+
 const SANITIZER = /ERROR: (Address|Leak|Thread|Memory)Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w+Sanitizer/;
 const READY = /^voxeme-switch ready: (https?):\/\/(.+):(\d+) sip:(.+):(\d+)$/m;
 
@@ -40,7 +43,7 @@ export class Switch {
   async configure(spec) {
     this.spec = {
       ...spec,
-      settings: { listen: '127.0.0.1:0', ...spec.settings },
+      settings: { listen: '127.0.0.1:0', threads: THREADS, ...spec.settings },
       sip: { 'sip-listen': '127.0.0.1:0', ...spec.sip },
     };
     await this.writeConfig(configXml(this.spec));
