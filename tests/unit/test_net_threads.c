@@ -62,9 +62,10 @@ static void get_list(int fd, char etag[64]) {
     snprintf(etag, 64, "%.*s", (int)strcspn(at + 6, "\r"), at + 6);
 }
 
+/* For longer than a client of these tests has patience. */
 static void hold(int fd, const char *etag) {
     uint64_t before = atomic_load(&net.service.api->held);
-    ask(fd, ALPHA_CALLS "?wait=10", etag);
+    ask(fd, ALPHA_CALLS "?wait=60", etag);
     for (int i = 0; i < 20000 && atomic_load(&net.service.api->held) == before; i++)
         vx_test_nap();
     assert_true(atomic_load(&net.service.api->held) > before);
@@ -264,7 +265,7 @@ static void test_a_command_is_told_to_who_asked(void **state) {
         "\"application_sid\":\"" APP_SID "\"}";
     const struct vx_host_port port = {submit, NULL, 1U << VX_VERB_ORIGINATE};
     char head[512];
-    start(2, "");
+    start(2, "command-timeout-seconds=60"); /* longer than its client waits */
     vx_api_set_host(net.service.api, &port);
     atomic_store(&has_submitted, false);
     int blocks = vx_test_dial(&net), other = vx_test_dial(&net);
