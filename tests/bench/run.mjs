@@ -8,7 +8,7 @@ import { busyElsewhere, machine } from './lib/machine.mjs';
 import { cleanUp } from './lib/process.mjs';
 import { Table } from './lib/table.mjs';
 
-const GROUPS = ['list', 'scale', 'redis', 'apply', 'poll', 'memory', 'feed', 'start', 'instructions', 'sip', 'freeswitch'];
+const GROUPS = ['list', 'scale', 'redis', 'apply', 'poll', 'memory', 'feed', 'threads', 'start', 'instructions', 'sip', 'freeswitch'];
 
 const wanted = [];
 let quick = false, file;

@@ -208,7 +208,7 @@ async function certificate(t) {
 // `max-removed`: so few that a client which stays away for half a second is often too late.
 for (const secure of [false, true]) test(`snapshot and changes are the list, at 500 calls a second${secure ? ', over TLS' : ''}`, { skip: !existsSync(HOST) && 'feed_host is not built' }, async (t) => {
   const tls = secure && await certificate(t);
-  const at = await start(t, `retention-seconds=1;max-removed=300;rate-limit-per-minute=0${tls ? tls.settings : ''}`);
+  const at = await start(t, `retention-seconds=1;max-removed=${300 * SLOW};rate-limit-per-minute=0${tls ? tls.settings : ''}`);
   const base = `${tls ? 'https' : 'http'}://${at}`;
   const until = Date.now() + SECONDS * 1000;
   const wanderers = Array.from({ length: 24 }, (_, i) => new Wanderer(base, i, until, tls ? { ca: tls.ca } : {}));

@@ -11,7 +11,7 @@ const us = (runs) => `${(median(runs.map((r) => r.frame)) * 1e6).toFixed(2)} us`
 const ms = (ns) => `${(ns / 1e6).toFixed(2)} ms`;
 
 // One run of ours: events at `rate` while the clients measure.
-async function ours(server, clients, rate, seconds) {
+export async function fireAt(server, clients, rate, seconds) {
   const measured = clients.ask(`${rate >= flood(clients.count) ? 'count' : 'measure'} ${seconds}`);
   const fired = await server.fire(`touch ${clients.account} ${rate} ${seconds} 1`);
   const got = await measured;
@@ -33,7 +33,7 @@ async function bare(count, rate, seconds) {
 }
 
 async function latency(table, plan, server, clients, rate, bar) {
-  const runs = await alternate(plan.rounds, () => ours(server, clients, rate, plan.seconds), () => bare(clients.count, rate, plan.seconds));
+  const runs = await alternate(plan.rounds, () => fireAt(server, clients, rate, plan.seconds), () => bare(clients.count, rate, plan.seconds));
   // What has not arrived by the end of the run is older than the run is long.
   const age = (r) => (r.latency.count ? r.latency.p99 : r.seconds * 1e9);
   const p99 = runs.ours.map(age), theirs = median(runs.theirs.map((r) => r.latency.p99));
@@ -46,7 +46,7 @@ async function latency(table, plan, server, clients, rate, bar) {
 }
 
 async function saturation(table, plan, server, clients, bar) {
-  const runs = await alternate(plan.rounds, () => ours(server, clients, flood(clients.count), plan.seconds), () => bare(clients.count, 0, plan.seconds));
+  const runs = await alternate(plan.rounds, () => fireAt(server, clients, flood(clients.count), plan.seconds), () => bare(clients.count, 0, plan.seconds));
   const ratios = runs.ours.map((r, i) => r.perSecond / runs.theirs[i].perSecond);
   const cpu = (of) => `${(median(of.map((r) => r.cpu)) * 1e6).toFixed(3)} us`;
   table.add({
