@@ -177,24 +177,35 @@ static void change_all_over(unsigned round) {
     }
 }
 
-/* Until so many messages have been sent, or one could not be made. */
+/* Until so many messages have been sent, or one could not be made (SIZE_MAX: whether or not). */
 static void wait_for_message(long count, size_t refused) {
-    for (int i = 0; i < 20000 && vx_body_refused() == refused &&
+    for (int i = 0; i < 20000 && (refused == SIZE_MAX || vx_body_refused() == refused) &&
                     vx_test_metric(&net, "voxeme_http_messages_sent_total") < count;
          i++)
         vx_test_nap();
 }
 
-/* Their account's other clients wait for no longer than it takes to be sure that they are slow. */
-static void test_the_slowest_make_room_for_others(void **state) {
-    (void)state;
-    enum { MOST = 32 };
-    int slow[MOST];
-    unsigned count = 0;
+enum { MOST = 32 };
+
+static void open_with_calls(void) {
     vx_test_net_open(&net, "max-account-stream-memory=1048576;rate-limit-per-minute=0", NULL, 0);
     make_sockets_small();
     for (unsigned n = 1; n <= CALLS; n++)
         vx_test_apply(&net.service.world, VX_EVENT_CREATE, n);
+}
+
+static void expect_snapshot_soon(int fd) {
+    int64_t began = vx_mono_us(&vx_clock_system);
+    assert_true(vx_test_hear_of(fd, "\"type\":\"snapshot\""));
+    assert_true(vx_mono_us(&vx_clock_system) - began < 10 * VX_SECOND_US);
+}
+
+/* Their account's other clients wait for no longer than it takes to be sure that they are slow. */
+static void test_the_slowest_make_room_for_others(void **state) {
+    (void)state;
+    int slow[MOST];
+    unsigned count = 0;
+    open_with_calls();
     size_t before = vx_body_refused();
     for (; count < MOST && vx_body_refused() == before; count++) {
         change_all_over(count);
@@ -202,15 +213,55 @@ static void test_the_slowest_make_room_for_others(void **state) {
         wait_for_message(count + 1, before);
     }
     assert_in_range(count, 2, MOST - 1);
-    int64_t began = vx_mono_us(&vx_clock_system);
     int quick = ask_events();
-    assert_true(vx_test_hear_of(quick, "\"type\":\"snapshot\""));
-    assert_true(vx_mono_us(&vx_clock_system) - began < 10 * VX_SECOND_US);
+    expect_snapshot_soon(quick);
     assert_in_range(vx_test_metric(&net, "voxeme_http_streams_cut_total"), 1, count - 1);
     close(quick);
     for (unsigned i = 0; i < count; i++)
         close(slow[i]);
     vx_test_net_close(&net);
+}
+
+static void wait_for_connections(const char *row, long most) {
+    for (int i = 0; i < 20000 && vx_test_metric(&net, row) > most; i++)
+        vx_test_nap();
+    assert_true(vx_test_metric(&net, row) <= most);
+}
+
+/* All of them are with one thread, and who is in need of their memory with another. */
+static void test_the_slowest_of_another_thread_make_room(void **state) {
+    (void)state;
+    enum { SLOW = 4, IDLE = 2 * SLOW };
+    int slow[SLOW], idle[2][IDLE];
+    unsigned threads = vx_test_net_threads;
+    vx_test_net_threads = 2;
+    open_with_calls();
+    for (int i = 0; i < IDLE; i++)
+        for (int thread = 0; thread < 2; thread++)
+            idle[thread][i] = vx_test_dial(&net);
+    for (int i = 0; i < IDLE; i++)
+        close(idle[0][i]);
+    /* Who asks counts as well. */
+    wait_for_connections("voxeme_http_thread_connections{thread=\"1\"}", 1);
+    for (unsigned i = 0; i < SLOW; i++) {
+        change_all_over(i);
+        slow[i] = ask_websocket();
+        wait_for_message((long)i + 1, SIZE_MAX);
+    }
+    change_all_over(SLOW);
+    for (int i = 0; i < IDLE; i++)
+        close(idle[1][i]);
+    wait_for_connections("voxeme_http_thread_connections{thread=\"2\"}", 1);
+    struct vx_pot *pot = net.service.api->state->tenants[0]->pot;
+    vx_body_set_limits(0, 0, vx_pot_memory(vx_pot_of_feeds(pot)));
+    int quick = ask_events();
+    expect_snapshot_soon(quick);
+    assert_in_range(vx_test_metric(&net, "voxeme_http_streams_cut_total"), 1, SLOW);
+    close(quick);
+    for (unsigned i = 0; i < SLOW; i++)
+        close(slow[i]);
+    vx_test_net_close(&net);
+    vx_test_net_threads = threads;
 }
 
 /* A client joins, and a call comes: whatever fails, the client is told of it, or refused. */
@@ -245,6 +296,7 @@ int main(void) {
         cmocka_unit_test(test_a_stream_that_waits_for_memory_is_pinged),
         cmocka_unit_test(test_news_go_out_without_poll),
         cmocka_unit_test(test_the_slowest_make_room_for_others),
+        cmocka_unit_test(test_the_slowest_of_another_thread_make_room),
         cmocka_unit_test(test_streams_without_memory),
     };
     vx_test_capture_log();
