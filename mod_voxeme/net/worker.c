@@ -141,9 +141,7 @@ static void take_pending(struct vx_worker *worker) {
 /* --- the thread --- */
 
 /* Who finds the flag up can rely on this: the worker takes it down before it looks, and so sees
- * what has been changed by then. Both sides exchange it: whoever comes second sees what the first
- * has done.
- */
+ * what has been changed by then. Both sides exchange it: the later one sees what the other did. */
 void vx_net_wake(struct vx_worker *worker) {
     if (!atomic_exchange(&worker->awake, true))
         vx_loop_wake(worker);
