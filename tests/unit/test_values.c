@@ -43,6 +43,7 @@ static void test_names(void **state) {
     (void)state;
     static const char *const names[VX_SET_COUNT] = {
         [VX_SET_LISTEN] = "listen",
+        [VX_SET_THREADS] = "threads",
         [VX_SET_SERVICE_URL] = "service-url",
         [VX_SET_RETENTION_SECONDS] = "retention-seconds",
         [VX_SET_AUDIT_SECONDS] = "audit-seconds",
