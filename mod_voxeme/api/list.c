@@ -171,7 +171,7 @@ static void answer_since(struct exchange *x, const struct query *q, struct vx_vi
  * comparison). */
 struct vx_str vx_next_tag(struct vx_str *list) {
     const char *open = list->len ? memchr(list->at, '"', list->len) : NULL;
-    const char *end = list->at + list->len;
+    const char *end = open ? list->at + list->len : NULL;
     const char *close = open ? memchr(open + 1, '"', (size_t)(end - open - 1)) : NULL;
 
     if (!close)
