@@ -1,6 +1,7 @@
 #include "net/http_parse.h"
 
 #include "core/percent.h"
+#include "net/accept_encoding.h"
 
 static bool is_alnum(unsigned char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -248,6 +249,7 @@ bool vx_http_next_element(struct vx_str *list, struct vx_str *element) {
 struct fields {
     struct vx_http_head *head;
     struct vx_http_error *error;
+    struct vx_accept_encoding encodings;
     unsigned hosts;
 };
 
@@ -390,32 +392,8 @@ static bool on_accept(struct fields *f, struct vx_str value) {
     return true;
 }
 
-/* "gzip;q=0" says no (RFC 9110, section 12.4.2). */
-static bool is_refused(struct vx_str parameters) {
-    struct vx_str q = trim(parameters);
-
-    if (q.len < 3 || !vx_str_ieq((struct vx_str){q.at, 2}, VX_STR("q=")))
-        return false;
-    for (size_t i = 2; i < q.len; i++)
-        if (q.at[i] != '0' && q.at[i] != '.')
-            return false;
-    return true;
-}
-
 static bool on_accept_encoding(struct fields *f, struct vx_str value) {
-    struct vx_str element;
-
-    while (vx_http_next_element(&value, &element)) {
-        const char *mark = element.len ? memchr(element.at, ';', element.len) : NULL;
-        struct vx_str rest = VX_NONE;
-
-        if (mark) {
-            rest = (struct vx_str){mark + 1, element.len - (size_t)(mark + 1 - element.at)};
-            element = trim((struct vx_str){element.at, (size_t)(mark - element.at)});
-        }
-        if (vx_str_ieq(element, VX_STR("gzip")))
-            f->head->takes_gzip = !is_refused(rest);
-    }
+    vx_accept_encoding_add(&f->encodings, value);
     return true;
 }
 
@@ -506,5 +484,6 @@ enum vx_http_result vx_http_head_parse(struct vx_http_head *head, const char *at
         if (line.len && !parse_field(&f, line))
             return VX_HTTP_BAD;
     }
+    head->takes_gzip = vx_accept_encoding_gzip(&f.encodings);
     return check_framing(&f) ? VX_HTTP_DONE : VX_HTTP_BAD;
 }

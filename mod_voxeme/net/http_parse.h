@@ -31,10 +31,10 @@ struct vx_http_head {
     bool expecting; /* Expect: 100-continue */
     bool http10;
 
-    bool upgrade;      /* Connection: upgrade */
-    bool websocket;    /* Upgrade: websocket */
-    bool takes_events; /* Accept: text/event-stream */
-    bool takes_gzip;   /* Accept-Encoding: gzip, of a quality above 0 */
+    bool upgrade;                                    /* Connection: upgrade */
+    bool websocket;                                  /* Upgrade: websocket */
+    bool takes_events;                               /* Accept: text/event-stream */
+    bool takes_gzip;                                 /* vx_accept_encoding_gzip() */
     struct vx_str ws_key, ws_version, last_event_id; /* VX_NONE when absent */
     struct vx_str protocols[VX_HTTP_LINES];          /* Sec-WebSocket-Protocol, each a list */
     struct vx_str extensions[VX_HTTP_LINES];         /* Sec-WebSocket-Extensions, each a list */

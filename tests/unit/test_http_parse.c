@@ -206,6 +206,85 @@ static void test_if_none_match_in_several_lines(void **state) {
     refuses("GET / HTTP/1.1\r\nHost: h\r\n" LINE LINE LINE LINE LINE "\r\n", 400);
 }
 
+/* RFC 9110, section 12.5.3. */
+static void test_accept_encoding(void **state) {
+    (void)state;
+    static const char *const yes[] = {"gzip",
+                                      "GZIP",
+                                      "x-gzip",
+                                      "br, gzip",
+                                      "deflate , gzip ;q=0.8,br",
+                                      "gzip;q=1",
+                                      "gzip;q=1.",
+                                      "gzip;q=1.000",
+                                      "gzip ; Q=0.001",
+                                      "gzip\t;\tq=0.5",
+                                      "*",
+                                      "*;q=0.3",
+                                      "br;q=0, *",
+                                      "identity;q=0.5, gzip",
+                                      "gzip;q=0.5, identity;q=0.5",
+                                      "gzip;q=0.1, *;q=0",
+                                      "gzip, identity;q=0",
+                                      "identity;q=0, *;q=0.1",
+                                      ",gzip,,",
+                                      "gzip;q=0.2, br;q=1",
+                                      "br\r\nAccept-Encoding: gzip",
+                                      "identity;q=0.2, *;q=0.3"};
+    static const char *const no[] = {"",
+                                     "identity",
+                                     "br",
+                                     "gzipped",
+                                     "gzip2",
+                                     "-gzip",
+                                     "gzip;q=0",
+                                     "gzip;q=0.",
+                                     "gzip;q=0.000",
+                                     "*;q=0",
+                                     "*, gzip;q=0",
+                                     "gzip;q=0, *;q=1",
+                                     "identity, gzip;q=0.5",
+                                     "identity, *;q=0.9",
+                                     "gzip;q=",
+                                     "gzip;q",
+                                     "gzip;",
+                                     "gzip;q=2",
+                                     "gzip;q=1.001",
+                                     "gzip;q=0.1234",
+                                     "gzip;q=-1",
+                                     "gzip;q=.5",
+                                     "gzip;q=0,5",
+                                     "gzip;q=0x1",
+                                     "gzip;q=1e0",
+                                     "gzip;x=1",
+                                     "gzip;q=0.5;q=1",
+                                     "gzip;q=0.5;",
+                                     "gzip q=1",
+                                     "gzip;q= 1",
+                                     "gzip, gzip;q=0",
+                                     "gzip;q=0, gzip",
+                                     "gzip;q=0 .5",
+                                     "gzip\r\nAccept-Encoding: gzip;q=0",
+                                     "gzip\r\nAccept-Encoding: identity\r\n"
+                                     "Accept-Encoding: x-gzip;q=0.9",
+                                     "**",
+                                     "* gzip",
+                                     "\"gzip\"",
+                                     "gzip;;q=1"};
+    char request[256];
+    for (size_t i = 0; i < sizeof yes / sizeof *yes + sizeof no / sizeof *no; i++) {
+        bool want = i < sizeof yes / sizeof *yes;
+        const char *value = want ? yes[i] : no[i - sizeof yes / sizeof *yes];
+        snprintf(request, sizeof request,
+                 "GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: %s\r\n\r\n", value);
+        takes(request);
+        if (head.takes_gzip != want)
+            fail_msg("Accept-Encoding: %s: %s", value, want ? "refused" : "taken");
+    }
+    takes("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_false(head.takes_gzip);
+}
+
 static void test_what_asks_for_the_head_alone(void **state) {
     (void)state;
     static const struct {
@@ -352,6 +431,7 @@ int main(void) {
         cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_host),
         cmocka_unit_test(test_if_none_match_in_several_lines),
+        cmocka_unit_test(test_accept_encoding),
         cmocka_unit_test(test_what_asks_for_the_head_alone),
         cmocka_unit_test(test_bytes_that_trickle_in),
         cmocka_unit_test(test_percent_decode),
