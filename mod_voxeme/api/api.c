@@ -88,6 +88,8 @@ bool vx_api_configure(struct vx_api *api, struct vx_config *config) {
                        (size_t)vx_config_int(config, VX_SET_MAX_ACCOUNT_RESPONSE_MEMORY),
                        (size_t)vx_config_int(config, VX_SET_MAX_ACCOUNT_STREAM_MEMORY));
     vx_body_set_files((size_t)vx_config_int(config, VX_SET_MAX_RESPONSE_FILES));
+    vx_gzip_configure(api->gzip, (unsigned)vx_config_int(config, VX_SET_GZIP_LEVEL),
+                      vx_config_int(config, VX_SET_GZIP_BYTES_PER_SECOND));
     return true;
 }
 
@@ -121,8 +123,9 @@ struct vx_api *vx_api_new(struct vx_registry *registry, struct vx_config *config
     api->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     api->openapi = make_document(vx_openapi_render, config);
     api->asyncapi = make_document(vx_asyncapi_render, config);
-    if (!api->sha256 || RAND_bytes(api->mark_key, sizeof api->mark_key) != 1 || !api->all ||
-        !api->openapi || !api->asyncapi || !vx_api_configure(api, config))
+    api->gzip = vx_gzip_new(clock);
+    if (!api->gzip || !api->sha256 || RAND_bytes(api->mark_key, sizeof api->mark_key) != 1 ||
+        !api->all || !api->openapi || !api->asyncapi || !vx_api_configure(api, config))
         vx_api_release(&api);
     return api;
 }
@@ -148,6 +151,7 @@ void vx_api_release(struct vx_api **api) {
         ;
     vx_body_release(&a->openapi);
     vx_body_release(&a->asyncapi);
+    vx_gzip_release(&a->gzip);
     EVP_MD_free(a->sha256);
     pthread_mutex_destroy(&a->leavers.lock);
     pthread_mutex_destroy(&a->lock);

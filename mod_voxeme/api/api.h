@@ -90,7 +90,7 @@ struct vx_response {
     const char *content_type; /* static; NULL without a body */
     struct vx_body *body;     /* a reference, owned by the response; NULL without a body */
     char etag[VX_ETAG_SIZE];  /* "" without one */
-    const char *content_encoding, *policy; /* of a page; static, or NULL */
+    const char *content_encoding, *policy; /* static, or NULL */
     bool varies;                           /* with Accept-Encoding */
     const char *challenge;                 /* WWW-Authenticate; static, or NULL */
     char allow[64];                        /* Allow of a 405 and of OPTIONS; "" without one */

@@ -3,6 +3,7 @@
 #define VX_API_PRIVATE_H
 
 #include "api/api.h"
+#include "api/gzip.h"
 #include "api/idempotency.h"
 #include "api/view.h"
 #include "dashboard/assets.h"
@@ -90,6 +91,7 @@ struct vx_api {
     EVP_MD *sha256;                   /* libcrypto looks it up anew for every SHA256() */
     uint8_t mark_key[VX_SIPHASH_KEY]; /* of what is kept for clients */
     struct vx_body *openapi, *asyncapi;
+    struct vx_gzip *gzip;
     struct vx_host_port port;
     void (*notify)(void *ctx);
     void *notify_ctx;

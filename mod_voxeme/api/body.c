@@ -110,17 +110,10 @@ bool vx_body_take_memory(size_t cap, size_t len, struct vx_pot *pot, bool pressi
            take_memory(cap, len, pot);
 }
 
-/* `size` bytes behind the struct, of which `cap` count, for a body of `len`. */
-static struct vx_body *make(size_t size, size_t cap, size_t len, struct vx_pot *pot) {
-    struct vx_body *body;
+/* `size` bytes behind the struct, of which `cap` have been counted. NULL: they are no longer. */
+static struct vx_body *build(size_t size, size_t cap, struct vx_pot *pot) {
+    struct vx_body *body = vx_malloc(sizeof *body + size);
 
-    if (size > SIZE_MAX / 2)
-        return NULL;
-    if (!vx_body_take_memory(cap, len, pot, true)) {
-        atomic_fetch_add(&refused, 1);
-        return NULL;
-    }
-    body = vx_malloc(sizeof *body + size);
     if (!body) {
         vx_body_give_back(cap, pot);
         return NULL;
@@ -134,6 +127,17 @@ static struct vx_body *make(size_t size, size_t cap, size_t len, struct vx_pot *
     body->file = NULL;
     body->pot = vx_pot_ref(pot);
     return body;
+}
+
+/* The same, counted here, for a body of `len`. */
+static struct vx_body *make(size_t size, size_t cap, size_t len, struct vx_pot *pot) {
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    if (!vx_body_take_memory(cap, len, pot, true)) {
+        atomic_fetch_add(&refused, 1);
+        return NULL;
+    }
+    return build(size, cap, pot);
 }
 
 struct vx_body *vx_body_new(size_t cap, struct vx_pot *pot) {
@@ -151,6 +155,18 @@ struct vx_body *vx_body_fixed(const void *bytes, size_t len) {
         return NULL;
     body->fixed = true;
     body->data = (char *)(uintptr_t)bytes;
+    body->len = len;
+    return body;
+}
+
+struct vx_body *vx_body_spare(const void *bytes, size_t len, size_t of, struct vx_pot *pot) {
+    struct vx_body *body = vx_body_take_memory(len, of, pot, false) ? build(len, len, pot) : NULL;
+
+    if (!body)
+        return NULL;
+    body->fixed = true; /* nothing may be written in front of it */
+    body->data = body->room;
+    memcpy(body->data, bytes, len);
     body->len = len;
     return body;
 }

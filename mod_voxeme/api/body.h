@@ -40,6 +40,9 @@ struct vx_body *vx_body_new(size_t cap, struct vx_pot *pot);
 struct vx_body *vx_body_copy(const void *bytes, size_t len, struct vx_pot *pot);
 /* Constant bytes, which it borrows for ever; they count on nobody's account. */
 struct vx_body *vx_body_fixed(const void *bytes, size_t len);
+/* A copy of what is another form of `of` bytes, and can be done without: for the limits it is as
+ * large as these, and no file makes room for it. Nothing lies before it; a piece for others. */
+struct vx_body *vx_body_spare(const void *bytes, size_t len, size_t of, struct vx_pot *pot);
 struct vx_body *vx_body_ref(struct vx_body *body);
 void vx_body_release(struct vx_body **body);
 /* The same, by whoever made the body for others to take and has a newer one by now: for as long as

@@ -23,8 +23,8 @@ struct vx_body {
     atomic_uint uses; /* how often it has been sent, up to where that matters */
     size_t len, cap;  /* cap: what is counted */
     struct vx_pot *pot;
-    size_t count; /* of parts; 0: plain, or fixed */
-    bool fixed;
+    size_t count;              /* of parts; 0: plain, or fixed */
+    bool fixed;                /* nothing may be written before `data` */
     bool fileless;             /* body_file.c's, under its lock: it gets no file (any more) */
     struct vx_body_file *file; /* the same; NULL: none */
     union {

@@ -40,15 +40,44 @@ static struct vx_body *whole_list(struct exchange *x, struct vx_view *view) {
     enum vx_turn turn = vx_view_list(view, &body);
 
     if (turn == VX_TURN_MORE)
-        vx_answer_later(x, 0);
+        vx_answer_later(x, x->request->progress);
     else if (turn == VX_TURN_NO_MEMORY)
         vx_answer_no_memory(x);
     return body;
 }
 
-static void answer_whole(struct exchange *x, struct vx_view *view) {
-    struct vx_body *body = whole_list(x, view);
+/* Answers with the whole list in gzip, or that it takes another turn; `progress` counts these.
+ * False: as it is. */
+static bool answer_gzip(struct exchange *x, struct vx_view *view, const struct vx_around *around) {
+    struct vx_gzip *gzip = x->api->gzip;
+    uint64_t turns = x->request->progress;
+    struct vx_body *body = NULL;
 
+    if (!x->request->takes_gzip || !vx_gzip_level(gzip))
+        return false;
+    switch (vx_view_gzip(view, gzip, turns, around, &body)) {
+    case VX_TURN_MORE:
+        vx_answer_later(x, turns + 1);
+        return true;
+    case VX_TURN_NO_MEMORY:
+        vx_answer_no_memory(x);
+        return true;
+    case VX_TURN_DONE:
+        break;
+    }
+    if (!body)
+        return false;
+    answer_body(x, body);
+    x->response->content_encoding = "gzip";
+    return true;
+}
+
+static void answer_whole(struct exchange *x, struct vx_view *view) {
+    struct vx_body *body;
+
+    if (answer_gzip(x, view, NULL))
+        return;
+    body = whole_list(x, view);
     if (body)
         answer_body(x, body);
 }
@@ -105,10 +134,16 @@ static void begin_reset(struct exchange *x, struct vx_view *view, struct vx_buf 
 
 /* Everything, by way of the list that others get as well. */
 static void answer_reset_whole(struct exchange *x, struct vx_view *view) {
-    struct vx_body *list = whole_list(x, view);
-    struct vx_buf head = {0};
+    struct vx_buf head = {0}, before = {0};
+    struct vx_body *list;
+    bool answered;
 
-    if (!list)
+    begin_reset(x, view, &before);
+    vx_buf_puts(&before, "[");
+    answered = vx_buf_ok(&before) &&
+               answer_gzip(x, view, &(struct vx_around){{before.at, before.len}, VX_STR("]}")});
+    vx_buf_free(&before);
+    if (answered || !(list = whole_list(x, view)))
         return;
     begin_reset(x, view, &head);
     answer_body(x, vx_wrap_list(&head, list, x->tenant->pot));
@@ -223,7 +258,7 @@ static bool answer_unchanged(struct exchange *x, const struct query *q) {
         return false;
     x->response->status = 304;
     set_etag(x, revision);
-    return true;
+    return true; /* whichever coding it was sent in: the tag is a weak one */
 }
 
 /* A browser that connects again asks for the same URL: what it has seen since tells the header. */
@@ -255,13 +290,14 @@ void vx_get_calls(struct exchange *x) {
         open_stream(x, &q);
         return;
     }
+    x->response->varies = vx_gzip_level(x->api->gzip) > 0;
     if (!vx_expire_due(x))
         return;
     if (answer_unchanged(x, &q))
         return;
     switch (vx_tenant_view(x->tenant, x->api->clock, &view)) {
     case VX_TURN_MORE:
-        vx_answer_later(x, 0);
+        vx_answer_later(x, q.since ? 0 : x->request->progress);
         return;
     case VX_TURN_NO_MEMORY:
         vx_answer_no_memory(x);

@@ -99,6 +99,26 @@ static void render_keys(const struct vx_key_totals *t, struct vx_buf *out) {
                   atomic_load(&t->over_all), atomic_load(&t->over_all_memory));
 }
 
+static void render_gzip(const struct vx_gzip *gzip, struct vx_buf *out) {
+    uint64_t in, compressed;
+
+    vx_gzip_counted_bytes(gzip, &in, &compressed);
+    row(out, "voxeme_gzip_lists_total", "counter", vx_gzip_counted(gzip, VX_GZIP_DONE),
+        "Lists answered in gzip.");
+    row(out, "voxeme_gzip_input_bytes_total", "counter", in,
+        "Bytes of lists compressed; what has not changed is compressed once.");
+    row(out, "voxeme_gzip_output_bytes_total", "counter", compressed, "What they became.");
+    vx_buf_puts(out, "# HELP voxeme_gzip_refused_total Lists sent as they are to clients that take "
+                     "gzip: over gzip-bytes-per-second or changing faster, too large, no memory.\n"
+                     "# TYPE voxeme_gzip_refused_total counter\n");
+    vx_buf_printf(out,
+                  "voxeme_gzip_refused_total{reason=\"busy\"} %" PRIu64 "\n"
+                  "voxeme_gzip_refused_total{reason=\"large\"} %" PRIu64 "\n"
+                  "voxeme_gzip_refused_total{reason=\"memory\"} %" PRIu64 "\n",
+                  vx_gzip_counted(gzip, VX_GZIP_BUSY), vx_gzip_counted(gzip, VX_GZIP_LARGE),
+                  vx_gzip_counted(gzip, VX_GZIP_NO_MEMORY));
+}
+
 static void render_api(struct exchange *x, struct vx_buf *out) {
     const struct vx_api *api = x->api;
 
@@ -125,6 +145,7 @@ static void render_api(struct exchange *x, struct vx_buf *out) {
         "Answers copied because max-response-files were in use.");
     row(out, "voxeme_response_file_failures_total", "counter", vx_body_file_failures(),
         "Answers copied because a file could not be made, written or sent.");
+    render_gzip(api->gzip, out);
     row(out, "voxeme_allocation_failures_total", "counter", vx_alloc_failures(),
         "Allocations that failed.");
 }

@@ -185,6 +185,9 @@ static void parameters(struct vx_buf *out, const struct route *r) {
     static const struct parameter if_none_match = {
         "header", "If-None-Match", "{\"type\":\"string\"}",
         "ETag of an earlier answer: 304 while nothing has changed."};
+    static const struct parameter accept_encoding = {
+        "header", "Accept-Encoding", "{\"type\":\"string\"}",
+        "With gzip, whole lists that are not short come in gzip, with the same ETag."};
     static const struct parameter idempotency_key = {
         "header", "Idempotency-Key", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}",
         "Visible ASCII characters, bare or in quotes. A request of the account that comes again "
@@ -202,8 +205,10 @@ static void parameters(struct vx_buf *out, const struct route *r) {
 
         add_parameter(out, &first, &(struct parameter){"query", q->name, q->schema, q->help});
     }
-    if (r->list)
+    if (r->list) {
         add_parameter(out, &first, &if_none_match);
+        add_parameter(out, &first, &accept_encoding);
+    }
     if (creates(r))
         add_parameter(out, &first, &idempotency_key);
 }

@@ -10,6 +10,11 @@
 #define TURN_RELEASES 16384 /* let go of in one turn */
 #define COPY_UP_TO    65536 /* a list no longer than this is kept in one piece */
 
+/* Of a list in gzip: shorter ones fit a packet or two as they are; the sum of longer ones takes too
+ * long to put together. */
+#define GZIP_FROM  1400
+#define GZIP_UP_TO 67108864
+
 struct vx_view {
     struct vx_feed *feed;
     struct vx_pot *pot;
@@ -20,7 +25,8 @@ struct vx_view {
     struct vx_left *removed; /* by revision, from removed_first on */
     size_t removed_first, removed_count, removed_room;
     uint64_t revision, horizon;
-    struct vx_body *list;           /* of `revision`, or NULL */
+    struct vx_body *list, *gzip;    /* of `revision`, or NULL */
+    struct vx_gzip_part part;       /* of what is to become `gzip` */
     struct vx_body *open, *end;     /* brackets of a list in pieces */
     struct vx_change pending[PULL]; /* pulled, not yet taken up */
     size_t pending_count;
@@ -94,12 +100,18 @@ static void drop_node(struct vx_view *v, uint32_t n) {
 
 /* --- taking up --- */
 
+static void drop_lists(struct vx_view *v) {
+    vx_body_leave(&v->list);
+    vx_body_leave(&v->gzip);
+}
+
 static void clear(struct vx_view *v) {
     while (v->nodes[0].older)
         drop_node(v, v->nodes[0].older);
     vx_index_clear(&v->index);
     v->removed_first = v->removed_count = 0;
-    vx_body_leave(&v->list);
+    drop_lists(v);
+    vx_gzip_part_clear(&v->part);
 }
 
 bool vx_view_drain(struct vx_view *v) {
@@ -270,7 +282,7 @@ enum vx_turn vx_view_sync(struct vx_view *v) {
         if (!v->pending_count && !restarted) {
             if (revision != v->revision) {
                 v->revision = revision;
-                vx_body_leave(&v->list);
+                drop_lists(v);
                 forget_removals(v);
             }
             return VX_TURN_DONE;
@@ -323,11 +335,17 @@ static unsigned work_of(const struct vx_view *v, const struct vx_chunk *c) {
     return work;
 }
 
+/* Without memory what is there in gzip goes, and it is tried again. */
+static enum vx_turn no_memory(struct vx_view *v) {
+    bool any = vx_index_drop_gzip(&v->index) || v->gzip;
+
+    vx_body_leave(&v->gzip);
+    return any ? VX_TURN_MORE : VX_TURN_NO_MEMORY;
+}
+
 /* While this goes on, calls change: that must not make work faster than it is done. A segment in
  * which one call has changed costs little beside one that is new. */
-static enum vx_turn render_chunks(struct vx_view *v) {
-    unsigned left = TURN_WORK;
-
+static enum vx_turn render_chunks(struct vx_view *v, unsigned *left) {
     for (size_t i = v->index.count; i-- > 0;) {
         struct vx_chunk *c = v->index.chunks[i];
         unsigned work;
@@ -335,12 +353,12 @@ static enum vx_turn render_chunks(struct vx_view *v) {
         if (c->json)
             continue;
         work = work_of(v, c);
-        if (left < work)
+        if (*left < work)
             return VX_TURN_MORE;
-        left -= work;
+        *left -= work;
         c->json = render_chunk(v, c);
         if (!c->json)
-            return VX_TURN_NO_MEMORY;
+            return no_memory(v);
     }
     return VX_TURN_DONE;
 }
@@ -393,19 +411,64 @@ static struct vx_body *join_list(const struct vx_view *v) {
 }
 
 enum vx_turn vx_view_list(struct vx_view *v, struct vx_body **list) {
+    unsigned left = TURN_WORK;
     enum vx_turn turn;
     size_t total;
 
     if (!v->list) {
-        turn = render_chunks(v);
+        turn = render_chunks(v, &left);
         if (turn != VX_TURN_DONE)
             return turn;
         total = total_length(v);
         v->list = total <= COPY_UP_TO ? copy_list(v, total) : join_list(v);
     }
     if (!v->list)
-        return VX_TURN_NO_MEMORY;
+        return no_memory(v);
     *list = vx_body_ref(v->list);
+    return VX_TURN_DONE;
+}
+
+/* --- the list in gzip --- */
+
+/* Twice what it takes while nothing changes; beyond it, more changes than is deflated. */
+static uint64_t turns_for(size_t total) {
+    return 32 + total / 16384;
+}
+
+static struct vx_body *join_gzip(struct vx_view *v, const struct vx_around *around) {
+    static const struct vx_around brackets = {{"[", 1}, {"]", 1}};
+    struct vx_body *body = vx_index_gzip_join(&v->index, around ? *around : brackets, v->pot);
+
+    if (body && !around)
+        v->gzip = vx_body_ref(body);
+    return body;
+}
+
+enum vx_turn vx_view_gzip(struct vx_view *v, struct vx_gzip *gzip, uint64_t turns,
+                          const struct vx_around *around, struct vx_body **list) {
+    enum vx_gzip_result result = VX_GZIP_BUSY;
+    unsigned left = TURN_WORK;
+    enum vx_turn turn;
+    size_t total;
+
+    *list = !around && v->gzip ? vx_body_ref(v->gzip) : NULL;
+    if (!*list) {
+        turn = render_chunks(v, &left);
+        if (turn != VX_TURN_DONE)
+            return turn;
+        total = total_length(v);
+        if (total < GZIP_FROM)
+            return VX_TURN_DONE;
+        if (total > GZIP_UP_TO)
+            result = VX_GZIP_LARGE;
+        else if (turns <= turns_for(total))
+            result = vx_index_gzip(&v->index, gzip, &v->part, left, TURN_WORK, v->pot);
+        if (result == VX_GZIP_MORE)
+            return VX_TURN_MORE;
+        if (result == VX_GZIP_DONE)
+            *list = join_gzip(v, around);
+    }
+    vx_gzip_count(gzip, *list ? VX_GZIP_DONE : result == VX_GZIP_DONE ? VX_GZIP_NO_MEMORY : result);
     return VX_TURN_DONE;
 }
 

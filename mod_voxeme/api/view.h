@@ -13,6 +13,7 @@
 #define VX_VIEW_H
 
 #include "api/body.h"
+#include "api/view_gzip.h"
 #include "core/feed.h"
 
 struct vx_view;
@@ -53,6 +54,12 @@ uint64_t vx_view_revision(const struct vx_view *view);
 /* The whole list, newest first, as a JSON array; *list is a reference for the caller when it is
  * done. */
 enum vx_turn vx_view_list(struct vx_view *view, struct vx_body **list);
+
+/* The same as a gzip member; `around` NULL: with the brackets alone, and kept. `turns`: how many
+ * the caller has waited for it already. *list NULL when it is done: it is not to be had, or not
+ * worth it, and the list is to be sent as it is. */
+enum vx_turn vx_view_gzip(struct vx_view *view, struct vx_gzip *gzip, uint64_t turns,
+                          const struct vx_around *around, struct vx_body **list);
 
 /* What walks call for each call, until it returns false; the entry is borrowed. */
 typedef bool vx_view_each(void *ctx, const struct vx_entry *entry);

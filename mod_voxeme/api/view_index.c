@@ -5,8 +5,13 @@
 /* Two neighbours that together fill at most so much of one become one. */
 #define FEW (VX_CHUNK_PLACES / 2)
 
-static void change(struct vx_index *x, struct vx_chunk *c) {
+static void drop_bodies(struct vx_chunk *c) {
     vx_body_leave(&c->json);
+    vx_body_leave(&c->gzip);
+}
+
+static void change(struct vx_index *x, struct vx_chunk *c) {
+    drop_bodies(c);
     c->stamp = ++x->stamp;
 }
 
@@ -137,7 +142,7 @@ bool vx_index_find(const struct vx_index *x, uint64_t order, uint32_t *node) {
 static void drop_chunk(struct vx_index *x, size_t at) {
     struct vx_chunk *c = x->chunks[at];
 
-    vx_body_leave(&c->json);
+    drop_bodies(c);
     vx_free(x->chunks[x->count]); /* the spare one */
     memmove(x->chunks + at, x->chunks + at + 1, (x->count - at - 1) * sizeof(struct vx_chunk *));
     x->count--;
@@ -190,10 +195,20 @@ void vx_index_touch(struct vx_index *x, uint64_t order) {
         change(x, x->chunks[at]);
 }
 
+bool vx_index_drop_gzip(struct vx_index *x) {
+    bool any = false;
+
+    for (size_t i = 0; i < x->count; i++) {
+        any |= x->chunks[i]->gzip != NULL;
+        vx_body_leave(&x->chunks[i]->gzip);
+    }
+    return any;
+}
+
 void vx_index_clear(struct vx_index *x) {
     for (size_t i = 0; i < x->room; i++) {
         if (i < x->count)
-            vx_body_leave(&x->chunks[i]->json);
+            drop_bodies(x->chunks[i]);
         vx_free(x->chunks[i]);
     }
     vx_free(x->chunks);

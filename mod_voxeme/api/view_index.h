@@ -19,8 +19,10 @@ struct vx_place {
 
 struct vx_chunk {
     struct vx_body *json; /* of all its calls, newest first, or NULL; index.c only drops it */
+    struct vx_body *gzip; /* view_gzip.c's: the same, deflated, or NULL; dropped with it */
     uint64_t stamp;       /* another one after each change */
     unsigned count;
+    uint32_t sum;                        /* with `gzip`: of the JSON behind its first comma */
     struct vx_place at[VX_CHUNK_PLACES]; /* oldest first */
 };
 
@@ -39,6 +41,8 @@ bool vx_index_find(const struct vx_index *index, uint64_t order, uint32_t *node)
 void vx_index_remove(struct vx_index *index, uint64_t order);
 /* The call of this order has changed: its chunk's JSON goes. */
 void vx_index_touch(struct vx_index *index, uint64_t order);
+/* Drops what chunks have in gzip. False: there was none. */
+bool vx_index_drop_gzip(struct vx_index *index);
 /* Drops all places. */
 void vx_index_clear(struct vx_index *index);
 

@@ -80,6 +80,13 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
         {"max-response-files", VX_INT, 0, 1024, "32", true, "files",
          "Large answers that many are sent kept as files in memory, which the kernel sends without "
          "copying; each takes a file descriptor. 0: none."},
+    [VX_SET_GZIP_LEVEL] = {"gzip-level", VX_INT, 0, 9, "1", true, "",
+                           "How hard lists are compressed for clients that send Accept-Encoding: "
+                           "gzip. 1: fastest, 9: smallest, 0: not at all."},
+    [VX_SET_GZIP_BYTES_PER_SECOND] =
+        {"gzip-bytes-per-second", VX_INT, 65536, 100000000000, "33554432", true, "bytes/s",
+         "What may be compressed in a second for all lists together, before it is; lists that "
+         "would take more go out as they are."},
     [VX_SET_HEADER_TIMEOUT_SECONDS] = {"header-timeout-seconds", VX_INT, 1, 3600, "10", true, "s",
                                        "Time for a request to arrive whole."},
     [VX_SET_IDLE_TIMEOUT_SECONDS] = {"idle-timeout-seconds", VX_INT, 1, 86400, "60", true, "s",

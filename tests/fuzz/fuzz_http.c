@@ -4,6 +4,7 @@
  * service knows are spelled out by the seeds and the dictionary, so that it gets past the door.
  */
 #include "fuzz.h"
+#include "gunzip.h"
 
 #include "api/api.h"
 #include "core/config_reader.h"
@@ -124,6 +125,13 @@ static void check_answer(const struct vx_response *r) {
         memcpy(text + len, run.at, run.len);
         len += run.len;
     }
+    if (r->content_encoding) {
+        char *packed = text;
+        FUZZ_CHECK(strcmp(r->content_encoding, "gzip") == 0);
+        text = vx_test_gunzip(packed, len, &len);
+        FUZZ_CHECK(text);
+        free(packed);
+    }
     struct json_object *o = parse(text, len);
     free(text);
     if (r->status >= 400)
@@ -158,6 +166,7 @@ static void invoke(const struct vx_http_head *head, struct vx_str body) {
     request.params = params;
     request.body = body;
     request.waited = body.len % 2;
+    request.takes_gzip = head->takes_gzip;
     vx_api_invoke(api, &request, &response);
     check_answer(&response);
     /* What is said of the head holds when the rest is there. */

@@ -1,4 +1,5 @@
 #include "api_support.h"
+#include "gunzip.h"
 
 #include "api/api_private.h"
 #include "core/call.h"
@@ -73,6 +74,13 @@ static void read_body(struct vx_test_answer *a) {
     assert_null(strstr(a->body, "-token"));
     if (strncmp(r->content_type, "application/json", 16) != 0)
         return;
+    if (r->content_encoding) {
+        char *packed = a->body;
+        assert_string_equal(r->content_encoding, "gzip");
+        a->body = vx_test_gunzip(packed, a->len, &a->len);
+        assert_non_null(a->body);
+        free(packed);
+    }
     struct json_tokener *t = json_tokener_new_ex(32);
     json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     a->json = json_tokener_parse_ex(t, a->body, (int)a->len);

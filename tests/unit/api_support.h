@@ -40,7 +40,7 @@ struct vx_test_ask {
 struct vx_test_answer {
     struct vx_response response;
     bool admitted, wants_body;
-    char *body; /* terminated; NULL without one */
+    char *body; /* terminated; JSON in gzip as JSON; NULL without one */
     size_t len;
     struct json_object *json; /* when it is JSON, as its content type says */
     unsigned turns;           /* it took besides the last */

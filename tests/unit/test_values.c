@@ -68,6 +68,8 @@ static void test_names(void **state) {
         [VX_SET_MAX_ACCOUNT_RESPONSE_MEMORY] = "max-account-response-memory",
         [VX_SET_MAX_ACCOUNT_STREAM_MEMORY] = "max-account-stream-memory",
         [VX_SET_MAX_RESPONSE_FILES] = "max-response-files",
+        [VX_SET_GZIP_LEVEL] = "gzip-level",
+        [VX_SET_GZIP_BYTES_PER_SECOND] = "gzip-bytes-per-second",
         [VX_SET_HEADER_TIMEOUT_SECONDS] = "header-timeout-seconds",
         [VX_SET_IDLE_TIMEOUT_SECONDS] = "idle-timeout-seconds",
         [VX_SET_WRITE_TIMEOUT_SECONDS] = "write-timeout-seconds",
