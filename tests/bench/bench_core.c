@@ -5,7 +5,7 @@
  *                                   calls, in nanoseconds
  *        bench_core memory CALLS    bytes that a call holds
  *        bench_core start CALLS     what it takes to take in CALLS calls that are up already
- *        bench_core event|list|changed|same COUNT
+ *        bench_core event|list|changed|gzip|same COUNT
  *                                   does one thing COUNT times in bench_counted(), for callgrind
  */
 #include "core/stock.h"
@@ -238,7 +238,7 @@ static int start(size_t calls) {
 
 /* --- counting instructions --- */
 
-enum counted { COUNT_EVENT, COUNT_LIST, COUNT_CHANGED, COUNT_SAME };
+enum counted { COUNT_EVENT, COUNT_LIST, COUNT_CHANGED, COUNT_GZIP, COUNT_SAME };
 
 /* Known by its name to callgrind. */
 __attribute__((noinline)) static void bench_counted(struct bench_world *w, enum counted what,
@@ -257,11 +257,12 @@ static int count(enum counted what, size_t times) {
     if (!open_world(&w, ASKED_CALLS + OTHER_CALLS) || !bench_world_fill(&w))
         return 1;
     vx_stock_open();
+    w.gzip = what == COUNT_GZIP;
     bench_list(&w, 0, NULL, etag, NULL);
     for (size_t i = 0; i < times; i++) {
         vx_stock_fill(false); /* as a network thread does */
         bench_touch(&e, &w, 0, w.accounts[0].first + i % ASKED_CALLS);
-        if (what == COUNT_CHANGED)
+        if (what == COUNT_CHANGED || what == COUNT_GZIP)
             bench_apply(&w, &e);
         bench_counted(&w, what, &e, etag);
     }
@@ -272,7 +273,7 @@ static int count(enum counted what, size_t times) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const counted[] = {"event", "list", "changed", "same"};
+    static const char *const counted[] = {"event", "list", "changed", "gzip", "same"};
     size_t calls = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
 
     if (calls >= ASKED_CALLS && strcmp(argv[1], "scale") == 0)

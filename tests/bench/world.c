@@ -191,7 +191,8 @@ unsigned bench_list(struct bench_world *w, size_t account, const char *if_none_m
                     size_t *len) {
     char path[96], authorization[64];
     struct vx_response response;
-    struct vx_request request = {.method = VX_GET, .if_none_match = vx_str(if_none_match)};
+    struct vx_request request = {
+        .method = VX_GET, .if_none_match = vx_str(if_none_match), .takes_gzip = w->gzip};
     unsigned status;
 
     snprintf(path, sizeof path, "/v1/Accounts/%s/Calls", w->accounts[account].sid_text);

@@ -27,6 +27,7 @@ struct bench_world {
     struct bench_account *accounts;
     size_t account_count;
     _Atomic uint64_t sequence; /* counts down, see bench_touch() */
+    bool gzip;                 /* bench_list() asks for it so */
 };
 
 struct bench_plan {

@@ -51,18 +51,17 @@ http {
   keepalive_requests 1000000000;
   open_file_cache max=100 inactive=600s;
   default_type application/json;
-  gzip_types application/json;
   ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/tmp;`).join('\n  ')}
   server {
     listen 127.0.0.1:${port}${tls ? ' ssl' : ''};
     ${tls ? `ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};` : ''}
     root ${dir}/www;
-    location /gzip/ { gzip on; gzip_comp_level 1; alias ${dir}/www/; }
+    location /gzip/ { gzip_static on; alias ${dir}/www/; }
   }
 }
 `;
 
-// Serves {name: bytes} as static files. With .url(name).
+// Serves {name: bytes} as static files; those named so with .gz in /gzip/ to who takes gzip. With .url(name).
 export async function nginx(files, tls) {
   const dir = await tempDir(), port = await freePort();
   await mkdir(join(dir, 'www'));
