@@ -87,6 +87,10 @@ bool vx_registry_set_hook(struct vx_registry *registry, const struct vx_uuid *ac
 bool vx_registry_remove(struct vx_registry *registry, struct vx_scope *scope,
                         const struct vx_uuid *call_sid);
 
+/* What the host tells of that sid, which the registry does not know, is no call, until it tells
+ * that one is created. The last 256 are remembered. Any thread. */
+void vx_registry_dismiss(struct vx_registry *registry, const struct vx_uuid *call_sid);
+
 /*
  * The audit: the host names every call it still has; those it does not name, and that were there
  * before the audit began, are ended as `failed` with termination_reason "lost". One audit at a
@@ -97,6 +101,9 @@ void vx_registry_audit_begin(struct vx_registry *registry);
 /* False when the registry does not know the call, or has it as ended: the host then applies a
  * CREATE. */
 bool vx_registry_audit_seen(struct vx_registry *registry, const struct vx_uuid *call_sid);
+/* How many it would give up now. A host whose events are late lets those come first that were on
+ * their way. */
+size_t vx_registry_audit_missing(struct vx_registry *registry);
 /* Returns how many calls were lost. */
 size_t vx_registry_audit_end(struct vx_registry *registry);
 

@@ -199,6 +199,12 @@ bool vx_call_was_dismissed(struct vx_registry *r, const struct vx_uuid *call_sid
     return false;
 }
 
+void vx_registry_dismiss(struct vx_registry *r, const struct vx_uuid *call_sid) {
+    vx_registry_lock(r);
+    dismiss(&r->dismissed, call_sid);
+    pthread_mutex_unlock(&r->lock);
+}
+
 bool vx_registry_remove(struct vx_registry *r, struct vx_scope *scope,
                         const struct vx_uuid *call_sid) {
     struct vx_snapshot *dead = NULL;
@@ -258,11 +264,11 @@ static bool lose(struct vx_registry *r, struct call *c, struct vx_snapshot **dea
     return true;
 }
 
-/* The order of live calls means nothing: each is looked at and put at the end, so that the lock can
- * be given up in between without losing the place. */
-static size_t audit_batch(struct vx_registry *r, size_t *left, bool *wake) {
+/* Those that were not named. The order of live calls means nothing: each is looked at and put at
+ * the end, so that the lock can be given up in between without losing the place. */
+static size_t audit_batch(struct vx_registry *r, size_t *left, bool end, bool *wake) {
     struct vx_snapshot *dead[BATCH] = {NULL};
-    size_t lost = 0;
+    size_t missing = 0;
 
     vx_registry_lock(r);
     for (size_t i = 0; i < BATCH && *left; i++, --*left) {
@@ -274,27 +280,35 @@ static size_t audit_batch(struct vx_registry *r, size_t *left, bool *wake) {
         }
         vx_queue_take(&r->queue[LIVE], c);
         vx_queue_append(&r->queue[LIVE], c);
-        if (c->audit != r->audit && lose(r, c, &dead[i])) {
-            *wake = *wake || vx_call_followed(c, r);
-            lost++;
-        }
+        if (c->audit == r->audit || (end && !lose(r, c, &dead[i])))
+            continue;
+        missing++;
+        *wake = *wake || (end && vx_call_followed(c, r));
     }
     pthread_mutex_unlock(&r->lock);
     for (size_t i = 0; i < BATCH; i++)
         vx_snapshot_release(&dead[i]);
-    return lost;
+    return missing;
 }
 
-size_t vx_registry_audit_end(struct vx_registry *r) {
-    size_t left, lost = 0;
+static size_t missing(struct vx_registry *r, bool end) {
+    size_t left, count = 0;
     bool wake = false;
 
     vx_registry_lock(r);
     left = r->queue[LIVE].count;
     pthread_mutex_unlock(&r->lock);
     while (left)
-        lost += audit_batch(r, &left, &wake);
+        count += audit_batch(r, &left, end, &wake);
     if (wake)
         vx_registry_wake(r);
-    return lost;
+    return count;
+}
+
+size_t vx_registry_audit_missing(struct vx_registry *r) {
+    return missing(r, false);
+}
+
+size_t vx_registry_audit_end(struct vx_registry *r) {
+    return missing(r, true);
 }

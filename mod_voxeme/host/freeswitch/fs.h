@@ -2,8 +2,8 @@
  * The module inside FreeSWITCH: what its files share.
  *
  * Threads: FreeSWITCH's event threads run fs_hooks.c's callback; its command threads run the
- * console; one thread of ours audits. `lock` guards `config` and makes reloads and audits follow
- * each other; the event threads never take it.
+ * console; one thread of ours audits, one ends calls at their deadlines (fs_deadline.h). `lock`
+ * guards `config` and makes reloads and audits follow each other; the event threads never take it.
  */
 #ifndef VX_FS_H
 #define VX_FS_H
@@ -32,6 +32,7 @@ struct vx_fs {
     struct vx_api *api;
     struct vx_server *server;
     struct vx_fs_commands *commands;
+    struct vx_fs_deadlines *deadlines;
     struct vx_webhooks *webhooks;
     char url[320]; /* what is listened on */
 
@@ -42,10 +43,14 @@ struct vx_fs {
     struct vx_config *config;
 
     pthread_t auditor;
+    bool auditing;
     pthread_mutex_t auditor_lock;
     pthread_cond_t auditor_wake;
-    bool auditing, stopping; /* stopping: guarded by auditor_lock */
-    bool kept;               /* it was stopped, and FreeSWITCH keeps a thread */
+    /* Guarded by auditor_lock. */
+    bool stopping;
+    uint64_t mark_seen;
+    uint64_t mark; /* the last that was sent; guarded by lock */
+    bool kept;     /* it was stopped, and FreeSWITCH keeps a thread */
 };
 
 /* service.c: everything up, or nothing and one line in error[]. SWITCH_STATUS_NOUNLOAD: nothing is,
@@ -67,6 +72,9 @@ void vx_fs_log_remove(void);
 /* fs_hooks.c: not from inside an event's callback. */
 bool vx_fs_hook(struct vx_fs *fs);
 void vx_fs_unhook(struct vx_fs *fs);
+/* Waits until the events that FreeSWITCH has fired so far have been applied. False: the module is
+ * being unloaded, or FreeSWITCH is more than 5 s behind. Under `lock`. */
+bool vx_fs_catch_up(struct vx_fs *fs);
 /* Reads the event and applies it to the registry, if it is about a call that counts. False: it has
  * not changed anything. Any thread. */
 bool vx_fs_apply(struct vx_fs *fs, const switch_event_t *event);

@@ -42,7 +42,9 @@ struct vx_fs_audit vx_fs_audit(struct vx_fs *fs) {
     }
     if (channels)
         switch_console_free_matches(&channels);
-    result.lost = vx_registry_audit_end(fs->registry);
+    /* A channel goes from the list before the event that tells of it has come. */
+    if (vx_registry_audit_missing(fs->registry) && vx_fs_catch_up(fs))
+        result.lost = vx_registry_audit_end(fs->registry);
     pthread_mutex_unlock(&fs->lock);
     if (result.lost)
         vx_log(VX_LOG_WARNING, "%zu calls in the registry were not known to FreeSWITCH",
@@ -84,13 +86,6 @@ static void *audit_now_and_then(void *arg) {
 }
 
 bool vx_fs_auditor_start(struct vx_fs *fs) {
-    pthread_condattr_t monotonic;
-
-    pthread_mutex_init(&fs->auditor_lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&fs->auditor_wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     fs->auditing = pthread_create(&fs->auditor, NULL, audit_now_and_then, fs) == 0;
     return fs->auditing;
 }
@@ -100,10 +95,8 @@ void vx_fs_auditor_stop(struct vx_fs *fs) {
         return;
     pthread_mutex_lock(&fs->auditor_lock);
     fs->stopping = true;
-    pthread_cond_signal(&fs->auditor_wake);
+    pthread_cond_broadcast(&fs->auditor_wake);
     pthread_mutex_unlock(&fs->auditor_lock);
     pthread_join(fs->auditor, NULL);
     fs->auditing = false;
-    pthread_cond_destroy(&fs->auditor_wake);
-    pthread_mutex_destroy(&fs->auditor_lock);
 }

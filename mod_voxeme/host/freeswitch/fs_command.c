@@ -95,13 +95,45 @@ static struct vx_fs_result hold(const struct vx_fs_call *call) {
     return VX_FS_DONE;
 }
 
+static void stop_music(switch_core_session_t *session) {
+    const char *uuid = switch_channel_get_partner_uuid(switch_core_session_get_channel(session));
+    switch_core_session_t *partner = uuid ? switch_core_session_locate(uuid) : NULL;
+
+    if (!partner)
+        return;
+    switch_channel_stop_broadcast(switch_core_session_get_channel(partner));
+    switch_core_session_rwunlock(partner);
+}
+
+bool vx_fs_unhold(switch_core_session_t *session) {
+    switch_channel_t *channel = switch_core_session_get_channel(session);
+    switch_core_session_message_t message = {0};
+    char from[] = "mod_voxeme";
+    switch_event_t *event;
+
+    if (switch_channel_get_callstate(channel) != CCS_HELD)
+        return false;
+    vx_fs_set_variable(channel, HELD, VX_NONE);
+    switch_channel_clear_flag(channel, CF_HOLD);
+    switch_channel_clear_flag(channel, CF_SUSPEND);
+    message.from = from;
+    message.message_id = SWITCH_MESSAGE_INDICATE_UNHOLD;
+    switch_core_session_receive_message(session, &message);
+    stop_music(session);
+    if (switch_event_create(&event, SWITCH_EVENT_CHANNEL_UNHOLD) == SWITCH_STATUS_SUCCESS) {
+        switch_channel_event_set_data(channel, event);
+        switch_event_fire(&event);
+    }
+    return true;
+}
+
 static struct vx_fs_result unhold(const struct vx_fs_call *call) {
     struct vx_fs_conference in;
 
     if (vx_fs_conference_of(&in, call))
         return vx_fs_conference_do_own(&in, "unhold");
     vx_fs_set_variable(call->channel, HELD, VX_NONE);
-    if (is_held(call) && switch_ivr_unhold(call->session) != SWITCH_STATUS_SUCCESS)
+    if (is_held(call) && !vx_fs_unhold(call->session))
         return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is not held");
     return VX_FS_DONE;
 }
@@ -296,15 +328,14 @@ static switch_core_session_t *locate(const struct vx_uuid *call_sid) {
     return session ? session : search(call_sid);
 }
 
-struct vx_fs_result vx_fs_perform(struct vx_registry *registry, const struct vx_config *config,
-                                  struct vx_command *command) {
+struct vx_fs_result vx_fs_perform(const struct vx_fs_means *means, struct vx_command *command) {
     enum vx_verb verb = vx_command_verb(command);
     const struct vx_command_args *args = vx_command_args(command);
-    struct vx_fs_call call = {.verb = verb, .args = args, .config = config};
+    struct vx_fs_call call = {.verb = verb, .args = args, .config = means->config};
     struct vx_fs_result result;
 
     if (verb == VX_VERB_ORIGINATE)
-        return vx_fs_originate(registry, config, command);
+        return vx_fs_originate(means, command);
     if (!verbs[verb].perform)
         return VX_FS_ENDS(VX_OUTCOME_UNABLE, "FreeSWITCH cannot do this");
     call.session = locate(&args->call_sid);

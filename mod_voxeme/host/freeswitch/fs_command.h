@@ -5,11 +5,10 @@
  * Commands wait in the lane of their call, one of a few, each with a thread of its own: what is
  * asked of one call is done in order and one at a time, and a call that FreeSWITCH is slow with
  * keeps up no more than its lane. No lane waits for a far end, and what FreeSWITCH would do by
- * waiting for one, or for a web server, is refused; it may wait up to 5 s for a call's own thread
- * to end the music of a hold. A call is originated by making its leg and letting FreeSWITCH's own
- * thread run it, and what is to happen to it later (its timeout, its time limit, where it goes when
- * it is answered) is left with FreeSWITCH's scheduler and the leg's variables. So nothing of the
- * module is in a call's thread, and an unload leaves calls as they are.
+ * waiting for one, or for a web server, is refused. A call is originated by making its leg and
+ * letting FreeSWITCH's own thread run it; where it goes when it is answered is in the leg's
+ * variables, and what ends it is kept in fs_deadline.h. So nothing of the module is in a call's
+ * thread, and an unload leaves calls as they are.
  *
  * Threads: the lanes, unless something else is said.
  */
@@ -19,6 +18,7 @@
 #include "core/command.h"
 #include "core/config.h"
 #include "core/registry.h"
+#include "host/freeswitch/fs_deadline.h"
 
 #include <switch.h>
 
@@ -33,9 +33,12 @@
 
 struct vx_fs_commands;
 
-/* Borrows `registry`, which must outlive them; takes a reference of its own to `config`. NULL: out
- * of memory, or there are no threads to be had. Any thread, as all of this file's. */
-struct vx_fs_commands *vx_fs_commands_start(struct vx_registry *registry, struct vx_config *config);
+/* Borrows `registry` and `deadlines`, which must outlive them; takes a reference of its own to
+ * `config`. NULL: out of memory, or there are no threads to be had. Any thread, as all of this
+ * file's. */
+struct vx_fs_commands *vx_fs_commands_start(struct vx_registry *registry,
+                                            struct vx_fs_deadlines *deadlines,
+                                            struct vx_config *config);
 /* For vx_api_set_host(). */
 const struct vx_host_port *vx_fs_commands_port(const struct vx_fs_commands *commands);
 /* Takes up what a reload has changed; commands under way end under the old settings. */
@@ -69,6 +72,13 @@ struct vx_fs_result {
 
 #define VX_FS_BYPASSES VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the media of the call bypasses FreeSWITCH")
 
+/* What commands are done with. */
+struct vx_fs_means {
+    struct vx_registry *registry;
+    struct vx_fs_deadlines *deadlines;
+    const struct vx_config *config;
+};
+
 /* A command and the call that it is for. */
 struct vx_fs_call {
     enum vx_verb verb;
@@ -85,8 +95,7 @@ struct vx_fs_conference {
 };
 
 /* fs_command.c: any verb. */
-struct vx_fs_result vx_fs_perform(struct vx_registry *registry, const struct vx_config *config,
-                                  struct vx_command *command);
+struct vx_fs_result vx_fs_perform(const struct vx_fs_means *means, struct vx_command *command);
 /* Whether its far end has answered, or has been answered. */
 bool vx_fs_is_answered(const struct vx_fs_call *call);
 /* The leg that it is joined with, read-locked; or NULL. */
@@ -94,6 +103,9 @@ switch_core_session_t *vx_fs_partner(const struct vx_fs_call *call);
 /* Whether the media of either leg does. Before it plays something on such a leg, FreeSWITCH sends
  * re-INVITEs and waits up to 30 s for each far end. */
 bool vx_fs_bypasses_media(const struct vx_fs_call *call);
+/* Takes the leg off hold as FreeSWITCH does, but for waiting (5 s at most) until its partner's
+ * thread has ended the music. False: it is not held. */
+bool vx_fs_unhold(switch_core_session_t *session);
 /* `value` is copied, VX_NONE removes it; no variable of FreeSWITCH's is looked for in it. False:
  * out of memory, nothing is set. */
 bool vx_fs_set_variable(switch_channel_t *channel, const char *name, struct vx_str value);
@@ -102,8 +114,7 @@ bool vx_fs_set_url(switch_channel_t *channel, const char *name, struct vx_str ur
 
 /* fs_command_originate.c. Ends when the leg is in the registry and its INVITE is on its way; when
  * nobody waits for the command any more there is no call. */
-struct vx_fs_result vx_fs_originate(struct vx_registry *registry, const struct vx_config *config,
-                                    struct vx_command *command);
+struct vx_fs_result vx_fs_originate(const struct vx_fs_means *means, struct vx_command *command);
 
 /* fs_command_redirect.c */
 struct vx_fs_result vx_fs_redirect(const struct vx_fs_call *call);

@@ -9,7 +9,6 @@
 #include "api/sip_uri.h"
 #include "core/alloc.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 /* What the leg is asked for with. */
@@ -84,15 +83,36 @@ static struct vx_fs_result refusal(switch_call_cause_t cause) {
     }
 }
 
+/* Nobody has been told of it: it was never there. */
+static void leave(struct vx_registry *registry, const struct vx_command_args *args) {
+    struct vx_scope *all = vx_registry_all(registry);
+    struct vx_snapshot *call = vx_scope_find(all, &args->call_sid);
+    struct vx_event over = {.type = VX_EVENT_HANGUP,
+                            .call_sid = args->call_sid,
+                            .direction = VX_OUTBOUND,
+                            .sip_status = 503,
+                            .cause = VX_STR("SWITCH_CONGESTION")};
+
+    if (call) {
+        vx_registry_apply(registry, &over);
+        vx_registry_remove(registry, all, &args->call_sid);
+    }
+    vx_snapshot_release(&call);
+    vx_scope_release(&all);
+}
+
 /* Read-locked: FreeSWITCH lists a leg before it has a thread, and whoever hangs it up then gives it
  * one, which frees it as soon as nobody reads it. */
 static struct vx_fs_result make_leg(switch_core_session_t **session, const struct plan *plan,
-                                    const char *uuid) {
+                                    struct vx_registry *registry,
+                                    const struct vx_command_args *args) {
     switch_memory_pool_t *pool = NULL;
     switch_event_t *variables = NULL;
     switch_caller_profile_t *profile;
     switch_call_cause_t cause = SWITCH_CAUSE_NONE;
+    char uuid[VX_UUID_TEXT + 1];
 
+    vx_uuid_format(uuid, &args->call_sid);
     if (switch_event_create(&variables, SWITCH_EVENT_CHANNEL_DATA) != SWITCH_STATUS_SUCCESS)
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
     if (switch_core_new_memory_pool(&pool) != SWITCH_STATUS_SUCCESS) {
@@ -115,6 +135,9 @@ static struct vx_fs_result make_leg(switch_core_session_t **session, const struc
         return VX_FS_DONE;
     if (*session) {
         *session = NULL; /* it ends by itself, and may be gone already */
+        /* It says of itself neither whose it is nor that it is discarded. */
+        vx_registry_dismiss(registry, &args->call_sid);
+        leave(registry, args);
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "the leg was hung up while it was made");
     }
     return refusal(cause == SWITCH_CAUSE_SUCCESS ? SWITCH_CAUSE_NONE : cause);
@@ -185,30 +208,15 @@ static bool set_invite(switch_channel_t *channel, const struct plan *plan,
     return ok;
 }
 
-/* The number of the task that ends the leg; 0: none. Whole seconds are counted: one more, for the
- * one that is under way. */
-static uint32_t set_timeout(const char *uuid, unsigned seconds) {
-    return seconds ? switch_ivr_schedule_hangup(switch_epoch_time_now(NULL) + (time_t)seconds + 1,
-                                                uuid, SWITCH_CAUSE_NO_ANSWER, SWITCH_FALSE)
-                   : 0;
-}
-
-/* FreeSWITCH runs these in their order when the leg is answered: the task that would end it is
- * taken back before there is one that ends it at its time limit. */
-static bool set_course(switch_channel_t *channel, const struct vx_config *config,
-                       const struct vx_command_args *args, uint32_t timeout) {
+/* FreeSWITCH does this when the leg is answered. */
+static bool set_course(switch_channel_t *channel, const struct vx_config *config) {
     struct vx_fs_place place;
-    char cancel[64], limit[64], transfer[320];
+    char transfer[320];
 
     vx_fs_place_read(&place, config);
-    snprintf(cancel, sizeof cancel, "sched_cancel %" PRIu32, timeout);
-    snprintf(limit, sizeof limit, "sched_hangup +%u ALLOTTED_TIMEOUT", args->time_limit_s);
     snprintf(transfer, sizeof transfer, "transfer %s %s %s", place.extension, place.dialplan,
              place.context);
-    return vx_fs_set_variable(channel, "execute_on_answer_1", timeout ? vx_str(cancel) : VX_NONE) &&
-           vx_fs_set_variable(channel, "execute_on_answer_2",
-                              args->time_limit_s ? vx_str(limit) : VX_NONE) &&
-           vx_fs_set_variable(channel, "execute_on_answer_3", vx_str(transfer));
+    return vx_fs_set_variable(channel, "execute_on_answer_1", vx_str(transfer));
 }
 
 /* The leg as the API's client named it, before FreeSWITCH tells of it. */
@@ -236,24 +244,6 @@ static bool enter(struct vx_registry *registry, switch_channel_t *channel,
     return applied == VX_APPLIED || applied == VX_UNCHANGED;
 }
 
-/* Nobody has been told of it: it was never there. */
-static void leave(struct vx_registry *registry, const struct vx_command_args *args) {
-    struct vx_scope *all = vx_registry_all(registry);
-    struct vx_snapshot *call = vx_scope_find(all, &args->call_sid);
-    struct vx_event over = {.type = VX_EVENT_HANGUP,
-                            .call_sid = args->call_sid,
-                            .direction = VX_OUTBOUND,
-                            .sip_status = 503,
-                            .cause = VX_STR("SWITCH_CONGESTION")};
-
-    if (call) {
-        vx_registry_apply(registry, &over);
-        vx_registry_remove(registry, all, &args->call_sid);
-    }
-    vx_snapshot_release(&call);
-    vx_scope_release(&all);
-}
-
 /* Once it has had a thread, that and nobody else destroys it. */
 static bool has_thread(switch_core_session_t *session) {
     return switch_core_session_running(session) || switch_core_session_started(session);
@@ -261,23 +251,24 @@ static bool has_thread(switch_core_session_t *session) {
 
 /* VX_OUTCOME_DONE: FreeSWITCH runs it; else it is to be discarded. Whoever hangs it up meanwhile
  * makes FreeSWITCH run it, too. */
-static struct vx_fs_result launch(struct vx_registry *registry, const struct vx_config *config,
-                                  switch_core_session_t *session, const struct plan *plan,
-                                  struct vx_command *command) {
+static struct vx_fs_result launch(const struct vx_fs_means *means, switch_core_session_t *session,
+                                  const struct plan *plan, struct vx_command *command) {
     const struct vx_command_args *args = vx_command_args(command);
     switch_channel_t *channel = switch_core_session_get_channel(session);
-    uint32_t timeout = set_timeout(switch_core_session_get_uuid(session), args->timeout_s);
 
     if (!set_facts(channel, args) || !set_invite(channel, plan, args) ||
-        !set_course(channel, config, args, timeout))
+        !set_course(channel, means->config))
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
     /* Its client has been told that it was not done in time, or has gone. With an Idempotency-Key
      * it may ask anew: REFUSED frees the key. */
     if (!vx_command_wanted(command))
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "nobody waits for the call any more");
     /* A call that nobody could see or end by the API is not made by it. */
-    if (!enter(registry, channel, args))
+    if (!enter(means->registry, channel, args))
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "the registry is full");
+    if (!vx_fs_deadlines_add(means->deadlines, &args->call_sid, args->timeout_s,
+                             args->time_limit_s))
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
     if (switch_core_session_thread_launch(session) == SWITCH_STATUS_SUCCESS || has_thread(session))
         return VX_FS_DONE;
     return VX_FS_ENDS(VX_OUTCOME_REFUSED, "FreeSWITCH has no thread for the leg");
@@ -306,23 +297,20 @@ static void discard(struct vx_registry *registry, switch_core_session_t *session
     switch_core_session_destroy(&session);
 }
 
-struct vx_fs_result vx_fs_originate(struct vx_registry *registry, const struct vx_config *config,
-                                    struct vx_command *command) {
+struct vx_fs_result vx_fs_originate(const struct vx_fs_means *means, struct vx_command *command) {
     const struct vx_command_args *args = vx_command_args(command);
     switch_core_session_t *session = NULL;
     struct plan plan = {.name = {0}};
-    struct vx_fs_result result = plan_call(&plan, config, args);
-    char uuid[VX_UUID_TEXT + 1];
+    struct vx_fs_result result = plan_call(&plan, means->config, args);
 
-    vx_uuid_format(uuid, &args->call_sid);
     if (result.outcome == VX_OUTCOME_DONE)
-        result = make_leg(&session, &plan, uuid);
+        result = make_leg(&session, &plan, means->registry, args);
     if (session) {
-        result = launch(registry, config, session, &plan, command);
+        result = launch(means, session, &plan, command);
         if (result.outcome == VX_OUTCOME_DONE)
             switch_core_session_rwunlock(session);
         else
-            discard(registry, session, args);
+            discard(means->registry, session, args);
     }
     plan_clear(&plan);
     return result;

@@ -26,6 +26,7 @@ struct lane {
 
 struct vx_fs_commands {
     struct vx_registry *registry;
+    struct vx_fs_deadlines *deadlines;
     struct vx_host_port port;
     atomic_uint_fast64_t done, given_up, full, stopping, memory;
     pthread_mutex_t lock;
@@ -154,6 +155,7 @@ static bool is_open(struct vx_fs_commands *all) {
 
 static void perform(struct vx_fs_commands *all, const struct vx_config *config,
                     struct vx_command *command) {
+    struct vx_fs_means means = {all->registry, all->deadlines, config};
     struct vx_fs_result result = {VX_OUTCOME_REFUSED, "FreeSWITCH unloads the module"};
 
     if (!vx_command_take(command)) {
@@ -162,7 +164,7 @@ static void perform(struct vx_fs_commands *all, const struct vx_config *config,
     }
     if (is_open(all)) {
         count(&all->done);
-        result = vx_fs_perform(all->registry, config, command);
+        result = vx_fs_perform(&means, command);
     } else {
         count(&all->stopping);
     }
@@ -205,6 +207,7 @@ static void prepare(struct vx_fs_commands *all, unsigned lanes) {
 }
 
 struct vx_fs_commands *vx_fs_commands_start(struct vx_registry *registry,
+                                            struct vx_fs_deadlines *deadlines,
                                             struct vx_config *config) {
     unsigned lanes = (unsigned)vx_config_int(config, VX_SET_FREESWITCH_COMMAND_THREADS);
     struct vx_fs_commands *all = vx_calloc(1, sizeof *all + lanes * sizeof all->lane[0]);
@@ -212,6 +215,7 @@ struct vx_fs_commands *vx_fs_commands_start(struct vx_registry *registry,
     if (!all)
         return NULL;
     all->registry = registry;
+    all->deadlines = deadlines;
     all->config = vx_config_ref(config);
     all->port = (struct vx_host_port){submit, all, VX_FS_VERBS};
     prepare(all, lanes);
@@ -324,6 +328,8 @@ void vx_fs_commands_metrics(void *ctx, struct vx_buf *out) {
     pthread_mutex_unlock(&all->lock);
     describe(out, "commands_waiting", "gauge", "Commands of the API that wait for a thread.");
     row(out, "commands_waiting", "", (uint64_t)waiting);
+    describe(out, "deadlines", "gauge", "Timeouts and time limits of calls that are kept.");
+    row(out, "deadlines", "", vx_fs_deadlines_count(all->deadlines));
     describe(out, "commands_total", "counter", "Commands of the API that a thread took.");
     row(out, "commands_total", "", atomic_load(&all->done));
     describe(out, refused, "counter", "Commands of the API that were not done, by reason.");

@@ -32,7 +32,10 @@ static bool set_hook(switch_channel_t *channel, struct vx_str hook, struct vx_st
                               method.at ? method : VX_STR("POST"));
 }
 
+/* FreeSWITCH would take it off hold, too, and wait for the music to end. */
 static bool transfer(switch_core_session_t *session, const struct vx_fs_place *place) {
+    if (switch_channel_test_flag(switch_core_session_get_channel(session), CF_HOLD))
+        vx_fs_unhold(session);
     return switch_ivr_session_transfer(session, place->extension, place->dialplan,
                                        place->context) == SWITCH_STATUS_SUCCESS;
 }

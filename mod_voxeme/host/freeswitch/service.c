@@ -39,7 +39,10 @@ static bool start(struct vx_fs *fs, char *error, size_t size) {
     take_up(fs);
     fs->registry = vx_registry_new(fs->config, &vx_clock_system);
     fs->api = fs->registry ? vx_api_new(fs->registry, fs->config, &vx_clock_system) : NULL;
-    fs->commands = fs->api ? vx_fs_commands_start(fs->registry, fs->config) : NULL;
+    fs->deadlines = fs->api ? vx_fs_deadlines_new(&vx_clock_system) : NULL;
+    if (!fs->deadlines || !vx_fs_deadlines_start(fs->deadlines))
+        return false;
+    fs->commands = vx_fs_commands_start(fs->registry, fs->deadlines, fs->config);
     if (fs->commands) {
         vx_api_set_host(fs->api, vx_fs_commands_port(fs->commands));
         vx_api_add_metrics(fs->api, vx_fs_commands_metrics, fs->commands);
@@ -59,9 +62,20 @@ static bool start(struct vx_fs *fs, char *error, size_t size) {
     return vx_fs_auditor_start(fs);
 }
 
+static void make_locks(struct vx_fs *fs) {
+    pthread_condattr_t monotonic;
+
+    pthread_mutex_init(&fs->lock, NULL);
+    pthread_mutex_init(&fs->auditor_lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&fs->auditor_wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
 switch_status_t vx_fs_start(struct vx_fs *fs, char *error, size_t size) {
     memset(fs, 0, sizeof *fs);
-    pthread_mutex_init(&fs->lock, NULL);
+    make_locks(fs);
     vx_fs_log_install();
     if (!start(fs, error, size))
         return vx_fs_stop(fs) ? SWITCH_STATUS_GENERR : SWITCH_STATUS_NOUNLOAD;
@@ -90,16 +104,22 @@ bool vx_fs_stop(struct vx_fs *fs) {
     vx_fs_unhook(fs);
     vx_fs_auditor_stop(fs);
     ended = stop_serving(fs);
+    if (fs->deadlines)
+        vx_fs_deadlines_close(fs->deadlines);
     /* A thread that FreeSWITCH keeps may yet come back and use them. */
     if (!ended)
         vx_fs_commands_abandon(fs->commands);
     else if (fs->commands)
         vx_fs_commands_release(&fs->commands);
+    if (ended && fs->deadlines)
+        vx_fs_deadlines_release(&fs->deadlines);
     if (ended && fs->registry)
         vx_registry_release(&fs->registry);
     if (fs->config)
         vx_config_release(&fs->config);
     vx_fs_log_remove();
+    pthread_cond_destroy(&fs->auditor_wake);
+    pthread_mutex_destroy(&fs->auditor_lock);
     pthread_mutex_destroy(&fs->lock);
     fs->kept = !ended;
     return ended;

@@ -108,12 +108,18 @@ static const char *const event_names[SWITCH_EVENT_ALL] = {
 static pthread_rwlock_t events_lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct switch_event_node {
     switch_event_types_t type;
+    const char *subclass;
     switch_event_callback_t callback;
     void *user_data;
     switch_event_node_t *next;
 } * nodes;
 static unsigned bind_fails_at;
+static void (*at_failed_bind)(void);
 static bool events_fail;
+static pthread_mutex_t fired_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t fired = PTHREAD_COND_INITIALIZER;
+static bool held_up;
+static switch_event_t *late;
 
 switch_event_types_t double_event_type(const char *name) {
     for (int type = 0; type < SWITCH_EVENT_ALL; type++)
@@ -147,6 +153,15 @@ switch_status_t switch_event_create(switch_event_t **event, switch_event_types_t
     (*event)->counted = 1;
     double_take(1);
     return SWITCH_STATUS_SUCCESS;
+}
+
+switch_status_t switch_event_create_subclass(switch_event_t **event, switch_event_types_t id,
+                                             const char *subclass) {
+    switch_status_t status = switch_event_create(event, id);
+
+    if (status == SWITCH_STATUS_SUCCESS)
+        (*event)->subclass_name = subclass;
+    return status;
 }
 
 static void free_headers(switch_event_header_t *first) {
@@ -194,6 +209,10 @@ void double_fail_bind(unsigned n) {
     bind_fails_at = n;
 }
 
+void double_at_failed_bind(void (*happens)(void)) {
+    at_failed_bind = happens;
+}
+
 void double_fail_events(bool fail) {
     events_fail = fail;
 }
@@ -202,11 +221,15 @@ switch_status_t switch_event_bind_removable(const char *id, switch_event_types_t
                                             const char *subclass_name,
                                             switch_event_callback_t callback, void *user_data,
                                             switch_event_node_t **node) {
-    (void)id, (void)subclass_name;
-    if (bind_fails_at && --bind_fails_at == 0)
+    (void)id;
+    if (bind_fails_at && --bind_fails_at == 0) {
+        if (at_failed_bind)
+            at_failed_bind();
+        at_failed_bind = NULL;
         return SWITCH_STATUS_GENERR;
+    }
     *node = double_need(calloc(1, sizeof **node));
-    **node = (switch_event_node_t){event, callback, user_data, NULL};
+    **node = (switch_event_node_t){event, subclass_name, callback, user_data, NULL};
     pthread_rwlock_wrlock(&events_lock);
     (*node)->next = nodes;
     nodes = *node;
@@ -240,16 +263,79 @@ size_t double_bound(void) {
     return bound;
 }
 
+static bool is_bound(const struct switch_event_node *node, const switch_event_t *event) {
+    if (node->subclass && (!event->subclass_name || strcmp(node->subclass, event->subclass_name)))
+        return false;
+    return node->type == event->event_id || node->type == SWITCH_EVENT_ALL;
+}
+
 void double_fire(const switch_event_t *event) {
     switch_event_t delivered = *event;
 
     pthread_rwlock_rdlock(&events_lock);
     for (const switch_event_node_t *n = nodes; n; n = n->next)
-        if (n->type == event->event_id || n->type == SWITCH_EVENT_ALL) {
+        if (is_bound(n, event)) {
             delivered.bind_user_data = n->user_data;
             n->callback(&delivered);
         }
     pthread_rwlock_unlock(&events_lock);
+}
+
+char *switch_event_get_header(switch_event_t *event, const char *name) {
+    for (switch_event_header_t *h = event->headers; h; h = h->next)
+        if (strcasecmp(h->name, name) == 0)
+            return h->value;
+    return NULL;
+}
+
+switch_status_t switch_event_fire(switch_event_t **event) {
+    switch_event_t *e = *event, **end = &late;
+    bool waits;
+
+    *event = NULL;
+    pthread_mutex_lock(&fired_lock);
+    waits = held_up;
+    while (*end)
+        end = &(*end)->next;
+    if (waits)
+        *end = e;
+    pthread_cond_broadcast(&fired);
+    pthread_mutex_unlock(&fired_lock);
+    if (!waits) {
+        double_fire(e);
+        switch_event_destroy(&e);
+    }
+    return SWITCH_STATUS_SUCCESS;
+}
+
+void double_hold_up_events(void) {
+    pthread_mutex_lock(&fired_lock);
+    held_up = true;
+    pthread_mutex_unlock(&fired_lock);
+}
+
+void double_wait_fired(void) {
+    pthread_mutex_lock(&fired_lock);
+    while (!late)
+        pthread_cond_wait(&fired, &fired_lock);
+    pthread_mutex_unlock(&fired_lock);
+}
+
+void double_deliver_events(void) {
+    switch_event_t *e;
+
+    pthread_mutex_lock(&fired_lock);
+    held_up = false;
+    e = late;
+    late = NULL;
+    pthread_mutex_unlock(&fired_lock);
+    while (e) {
+        switch_event_t *next = e->next;
+
+        double_fire(e);
+        switch_event_destroy(&e);
+        e = next;
+    }
 }
 
 /* --- channels --- */

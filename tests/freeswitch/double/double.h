@@ -26,6 +26,13 @@ void double_fire(const switch_event_t *event);
 size_t double_bound(void);
 /* The n-th bind from now on (1: the next) fails, once. 0: none. */
 void double_fail_bind(unsigned n);
+/* What happens just before that, once. */
+void double_at_failed_bind(void (*happens)(void));
+/* What the module fires waits from now on; until one does; and is delivered, as all that comes
+ * later is at once. */
+void double_hold_up_events(void);
+void double_wait_fired(void);
+void double_deliver_events(void);
 /* switch_event_create() fails until it is told otherwise. */
 void double_fail_events(bool fail);
 
@@ -46,6 +53,8 @@ void double_wait_listed(size_t times);
 /* How the channel is from now on. */
 void double_channel_is(const char *uuid, bool outbound, bool answered);
 void double_channel_hung_up(const char *uuid);
+/* At that time, in microseconds of the wall clock. */
+void double_channel_answered(const char *uuid, int64_t at_us);
 void double_channel_joined(const char *uuid, const char *other);
 /* Joined with `other` by their signalling alone. */
 void double_channel_bypasses(const char *uuid, const char *other);
@@ -63,7 +72,7 @@ void double_wait_done(const char *text);
 void double_fails(const char *what);
 /* Whatever begins with that word waits until it is let go on by NULL. */
 void double_blocks(const char *what);
-/* While the module makes a leg, at the given moment ("lock", "profile", "schedule" or "launch"),
+/* While the module makes a leg, at the given moment ("lock", "profile" or "launch"),
  * somebody else hangs it up, which gives it a thread that ends it, or looks at it for long. NULL:
  * nobody does. That it is freed or destroyed before its time is told by a line "WRONG". */
 void double_hung_up_at(const char *moment);

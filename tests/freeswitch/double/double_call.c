@@ -3,10 +3,6 @@
 #include "double.h"
 #include "double_private.h"
 
-struct switch_caller_profile {
-    const char *name, *number, *destination;
-};
-
 struct switch_memory_pool {
     switch_caller_profile_t profile;
 };
@@ -106,6 +102,14 @@ void double_sofia_says(switch_call_cause_t cause) {
     sofia = cause;
 }
 
+static void tell_of_end(switch_core_session_t *session) {
+    switch_event_t *event = double_event(SWITCH_EVENT_CHANNEL_HANGUP);
+
+    switch_channel_event_set_data(&session->channel, event);
+    double_fire(event);
+    switch_event_destroy(&event);
+}
+
 /* What others do to a leg while it is made. */
 static void meanwhile(switch_core_session_t *session, const char *moment) {
     if (looked_at && strcmp(looked_at, moment) == 0)
@@ -114,6 +118,7 @@ static void meanwhile(switch_core_session_t *session, const char *moment) {
         return;
     session->channel.state = CS_HANGUP;
     session->running = true;
+    tell_of_end(session);
     if (!session->readers && strcmp(moment, "lock") != 0)
         did("WRONG freed while it is made");
 }
@@ -135,6 +140,21 @@ void double_channel_hung_up(const char *uuid) {
     pthread_mutex_lock(&double_sessions_lock);
     channel_of(uuid)->state = CS_HANGUP;
     pthread_mutex_unlock(&double_sessions_lock);
+}
+
+void double_channel_answered(const char *uuid, int64_t at_us) {
+    switch_channel_t *channel;
+
+    pthread_mutex_lock(&double_sessions_lock);
+    channel = channel_of(uuid);
+    channel->times.answered = at_us;
+    channel->profile.times = &channel->times;
+    channel->flags |= CF_ANSWERED;
+    pthread_mutex_unlock(&double_sessions_lock);
+}
+
+switch_caller_profile_t *switch_channel_get_caller_profile(switch_channel_t *channel) {
+    return &channel->profile;
 }
 
 void double_channel_joined(const char *uuid, const char *other) {
@@ -351,7 +371,8 @@ switch_caller_profile_t *switch_caller_profile_new(switch_memory_pool_t *pool, c
     (void)username, (void)network_addr, (void)ani, (void)aniii, (void)rdnis, (void)source;
     if (dialplan || context)
         abort(); /* it would be routed before it is answered */
-    pool->profile = (switch_caller_profile_t){caller_id_name, caller_id_number, destination_number};
+    pool->profile =
+        (switch_caller_profile_t){caller_id_name, caller_id_number, destination_number, NULL};
     return &pool->profile;
 }
 
@@ -363,8 +384,8 @@ switch_call_cause_t switch_core_session_outgoing_channel(
     switch_core_session_t *s;
 
     (void)session, (void)pool, (void)flags, (void)cancel_cause;
-    if (!did("outgoing %s %s <%s> %s", endpoint, profile->name, profile->number,
-             profile->destination))
+    if (!did("outgoing %s %s <%s> %s", endpoint, profile->caller_id_name, profile->caller_id_number,
+             profile->destination_number))
         return SWITCH_CAUSE_DESTINATION_OUT_OF_ORDER;
     if (sofia != SWITCH_CAUSE_SUCCESS)
         return sofia;
@@ -402,9 +423,14 @@ uint32_t switch_ivr_schedule_hangup(time_t at, const char *uuid, switch_call_cau
     switch_core_session_t *session = double_need(double_session_find(uuid));
 
     (void)other_leg;
+    (void)session;
     did("schedule %s +%ld %d", uuid, (long)(at - switch_epoch_time_now(NULL)), cause);
-    meanwhile(session, "schedule");
     return 7;
+}
+
+uint32_t switch_scheduler_del_task_id(uint32_t id) {
+    did("unschedule %u", id);
+    return 1;
 }
 
 time_t switch_epoch_time_now(time_t *now) {
@@ -420,14 +446,12 @@ switch_status_t switch_ivr_hold(switch_core_session_t *session, const char *mess
     if (!did("hold %s", session->uuid))
         return SWITCH_STATUS_FALSE;
     session->channel.callstate = CCS_HELD;
+    switch_channel_set_flag(&session->channel, CF_HOLD);
     return SWITCH_STATUS_SUCCESS;
 }
 
-switch_status_t switch_ivr_unhold(switch_core_session_t *session) {
-    if (!did("unhold %s", session->uuid))
-        return SWITCH_STATUS_FALSE;
-    session->channel.callstate = CCS_ACTIVE;
-    return SWITCH_STATUS_SUCCESS;
+void double_stop_broadcast(switch_channel_t *channel) {
+    did("quiet %s", channel->session->uuid);
 }
 
 switch_status_t switch_ivr_session_audio(switch_core_session_t *session, const char *command,
@@ -462,6 +486,8 @@ switch_status_t switch_ivr_record_session_pause(switch_core_session_t *session, 
 
 switch_status_t switch_ivr_session_transfer(switch_core_session_t *session, const char *extension,
                                             const char *dialplan, const char *context) {
+    if (switch_channel_test_flag(&session->channel, CF_HOLD))
+        did("WRONG waits for the music of a hold");
     return status_of(did("transfer %s %s %s %s", session->uuid, extension, dialplan, context));
 }
 
@@ -475,6 +501,10 @@ switch_status_t switch_core_session_receive_message(switch_core_session_t *sessi
     bool info = message->message_id == SWITCH_MESSAGE_INDICATE_INFO;
     const char *note = switch_channel_get_variable(&session->channel, "sip_info_h_X-Note");
 
+    if (message->message_id == SWITCH_MESSAGE_INDICATE_UNHOLD) {
+        session->channel.callstate = CCS_ACTIVE;
+        return status_of(did("unhold %s", session->uuid));
+    }
     return status_of(did("%s %s %s/%s %s %s", info ? "INFO" : "MESSAGE", session->uuid,
                          message->string_array_arg[0], message->string_array_arg[1],
                          message->string_array_arg[2], note ? note : "-"));

@@ -20,6 +20,8 @@ struct switch_channel {
     switch_channel_callstate_t callstate;
     char partner[64];
     char private_key[1024];
+    switch_channel_timetable_t times;
+    switch_caller_profile_t profile;
     switch_core_session_t *session;
 };
 

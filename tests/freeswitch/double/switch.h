@@ -99,10 +99,12 @@ struct switch_event_header {
 typedef struct switch_event switch_event_t;
 struct switch_event {
     switch_event_types_t event_id;
+    const char *subclass_name; /* borrowed */
     switch_event_header_t *headers;
     switch_event_header_t *last_header;
     void *bind_user_data;
     int counted; /* the double's own: made by the module */
+    switch_event_t *next;
 };
 
 typedef struct switch_event_node switch_event_node_t;
@@ -110,6 +112,11 @@ typedef void (*switch_event_callback_t)(switch_event_t *event);
 
 unsigned int switch_ci_hashfunc_default(const char *char_key, switch_ssize_t *klen);
 switch_status_t switch_event_create(switch_event_t **event, switch_event_types_t id);
+switch_status_t switch_event_create_subclass(switch_event_t **event, switch_event_types_t id,
+                                             const char *subclass);
+char *switch_event_get_header(switch_event_t *event, const char *name);
+/* Delivered at once, unless the test holds events up. */
+switch_status_t switch_event_fire(switch_event_t **event);
 void switch_event_destroy(switch_event_t **event);
 switch_status_t switch_event_bind_removable(const char *id, switch_event_types_t event,
                                             const char *subclass_name,
@@ -144,7 +151,9 @@ typedef enum {
     CF_ANSWERED = 1,
     CF_REDIRECT = 2,
     CF_PROXY_MODE = 4,
-    CF_HOLD = 8
+    CF_HOLD = 8,
+    CF_SUSPEND = 16,
+    CF_BROADCAST = 32
 } switch_channel_flag_t;
 typedef enum { CS_NEW, CS_INIT, CS_CONSUME_MEDIA = 8, CS_HANGUP = 10 } switch_channel_state_t;
 typedef enum { CCS_DOWN, CCS_ACTIVE = 5, CCS_HELD } switch_channel_callstate_t;
@@ -163,6 +172,7 @@ typedef enum {
     SWITCH_CAUSE_CHAN_NOT_IMPLEMENTED = 66,
     SWITCH_CAUSE_SUCCESS = 142,
     SWITCH_CAUSE_ORIGINATOR_CANCEL = 487,
+    SWITCH_CAUSE_ALLOTTED_TIMEOUT = 602,
     SWITCH_CAUSE_SYSTEM_SHUTDOWN = 701,
     SWITCH_CAUSE_INVALID_GATEWAY = 808,
     SWITCH_CAUSE_GATEWAY_DOWN = 809,
@@ -186,10 +196,20 @@ switch_status_t switch_channel_set_profile_var(switch_channel_t *channel, const 
 void *switch_channel_get_private(switch_channel_t *channel, const char *key);
 char *switch_channel_get_name(switch_channel_t *channel);
 const char *switch_channel_get_partner_uuid(switch_channel_t *channel);
+void double_stop_broadcast(switch_channel_t *channel);
+#define switch_channel_stop_broadcast(channel) double_stop_broadcast(channel)
 
 /* --- making calls --- */
 
-typedef struct switch_caller_profile switch_caller_profile_t;
+typedef int64_t switch_time_t;
+typedef struct {
+    switch_time_t answered;
+} switch_channel_timetable_t;
+typedef struct switch_caller_profile {
+    const char *caller_id_name, *caller_id_number, *destination_number;
+    switch_channel_timetable_t *times;
+} switch_caller_profile_t;
+switch_caller_profile_t *switch_channel_get_caller_profile(switch_channel_t *channel);
 typedef enum { SOF_NONE } switch_originate_flag_t;
 
 switch_caller_profile_t *switch_caller_profile_new(switch_memory_pool_t *pool, const char *username,
@@ -212,7 +232,6 @@ typedef struct switch_file_handle switch_file_handle_t;
 
 switch_status_t switch_ivr_hold(switch_core_session_t *session, const char *message,
                                 switch_bool_t music);
-switch_status_t switch_ivr_unhold(switch_core_session_t *session);
 switch_status_t switch_ivr_session_audio(switch_core_session_t *session, const char *command,
                                          const char *direction, int level);
 switch_status_t switch_ivr_broadcast(const char *uuid, const char *path, switch_media_flag_t flags);
@@ -223,6 +242,7 @@ switch_status_t switch_ivr_record_session_pause(switch_core_session_t *session, 
                                                 switch_bool_t on);
 switch_status_t switch_ivr_session_transfer(switch_core_session_t *session, const char *extension,
                                             const char *dialplan, const char *context);
+uint32_t switch_scheduler_del_task_id(uint32_t id);
 uint32_t switch_ivr_schedule_hangup(time_t at, const char *uuid, switch_call_cause_t cause,
                                     switch_bool_t other_leg);
 switch_status_t switch_core_session_send_dtmf_string(switch_core_session_t *session,
@@ -230,7 +250,8 @@ switch_status_t switch_core_session_send_dtmf_string(switch_core_session_t *sess
 
 typedef enum {
     SWITCH_MESSAGE_INDICATE_MESSAGE,
-    SWITCH_MESSAGE_INDICATE_INFO
+    SWITCH_MESSAGE_INDICATE_INFO,
+    SWITCH_MESSAGE_INDICATE_UNHOLD
 } switch_core_session_message_types_t;
 typedef struct {
     char *from;

@@ -1,6 +1,7 @@
 #include "command.h"
 
 struct vx_test_world w;
+struct vx_fs_means means;
 
 int set_up(void **state) {
     (void)state;
@@ -8,6 +9,8 @@ int set_up(void **state) {
                            "freeswitch-redirect=desk XML agents;freeswitch-recordings=/var/rec");
     vx_fs_event_init();
     double_done_clear();
+    means = (struct vx_fs_means){w.registry, vx_fs_deadlines_new(&w.time.clock), w.config};
+    assert_non_null(means.deadlines);
     return 0;
 }
 
@@ -20,6 +23,7 @@ int tear_down(void **state) {
     double_has_interface(NULL);
     double_sofia_says(SWITCH_CAUSE_SUCCESS);
     double_channels_gone();
+    vx_fs_deadlines_release(&means.deadlines);
     vx_test_world_close(&w);
     assert_int_equal(double_left(), 0);
     return 0;
@@ -46,7 +50,10 @@ struct vx_command *command(enum vx_verb verb, struct vx_command_args args) {
 
 static struct vx_fs_result perform(enum vx_verb verb, struct vx_command_args args) {
     struct vx_command *c = command(verb, args);
-    struct vx_fs_result result = vx_fs_perform(w.registry, w.config, c);
+    struct vx_fs_result result;
+
+    means.config = w.config;
+    result = vx_fs_perform(&means, c);
 
     vx_command_release(&c);
     return result;

@@ -6,6 +6,7 @@
 #include "module.h"
 
 extern struct vx_test_world w;
+extern struct vx_fs_means means; /* its configuration is that of the world at each perform */
 
 int set_up(void **state);
 int tear_down(void **state);

@@ -72,13 +72,29 @@ unsigned fs_port(void) {
     return (unsigned)strtoul(url + strlen("http://127.0.0.1:"), NULL, 10);
 }
 
-bool fs_listens(unsigned port) {
+static bool connected(int fd, unsigned port) {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    return connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
+}
+
+bool fs_listens(unsigned port) {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    bool connected = connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
+    bool listens = connected(fd, port);
 
     close(fd);
-    return connected;
+    return listens;
+}
+
+int fs_ask_to_hang_up(unsigned port, const char *call_sid) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_true(connected(fd, port));
+    dprintf(fd,
+            "DELETE /v1/Accounts/" ALPHA_SID "/Calls/%s HTTP/1.1\r\nHost: a\r\n"
+            "Authorization: Bearer alpha-token\r\n\r\n",
+            call_sid);
+    return fd;
 }

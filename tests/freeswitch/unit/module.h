@@ -47,6 +47,11 @@ void fs_unload(void);
 bool fs_says(const char *arguments, const char *text);
 /* The port that `voxeme status` names. */
 unsigned fs_port(void);
+/* An account whose token is "alpha-token". */
+#define FS_OWNER                                                                                   \
+    ACCOUNTS("<account sid=\"" ALPHA_SID "\"><token sha256=\"" ALPHA_SHA "\"/></account>")
+/* Its DELETE of a call, over a connection that the caller closes. */
+int fs_ask_to_hang_up(unsigned port, const char *call_sid);
 /* Whether somebody listens there, on 127.0.0.1. */
 bool fs_listens(unsigned port);
 

@@ -139,6 +139,50 @@ static void lost_and_taken_in(void **state) {
     fs_unload();
 }
 
+static void *audit(void *says) {
+    return fs_says("audit", says) ? says : NULL;
+}
+
+/* Its channel has gone from the list, and the event that tells of it has not come. */
+static void not_lost_but_late(void **state) {
+    switch_event_t *hangup = fs_inbound(SWITCH_EVENT_CHANNEL_HANGUP, CHANNEL, NULL, ANSWERED);
+    char says[] = "+OK 0 channels, 0 taken in, 0 lost";
+    void *said = NULL;
+    pthread_t auditor;
+
+    (void)state;
+    fs_load();
+    fs_fire(fs_inbound(SWITCH_EVENT_CHANNEL_CREATE, CHANNEL, NULL, NULL));
+    double_hold_up_events();
+    assert_int_equal(pthread_create(&auditor, NULL, audit, says), 0);
+    double_wait_fired();
+    double_event_add(hangup, "Caller-Channel-Hangup-Time", ENDED);
+    double_event_add(hangup, "Hangup-Cause", "NORMAL_CLEARING");
+    fs_fire(hangup);
+    double_deliver_events();
+    pthread_join(auditor, &said);
+    assert_ptr_equal(said, says);
+    is(CHANNEL, "\"call_status\":\"completed\"");
+    assert_true(fs_says("status", "0 lost to audits"));
+    fs_unload();
+}
+
+/* Who is so far behind knows of nothing that is lost. */
+static void not_lost_while_events_do_not_come(void **state) {
+    (void)state;
+    fs_load();
+    fs_fire(fs_inbound(SWITCH_EVENT_CHANNEL_CREATE, CHANNEL, NULL, NULL));
+    double_fail_events(true);
+    assert_true(fs_says("audit", "+OK 0 channels, 0 taken in, 0 lost"));
+    double_fail_events(false);
+    double_hold_up_events();
+    assert_true(fs_says("audit", "+OK 0 channels, 0 taken in, 0 lost")); /* after 5 s */
+    is(CHANNEL, "\"call_status\":\"trying\"");
+    double_deliver_events();
+    assert_true(fs_says("audit", "+OK 0 channels, 0 taken in, 1 lost"));
+    fs_unload();
+}
+
 static void audits_by_itself(void **state) {
     size_t listed;
 
@@ -307,6 +351,8 @@ int main(void) {
         cmocka_unit_test(loopback_counts_on_demand),
         cmocka_unit_test(loopback_ends_as_it_began),
         cmocka_unit_test(lost_and_taken_in),
+        cmocka_unit_test(not_lost_but_late),
+        cmocka_unit_test(not_lost_while_events_do_not_come),
         cmocka_unit_test(audits_by_itself),
         cmocka_unit_test(channels_that_cannot_be_asked),
         cmocka_unit_test(an_ended_call_stays_ended),

@@ -83,6 +83,41 @@ static void held(void **state) {
     ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_NOT_NOW, "far end");
 }
 
+/* Nobody waits for the thread of the partner, which plays music meanwhile. */
+static void held_in_a_bridge(void **state) {
+    struct vx_command_args args = {.hook = VX_STR("/next")};
+
+    (void)state;
+    channel(CHANNEL, true, true);
+    channel(OTHER, false, true);
+    double_channel_joined(CHANNEL, OTHER);
+    ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
+    is("voxeme_held", "true");
+    ends(VX_VERB_UNHOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
+    assert_string_equal(double_done(), "hold " CHANNEL "\nunhold " CHANNEL "\nquiet " OTHER "\n");
+    ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
+    double_done_clear();
+    ends(VX_VERB_REDIRECT, args, VX_OUTCOME_DONE, NULL);
+    assert_string_equal(double_done(), "unhold " CHANNEL "\nquiet " OTHER "\ntransfer " CHANNEL
+                                       " desk XML agents\n");
+    is("voxeme_held", NULL); /* a hold to come is not taken for ours */
+}
+
+/* As FreeSWITCH tells of it. */
+static void unheld_is_told(void **state) {
+    struct vx_fs fs = {.registry = w.registry};
+
+    (void)state;
+    assert_true(vx_fs_hook(&fs));
+    channel(CHANNEL, true, true);
+    ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
+    double_hold_up_events();
+    ends(VX_VERB_UNHOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
+    double_wait_fired();
+    double_deliver_events();
+    vx_fs_unhook(&fs);
+}
+
 static void muted(void **state) {
     (void)state;
     channel(CHANNEL, true, true);
@@ -397,6 +432,8 @@ int main(void) {
         EACH(before_the_answer),
         EACH(hung_up),
         EACH(held),
+        EACH(held_in_a_bridge),
+        EACH(unheld_is_told),
         EACH(muted),
         EACH(digits),
         EACH(requests),

@@ -29,7 +29,6 @@ static void made(void **state) {
     ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_DONE, NULL);
     assert_string_equal(double_done(), "outgoing sofia Zo\xc3\xab 'Z' <%2215%40$%7Bx%7D> "
                                        "internal/sip:bob@192.0.2.1:5070\n"
-                                       "schedule " CHANNEL " +61 19\n"
                                        "profile " CHANNEL " caller_id_name=Zo\xc3\xab 'Z'\n"
                                        "launch " CHANNEL "\n");
     is("voxeme_account_sid", ALPHA_SID);
@@ -40,9 +39,8 @@ static void made(void **state) {
     is("voxeme_answer_on_bridge", "true");
     is("sip_invite_domain", "blf.example.com");
     is("sip_h_X-One", "a,b|c");
-    is("execute_on_answer_1", "sched_cancel 7"); /* that task and no other */
-    is("execute_on_answer_2", "sched_hangup +90 ALLOTTED_TIMEOUT");
-    is("execute_on_answer_3", "transfer desk XML agents");
+    is("execute_on_answer_1", "transfer desk XML agents");
+    assert_int_equal(vx_fs_deadlines_count(means.deadlines), 1);
     call = vx_scope_find(w.alpha, &sid);
     assert_non_null(call);
     struct vx_str json = vx_test_json(call);
@@ -59,11 +57,10 @@ static void made_without_a_timeout(void **state) {
     struct vx_command_args args = creation();
 
     (void)state;
-    args.timeout_s = 0;
+    args.timeout_s = args.time_limit_s = 0;
     ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_DONE, NULL);
-    not_done("schedule");
-    is("execute_on_answer_1", NULL);
-    is("execute_on_answer_3", "transfer desk XML agents");
+    assert_int_equal(vx_fs_deadlines_count(means.deadlines), 0);
+    is("execute_on_answer_1", "transfer desk XML agents");
 }
 
 static void no_ghost(void) {
@@ -129,7 +126,7 @@ static void given_up_while_it_is_made(void **state) {
 
     (void)state;
     assert_false(vx_command_give_up(c));
-    result = vx_fs_perform(w.registry, w.config, c);
+    result = vx_fs_perform(&means, c);
     assert_int_equal(result.outcome, VX_OUTCOME_REFUSED);
     not_done("launch");
     not_done("WRONG");
@@ -139,7 +136,7 @@ static void given_up_while_it_is_made(void **state) {
 
 /* Anybody who lists the channels may hang one up that is not quite made. */
 static void hung_up_while_it_is_made(void **state) {
-    static const char *const moments[] = {"profile", "schedule", "launch"};
+    static const char *const moments[] = {"profile", "launch"};
 
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
         double_hung_up_at(moments[i]);
@@ -152,11 +149,23 @@ static void hung_up_while_it_is_made(void **state) {
         tear_down(state);
         set_up(state);
     }
+}
+
+/* It does not even say whose call it was to be. */
+static void hung_up_before_anything_is_known_of_it(void **state) {
+    struct vx_fs fs = {.registry = w.registry};
+
+    (void)state;
+    assert_true(vx_fs_hook(&fs));
     double_hung_up_at("lock");
     ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "hung up");
     not_done("profile"); /* it is not touched any more */
     not_done("destroy");
     assert_int_equal(vx_test_calls(&w), 0);
+    fs_fire(fs_event(SWITCH_EVENT_CHANNEL_DESTROY, CHANNEL, "Call-Direction", "outbound",
+                     "Caller-Destination-Number", "rewritten", NULL));
+    assert_int_equal(vx_test_calls(&w), 0);
+    vx_fs_unhook(&fs);
 }
 
 static void hung_up_while_it_is_given_up(void **state) {
@@ -201,11 +210,11 @@ static void make_without_memory(void *ctx) {
     set_up(ctx);
     c = command(VX_VERB_ORIGINATE, creation());
     vx_test_arm();
-    result = vx_fs_perform(w.registry, w.config, c);
+    result = vx_fs_perform(&means, c);
     vx_test_disarm();
     vx_command_release(&c);
     if (result.outcome == VX_OUTCOME_DONE) {
-        is("execute_on_answer_3", "transfer desk XML agents");
+        is("execute_on_answer_1", "transfer desk XML agents");
         is("voxeme_account_sid", ALPHA_SID);
         assert_int_equal(vx_test_calls(&w), 1);
     } else {
@@ -228,6 +237,7 @@ int main(void) {
         EACH(the_registry_is_full),
         EACH(given_up_while_it_is_made),
         EACH(hung_up_while_it_is_made),
+        EACH(hung_up_before_anything_is_known_of_it),
         EACH(hung_up_while_it_is_given_up),
         EACH(looked_at_while_it_is_given_up),
         EACH(discarded_legs_are_no_calls),

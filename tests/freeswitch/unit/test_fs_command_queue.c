@@ -4,6 +4,7 @@
 #include <semaphore.h>
 
 static struct vx_test_world w;
+static struct vx_fs_deadlines *deadlines;
 static struct vx_fs_commands *commands;
 static const struct vx_host_port *port;
 static sem_t finished;
@@ -20,7 +21,9 @@ static void open_with(const char *settings) {
     vx_test_world_open(&w, all);
     sem_init(&finished, 0, 0);
     double_done_clear();
-    commands = vx_fs_commands_start(w.registry, w.config);
+    deadlines = vx_fs_deadlines_new(&w.time.clock);
+    assert_non_null(deadlines);
+    commands = vx_fs_commands_start(w.registry, deadlines, w.config);
     assert_non_null(commands);
     port = vx_fs_commands_port(commands);
 }
@@ -65,6 +68,7 @@ static void wait_for(int count) {
 static void close_all(void) {
     assert_true(vx_fs_commands_close(commands, 60000));
     vx_fs_commands_release(&commands);
+    vx_fs_deadlines_release(&deadlines);
     double_blocks(NULL);
     double_channels_gone();
     vx_test_world_close(&w);

@@ -171,28 +171,6 @@ static void fifty_times_under_traffic(void **state) {
 
 /* --- commands --- */
 
-#define OWNER ACCOUNTS("<account sid=\"" ALPHA_SID "\"><token sha256=\"" ALPHA_SHA "\"/></account>")
-
-static int connected(unsigned port) {
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    return fd;
-}
-
-static int ask_to_hang_up(const char *call_sid) {
-    int fd = connected(fs_port());
-
-    dprintf(fd,
-            "DELETE /v1/Accounts/" ALPHA_SID "/Calls/%s HTTP/1.1\r\nHost: a\r\n"
-            "Authorization: Bearer alpha-token\r\n\r\n",
-            call_sid);
-    return fd;
-}
-
 static void answers(int fd, const char *status) {
     char text[4096] = "";
     ssize_t len = read(fd, text, sizeof text - 1);
@@ -207,7 +185,7 @@ static void load_with_a_call(void) {
     switch_event_t *up = fs_inbound(SWITCH_EVENT_CHANNEL_DATA, CHANNEL, PROGRESSED, ANSWERED);
     size_t listed = double_listed();
 
-    double_config(CONFIG(ANY_PORT, OWNER));
+    double_config(CONFIG(ANY_PORT, FS_OWNER));
     double_channel(CHANNEL, up);
     double_channel_is(CHANNEL, false, true);
     switch_event_destroy(&up);
@@ -222,7 +200,7 @@ static void hangs_up_on_demand(void **state) {
 
     (void)state;
     load_with_a_call();
-    fd = ask_to_hang_up(CHANNEL);
+    fd = fs_ask_to_hang_up(fs_port(), CHANNEL);
     double_wait_done("hangup " CHANNEL " 16");
     answers(fd, "HTTP/1.1 204");
     fs_unload();
@@ -235,7 +213,7 @@ static void unloaded_while_freeswitch_keeps_a_command(void **state) {
     (void)state;
     load_with_a_call();
     double_blocks("hangup");
-    fd = ask_to_hang_up(CHANNEL);
+    fd = fs_ask_to_hang_up(fs_port(), CHANNEL);
     double_wait_done("hangup " CHANNEL " 16");
     assert_int_equal(double_unload(), SWITCH_STATUS_NOUNLOAD);
     assert_int_equal(double_bound(), 0);

@@ -1,0 +1,271 @@
+/* When calls that the API has made end by themselves. */
+#include "command.h"
+
+#define NEVER INT64_MAX
+
+static void add(const char *uuid, unsigned timeout_s, unsigned limit_s) {
+    struct vx_uuid sid = vx_test_uuid(uuid);
+
+    channel(uuid, true, false);
+    assert_true(vx_fs_deadlines_add(means.deadlines, &sid, timeout_s, limit_s));
+}
+
+static void pass(int64_t seconds) {
+    vx_test_advance(&w.time, seconds * VX_SECOND_US);
+}
+
+/* When the next is due: in seconds from now. */
+static void run(int64_t in_s) {
+    int64_t due = vx_fs_deadlines_run(means.deadlines);
+
+    if (in_s == NEVER)
+        assert_true(due == NEVER);
+    else
+        assert_int_equal(due, vx_mono_us(&w.time.clock) + in_s * VX_SECOND_US);
+}
+
+static void answer(const char *uuid) {
+    double_channel_answered(uuid, vx_wall_us(&w.time.clock));
+}
+
+static void unanswered(void **state) {
+    (void)state;
+    add(CHANNEL, 60, 0);
+    add(OTHER, 30, 0);
+    run(30);
+    pass(29);
+    run(1);
+    nothing_done();
+    pass(1);
+    run(30);
+    assert_string_equal(double_done(), "hangup " OTHER " 19\n");
+    pass(30);
+    run(NEVER);
+    done("hangup " CHANNEL " 19");
+    assert_int_equal(vx_fs_deadlines_count(means.deadlines), 0);
+}
+
+static void answered_in_time(void **state) {
+    (void)state;
+    add(CHANNEL, 60, 0);
+    pass(59);
+    answer(CHANNEL);
+    pass(1);
+    run(NEVER);
+    nothing_done();
+}
+
+static void gone_before(void **state) {
+    (void)state;
+    add(CHANNEL, 60, 0);
+    add(OTHER, 60, 0);
+    double_channel_gone(CHANNEL);
+    double_channel_hung_up(OTHER);
+    pass(60);
+    run(NEVER);
+    nothing_done();
+}
+
+static void at_its_limit(void **state) {
+    (void)state;
+    add(CHANNEL, 60, 90);
+    pass(50);
+    answer(CHANNEL);
+    pass(10);
+    run(80); /* from its answer, not from when it was seen */
+    pass(80);
+    run(NEVER);
+    assert_string_equal(double_done(), "hangup " CHANNEL " 602\n");
+}
+
+/* Answered and over before the timeout. */
+static void at_a_limit_shorter_than_its_timeout(void **state) {
+    (void)state;
+    add(CHANNEL, 60, 10);
+    run(10);
+    for (int i = 0; i < 2; i++) {
+        pass(10);
+        run(10);
+    }
+    pass(1);
+    answer(CHANNEL);
+    pass(9);
+    run(1);
+    nothing_done();
+    pass(1);
+    run(NEVER);
+    assert_string_equal(double_done(), "hangup " CHANNEL " 602\n");
+}
+
+static void the_timeout_comes_first(void **state) {
+    (void)state;
+    add(CHANNEL, 15, 10);
+    pass(10);
+    run(5);
+    pass(5);
+    run(NEVER);
+    assert_string_equal(double_done(), "hangup " CHANNEL " 19\n");
+}
+
+static void without_a_timeout(void **state) {
+    (void)state;
+    add(CHANNEL, 0, 0);
+    run(NEVER);
+    add(OTHER, 0, 10);
+    pass(25);
+    run(10);
+    answer(OTHER);
+    pass(10);
+    run(NEVER);
+    assert_string_equal(double_done(), "hangup " OTHER " 602\n");
+}
+
+/* A clock that is put back makes no limit longer. */
+static void the_wall_clock_is_put_back(void **state) {
+    (void)state;
+    add(CHANNEL, 60, 10);
+    answer(CHANNEL);
+    pass(4);
+    w.time.wall_us -= 3600 * VX_SECOND_US;
+    pass(6);
+    run(10);
+    pass(10);
+    run(NEVER);
+    done("hangup " CHANNEL " 602");
+}
+
+/* Ten thousand calls that have ended leave nothing behind. */
+static void swept(void **state) {
+    char uuid[VX_UUID_TEXT + 1];
+
+    (void)state;
+    add(CHANNEL, 3600, 0);
+    for (unsigned i = 0; i < 10000; i++) {
+        struct vx_uuid sid = vx_test_sid(i);
+
+        vx_uuid_format(uuid, &sid);
+        add(uuid, 60 + i % 7, 0);
+        if (i % 2)
+            double_channel_hung_up(uuid);
+        double_channel_gone(uuid);
+    }
+    assert_true(vx_fs_deadlines_count(means.deadlines) < 2000);
+    pass(60);
+    vx_fs_deadlines_run(means.deadlines);
+    nothing_done();
+    pass(3540);
+    run(NEVER);
+    assert_string_equal(double_done(), "hangup " CHANNEL " 19\n");
+}
+
+static void in_their_order(void **state) {
+    static char expected[200 * 64];
+    char *at = expected, uuid[VX_UUID_TEXT + 1];
+
+    (void)state;
+    for (unsigned i = 0; i < 200; i++) {
+        struct vx_uuid sid = vx_test_sid((i * 77) % 200); /* any order */
+
+        vx_uuid_format(uuid, &sid);
+        add(uuid, 1 + (i * 77) % 200, 0);
+    }
+    for (unsigned i = 0; i < 200; i++) {
+        struct vx_uuid sid = vx_test_sid(i);
+
+        pass(1);
+        vx_fs_deadlines_run(means.deadlines);
+        vx_uuid_format(uuid, &sid);
+        at += sprintf(at, "hangup %s 19\n", uuid);
+        assert_string_equal(double_done(), expected);
+    }
+}
+
+/* --- what is left with FreeSWITCH --- */
+
+static void left_with_freeswitch(void **state) {
+    (void)state;
+    add(CHANNEL, 60, 90);
+    add(OTHER, 60, 90);
+    pass(10);
+    answer(OTHER);
+    pass(5);
+    vx_fs_deadlines_close(means.deadlines);
+    done("schedule " CHANNEL " +45 19\n");
+    is("execute_on_answer_2", "sched_cancel 7"); /* that task and no other */
+    is("execute_on_answer_3", "sched_hangup +90 ALLOTTED_TIMEOUT");
+    done("schedule " OTHER " +85 602\n");
+    not_done("unschedule");
+    double_done_clear();
+    double_channel_gone(OTHER);
+    add(OTHER, 20, 0); /* of a command that FreeSWITCH has kept */
+    assert_string_equal(double_done(), "schedule " OTHER " +20 19\n");
+    assert_int_equal(vx_fs_deadlines_count(means.deadlines), 0);
+}
+
+static void nothing_to_be_left(void **state) {
+    (void)state;
+    add(CHANNEL, 60, 0);
+    answer(CHANNEL);
+    add(OTHER, 60, 0);
+    double_channel_gone(OTHER);
+    vx_fs_deadlines_close(means.deadlines);
+    nothing_done();
+}
+
+/* --- its thread, on the clock of the system --- */
+
+static void by_itself(void **state) {
+    struct vx_fs_deadlines *real = vx_fs_deadlines_new(&vx_clock_system);
+    struct vx_uuid one = vx_test_uuid(CHANNEL), two = vx_test_uuid(OTHER);
+
+    (void)state;
+    assert_true(vx_fs_deadlines_start(real));
+    channel(CHANNEL, true, false);
+    channel(OTHER, true, false);
+    assert_true(vx_fs_deadlines_add(real, &one, 3600, 0));
+    assert_true(vx_fs_deadlines_add(real, &two, 1, 0)); /* sooner than what it waits for */
+    double_wait_done("hangup " OTHER " 19");
+    not_done("hangup " CHANNEL);
+    vx_fs_deadlines_close(real);
+    done("schedule " CHANNEL);
+    vx_fs_deadlines_release(&real);
+}
+
+static void add_without_memory(void *ctx) {
+    struct vx_uuid sid = vx_test_uuid(CHANNEL);
+    bool added;
+
+    set_up(ctx);
+    channel(CHANNEL, true, false);
+    vx_test_arm();
+    added = vx_fs_deadlines_add(means.deadlines, &sid, 60, 0);
+    vx_test_disarm();
+    assert_int_equal(vx_fs_deadlines_count(means.deadlines), added);
+    tear_down(ctx);
+}
+
+static void out_of_memory(void **state) {
+    (void)state;
+    vx_test_every_allocation_fails(add_without_memory, NULL, true);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        EACH(unanswered),
+        EACH(answered_in_time),
+        EACH(gone_before),
+        EACH(at_its_limit),
+        EACH(at_a_limit_shorter_than_its_timeout),
+        EACH(the_timeout_comes_first),
+        EACH(without_a_timeout),
+        EACH(the_wall_clock_is_put_back),
+        EACH(swept),
+        EACH(in_their_order),
+        EACH(left_with_freeswitch),
+        EACH(nothing_to_be_left),
+        EACH(by_itself),
+        cmocka_unit_test(out_of_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
