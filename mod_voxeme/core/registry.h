@@ -101,10 +101,8 @@ void vx_registry_audit_begin(struct vx_registry *registry);
 /* False when the registry does not know the call, or has it as ended: the host then applies a
  * CREATE. */
 bool vx_registry_audit_seen(struct vx_registry *registry, const struct vx_uuid *call_sid);
-/* How many it would give up now. A host whose events are late lets those come first that were on
+/* Returns how many calls were lost. A host whose events are late lets those come first that were on
  * their way. */
-size_t vx_registry_audit_missing(struct vx_registry *registry);
-/* Returns how many calls were lost. */
 size_t vx_registry_audit_end(struct vx_registry *registry);
 
 /* The scope of one configured account, or NULL. The caller owns a reference. */

@@ -264,11 +264,11 @@ static bool lose(struct vx_registry *r, struct call *c, struct vx_snapshot **dea
     return true;
 }
 
-/* Those that were not named. The order of live calls means nothing: each is looked at and put at
- * the end, so that the lock can be given up in between without losing the place. */
-static size_t audit_batch(struct vx_registry *r, size_t *left, bool end, bool *wake) {
+/* The order of live calls means nothing: each is looked at and put at the end, so that the lock can
+ * be given up in between without losing the place. */
+static size_t audit_batch(struct vx_registry *r, size_t *left, bool *wake) {
     struct vx_snapshot *dead[BATCH] = {NULL};
-    size_t missing = 0;
+    size_t lost = 0;
 
     vx_registry_lock(r);
     for (size_t i = 0; i < BATCH && *left; i++, --*left) {
@@ -280,35 +280,27 @@ static size_t audit_batch(struct vx_registry *r, size_t *left, bool end, bool *w
         }
         vx_queue_take(&r->queue[LIVE], c);
         vx_queue_append(&r->queue[LIVE], c);
-        if (c->audit == r->audit || (end && !lose(r, c, &dead[i])))
-            continue;
-        missing++;
-        *wake = *wake || (end && vx_call_followed(c, r));
+        if (c->audit != r->audit && lose(r, c, &dead[i])) {
+            *wake = *wake || vx_call_followed(c, r);
+            lost++;
+        }
     }
     pthread_mutex_unlock(&r->lock);
     for (size_t i = 0; i < BATCH; i++)
         vx_snapshot_release(&dead[i]);
-    return missing;
+    return lost;
 }
 
-static size_t missing(struct vx_registry *r, bool end) {
-    size_t left, count = 0;
+size_t vx_registry_audit_end(struct vx_registry *r) {
+    size_t left, lost = 0;
     bool wake = false;
 
     vx_registry_lock(r);
     left = r->queue[LIVE].count;
     pthread_mutex_unlock(&r->lock);
     while (left)
-        count += audit_batch(r, &left, end, &wake);
+        lost += audit_batch(r, &left, &wake);
     if (wake)
         vx_registry_wake(r);
-    return count;
-}
-
-size_t vx_registry_audit_missing(struct vx_registry *r) {
-    return missing(r, false);
-}
-
-size_t vx_registry_audit_end(struct vx_registry *r) {
-    return missing(r, true);
+    return lost;
 }

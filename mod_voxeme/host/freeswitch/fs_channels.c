@@ -43,7 +43,7 @@ struct vx_fs_audit vx_fs_audit(struct vx_fs *fs) {
     if (channels)
         switch_console_free_matches(&channels);
     /* A channel goes from the list before the event that tells of it has come. */
-    if (vx_registry_audit_missing(fs->registry) && vx_fs_catch_up(fs))
+    if (vx_fs_catch_up(fs))
         result.lost = vx_registry_audit_end(fs->registry);
     pthread_mutex_unlock(&fs->lock);
     if (result.lost)

@@ -302,6 +302,20 @@ static const struct {
     [VX_VERB_CONF_UNMUTE] = {mute_conference, true},
 };
 
+#define ANSWERING_MS 1000
+
+/* FreeSWITCH tells of an answer before it has done with it: it then sends the leg where it is to go
+ * when it is answered, which ends a hold, and only then marks it as one that is up, which hides
+ * one. That is a matter of its own thread, and of no far end. */
+static bool is_up(const struct vx_fs_call *call) {
+    for (int ms = 0; switch_channel_get_callstate(call->channel) < CCS_ACTIVE; ms++) {
+        if (ms == ANSWERING_MS)
+            return false;
+        switch_yield(1000);
+    }
+    return true;
+}
+
 /* Of a channel whose uuid is no UUID, the sid is made from its name: it has to be looked for. */
 static switch_core_session_t *search(const struct vx_uuid *call_sid) {
     switch_console_callback_match_t *channels = switch_core_session_findall();
@@ -347,6 +361,8 @@ struct vx_fs_result vx_fs_perform(const struct vx_fs_means *means, struct vx_com
         result = VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has ended");
     else if (verbs[verb].answered && !vx_fs_is_answered(&call))
         result = VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has not been answered");
+    else if (verb != VX_VERB_HANGUP && vx_fs_is_answered(&call) && !is_up(&call))
+        result = VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is being answered");
     else
         result = verbs[verb].perform(&call);
     switch_core_session_rwunlock(call.session);

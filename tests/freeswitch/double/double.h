@@ -55,6 +55,8 @@ void double_channel_is(const char *uuid, bool outbound, bool answered);
 void double_channel_hung_up(const char *uuid);
 /* At that time, in microseconds of the wall clock. */
 void double_channel_answered(const char *uuid, int64_t at_us);
+/* FreeSWITCH has not done with its answer until somebody has waited for it so often. */
+void double_channel_being_answered(const char *uuid, unsigned times);
 void double_channel_joined(const char *uuid, const char *other);
 /* Joined with `other` by their signalling alone. */
 void double_channel_bypasses(const char *uuid, const char *other);

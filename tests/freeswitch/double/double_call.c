@@ -18,6 +18,8 @@ static char done[65536];
 static size_t done_len;
 static const char *fails, *blocks, *interface_name;
 static const char *conference, *hung_up_at, *looked_at;
+static switch_channel_t *answering;
+static unsigned answered_after;
 static switch_call_cause_t sofia = SWITCH_CAUSE_SUCCESS;
 
 static bool begins(const char *line, const char *what) {
@@ -133,12 +135,32 @@ void double_channel_is(const char *uuid, bool outbound, bool answered) {
     pthread_mutex_lock(&double_sessions_lock);
     channel_of(uuid)->outbound = outbound;
     channel_of(uuid)->flags = answered ? CF_ANSWERED : 0;
+    channel_of(uuid)->callstate = answered ? CCS_ACTIVE : CCS_DOWN;
     pthread_mutex_unlock(&double_sessions_lock);
 }
 
 void double_channel_hung_up(const char *uuid) {
     pthread_mutex_lock(&double_sessions_lock);
     channel_of(uuid)->state = CS_HANGUP;
+    pthread_mutex_unlock(&double_sessions_lock);
+}
+
+void double_channel_being_answered(const char *uuid, unsigned times) {
+    double_channel_is(uuid, true, true);
+    pthread_mutex_lock(&double_sessions_lock);
+    answering = channel_of(uuid);
+    answering->callstate = CCS_DOWN;
+    answered_after = times;
+    pthread_mutex_unlock(&double_sessions_lock);
+}
+
+void switch_yield(int64_t us) {
+    (void)us;
+    pthread_mutex_lock(&double_sessions_lock);
+    if (answering && --answered_after == 0) {
+        answering->callstate = CCS_ACTIVE;
+        answering = NULL;
+    }
     pthread_mutex_unlock(&double_sessions_lock);
 }
 

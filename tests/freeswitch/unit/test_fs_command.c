@@ -83,6 +83,24 @@ static void held(void **state) {
     ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_NOT_NOW, "far end");
 }
 
+/* What is done to a call before FreeSWITCH has done with its answer would be undone. */
+static void being_answered(void **state) {
+    (void)state;
+    channel(CHANNEL, true, true);
+    double_channel_being_answered(CHANNEL, 3);
+    ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
+    ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
+    assert_string_equal(double_done(), "hold " CHANNEL "\n");
+    double_channel_being_answered(CHANNEL, 100000);
+    double_done_clear();
+    ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_NOT_NOW, "being answered");
+    nothing_done();
+    ends(VX_VERB_HANGUP, NO_ARGS, VX_OUTCOME_DONE, NULL);
+    done("hangup " CHANNEL);
+    double_channel_being_answered(CHANNEL, 1);
+    switch_yield(0);
+}
+
 /* Nobody waits for the thread of the partner, which plays music meanwhile. */
 static void held_in_a_bridge(void **state) {
     struct vx_command_args args = {.hook = VX_STR("/next")};
@@ -432,6 +450,7 @@ int main(void) {
         EACH(before_the_answer),
         EACH(hung_up),
         EACH(held),
+        EACH(being_answered),
         EACH(held_in_a_bridge),
         EACH(unheld_is_told),
         EACH(muted),
