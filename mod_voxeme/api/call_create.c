@@ -10,7 +10,7 @@ struct creation {
     const struct vx_json *body;
     struct vx_command_args args;
     struct vx_command_header headers[VX_MAX_HEADERS];
-    struct vx_buf target, tag;
+    struct vx_buf target, tag, amd;
 };
 
 static bool refuse(struct exchange *x, const char *msg) {
@@ -176,6 +176,26 @@ static bool read_answer_on_bridge(struct creation *c) {
     return true;
 }
 
+/* For whoever controls the call once it is answered, if the host gives them to anybody. */
+static bool read_handed_on(struct creation *c) {
+    static const char hook[] = "sipRequestWithinDialogHook", amd[] = "amd";
+    const struct vx_json *value = vx_json_member(c->body, hook);
+
+    if (value && !vx_is_string(value)) {
+        vx_fail(c->x, 400, "%s must be a URL", hook);
+        return false;
+    }
+    if (!vx_in_hook(c->x, c->body, hook, true, &c->args.request_hook) ||
+        !vx_in_tag(c->x, c->body, amd, &c->amd))
+        return false;
+    if (c->amd.len)
+        c->args.amd = (struct vx_str){c->amd.at, c->amd.len};
+    if ((c->x->api->port.verbs & VX_HOST_HANDS_ON) || (!c->args.request_hook.at && !c->args.amd.at))
+        return true;
+    vx_fail(c->x, 501, "this server does nothing with %s", c->args.amd.at ? amd : hook);
+    return false;
+}
+
 static bool read_rest(struct creation *c) {
     struct exchange *x = c->x;
 
@@ -185,7 +205,7 @@ static bool read_rest(struct creation *c) {
         !vx_in_number(x, c->body, "timeout", 1, 3600, &c->args.timeout_s) ||
         !vx_in_number(x, c->body, "timeLimit", 1, 86400, &c->args.time_limit_s) ||
         !vx_command_headers(x, c->body, c->headers, &c->args.header_count) ||
-        !read_answer_on_bridge(c) || !vx_in_tag(x, c->body, "tag", &c->tag))
+        !read_answer_on_bridge(c) || !vx_in_tag(x, c->body, "tag", &c->tag) || !read_handed_on(c))
         return false;
     c->args.headers = c->headers;
     c->args.tag = c->tag.len ? (struct vx_str){c->tag.at, c->tag.len} : VX_NONE;
@@ -255,5 +275,6 @@ void vx_create_call(struct exchange *x) {
     vx_hook_release(&c.args.status_hook);
     vx_buf_free(&c.target);
     vx_buf_free(&c.tag);
+    vx_buf_free(&c.amd);
     vx_json_release(&body);
 }

@@ -75,7 +75,8 @@ struct vx_command_args {
     struct vx_str to;           /* as the creator gave it: what the call shows */
     struct vx_uuid account_sid; /* of the call */
     struct vx_uuid application_sid;
-    struct vx_str tag;                           /* JSON object, compact, or VX_NONE */
+    struct vx_str tag, amd;                      /* JSON objects, compact, or VX_NONE */
+    struct vx_str request_hook;                  /* ORIGINATE: as `hook`, or a path */
     struct vx_str digits;                        /* DTMF: 0-9 A-D * # */
     unsigned duration_ms;                        /* DTMF */
     struct vx_str method, content_type, content; /* REQUEST */
@@ -154,6 +155,10 @@ bool vx_command_give_up(struct vx_command *command);
 
 /* Whether it will never be done: it was given up before it was taken. */
 bool vx_command_dropped(struct vx_command *command);
+
+/* Beside verbs: whoever controls a call that the host makes is given `amd` and `request_hook`. With
+ * other hosts these are refused. */
+#define VX_HOST_HANDS_ON (1U << 31)
 
 /* How a host is reached. `submit` queues the command, of which it takes a reference of its own, and
  * returns at once; any thread. False: it cannot be queued (full, stopping). `verbs` is the set of

@@ -74,6 +74,7 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     const b = await Sipp.start(t, { scenario: s.callee(s.gate('trying'), s.provisional('180 Ringing'), s.gate('ringing'), s.accept(), s.hungUp()) });
     const sid = await create(b, {
       headers: { 'X-Custom': 'Hello, World; a=b' }, fromHost: 'blf.example.com', callerName: 'Zoë', tag: { accountCode: '288' }, timeout: 30, answerOnBridge: true,
+      amd: { actionHook: '/amd', timers: { noSpeechTimeoutMs: 5000 } }, sipRequestWithinDialogHook: '/customHook',
     });
     const made = await becomes(sid, 'trying');
     assert.deepEqual([made.direction, made.from, made.to, made.sip_status, made.caller_name], ['outbound', '15083728299', 'bob', 100, 'Zoë']);
@@ -89,7 +90,8 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     const up = await becomes(sid, 'in-progress');
     assert.deepEqual([up.from, up.to, up.caller_name], ['15083728299', 'bob', 'Zoë']);
     await fs.esl.logged(new RegExp(`seen voxeme_answer_on_bridge=true;`));
-    for (const [name, value] of [['voxeme_call_hook', HOOK], ['voxeme_call_hook_method', 'POST'], ['voxeme_tag', '{"accountCode":"288"}'],
+    for (const [name, value] of [['voxeme_amd', '{"actionHook":"/amd","timers":{"noSpeechTimeoutMs":5000}}'], ['voxeme_sip_request_hook', '/customHook'],
+      ['voxeme_call_hook', HOOK], ['voxeme_call_hook_method', 'POST'], ['voxeme_tag', '{"accountCode":"288"}'],
       ['voxeme_account_sid', owner.sid], ['voxeme_speech_synthesis_vendor', 'google'], ['voxeme_speech_recognizer_language', 'de-DE']]) {
       assert.equal(await variable(sid, name), value, name);
     }

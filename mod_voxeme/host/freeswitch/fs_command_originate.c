@@ -154,13 +154,13 @@ static bool set_uuid(switch_channel_t *channel, const char *name, const struct v
     return vx_fs_set_variable(channel, name, vx_str(text));
 }
 
-static bool set_tag(switch_channel_t *channel, struct vx_str tag) {
+static bool set_json(switch_channel_t *channel, const char *name, struct vx_str value) {
     struct vx_buf json = {0};
     bool ok;
 
-    vx_fs_text_json(&json, tag);
-    ok = vx_buf_ok(&json) && vx_fs_set_variable(channel, "voxeme_tag",
-                                                (struct vx_str){tag.at ? json.at : NULL, json.len});
+    vx_fs_text_json(&json, value);
+    ok = vx_buf_ok(&json) &&
+         vx_fs_set_variable(channel, name, (struct vx_str){value.at ? json.at : NULL, json.len});
     vx_buf_free(&json);
     return ok;
 }
@@ -187,7 +187,9 @@ static bool set_facts(switch_channel_t *channel, const struct vx_command_args *a
            vx_fs_set_variable(channel, "voxeme_call_hook_method", method) &&
            vx_fs_set_variable(channel, "voxeme_answer_on_bridge",
                               args->answer_on_bridge ? VX_STR("true") : VX_NONE) &&
-           set_tag(channel, args->tag);
+           set_json(channel, "voxeme_tag", args->tag) &&
+           set_json(channel, "voxeme_amd", args->amd) &&
+           vx_fs_set_url(channel, "voxeme_sip_request_hook", args->request_hook);
 }
 
 static bool set_invite(switch_channel_t *channel, const struct plan *plan,

@@ -217,7 +217,7 @@ struct vx_fs_commands *vx_fs_commands_start(struct vx_registry *registry,
     all->registry = registry;
     all->deadlines = deadlines;
     all->config = vx_config_ref(config);
-    all->port = (struct vx_host_port){submit, all, VX_FS_VERBS};
+    all->port = (struct vx_host_port){submit, all, VX_FS_VERBS | VX_HOST_HANDS_ON};
     prepare(all, lanes);
     for (unsigned i = 0; i < lanes; i++) {
         pthread_mutex_lock(&all->lock);

@@ -12,6 +12,8 @@ static struct vx_command_args creation(void) {
                                     .to = VX_STR("bob"),
                                     .account_sid = vx_test_uuid(ALPHA_SID),
                                     .tag = VX_STR("{\"a\":\"$\"}"),
+                                    .amd = VX_STR("{\"b\":\"$\"}"),
+                                    .request_hook = VX_STR("/in${x}"),
                                     .hook = VX_STR("https://a.example/b"),
                                     .speech = {VX_STR("google")},
                                     .timeout_s = 60,
@@ -35,6 +37,8 @@ static void made(void **state) {
     is("voxeme_call_hook", "https://a.example/b");
     is("voxeme_call_hook_method", "POST");
     is("voxeme_tag", "{\"a\":\"\\u0024\"}");
+    is("voxeme_amd", "{\"b\":\"\\u0024\"}");
+    is("voxeme_sip_request_hook", "/in$%7Bx%7D");
     is("voxeme_speech_synthesis_vendor", "google");
     is("voxeme_answer_on_bridge", "true");
     is("sip_invite_domain", "blf.example.com");
