@@ -43,9 +43,12 @@ function fail(data) {
 const failures = [];
 const failedIn = new Set();
 
+// Of a whole file.
+const TIMEOUT_MS = (process.env.VOXEME_LOAD ? 900_000 : 240_000) * Number(process.env.VOXEME_TEST_SLOW ?? 1);
+
 // Resolves when all of them are through.
 const go = (some, concurrency) => some.length && new Promise((resolve) => {
-  run({ files: some, timeout: 240_000 * Number(process.env.VOXEME_TEST_SLOW ?? 1), concurrency, testNamePatterns: pattern ? [pattern] : undefined })
+  run({ files: some, timeout: TIMEOUT_MS, concurrency, testNamePatterns: pattern ? [pattern] : undefined })
     .on('test:pass', (data) => {
       if (isFile(data) || isSuite(data)) return;
       if (data.skip !== undefined) {

@@ -27,7 +27,7 @@ async function reload(fs, retention) {
 }
 
 async function burst(t, fs, address) {
-  const client = fs.client(owner.token, { maxSockets: 64 }), admin = fs.client(ADMIN);
+  const client = fs.client(owner.token, { maxSockets: 64, patience: 600_000 }), admin = fs.client(ADMIN);
   const cpu = fs.cpu(), began = Date.now();
   const { calls } = await makeCalls(client, owner, address);
   const rate = calls.length / ((Date.now() - began) / 1000);

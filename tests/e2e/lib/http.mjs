@@ -35,7 +35,7 @@ export class Client {
       });
       request.on('error', reject);
       request.end(body);
-    }), `${method} ${path}`, 90_000);
+    }), `${method} ${path}`, this.options.patience ?? 90_000);
   }
 
   get(path, options) { return this.request('GET', path, options); }
