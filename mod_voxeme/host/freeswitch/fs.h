@@ -37,6 +37,7 @@ struct vx_fs {
     char url[320]; /* what is listened on */
 
     switch_event_node_t *hooks[VX_FS_MAX_HOOKS];
+    struct vx_fs_marks marks;
     _Atomic enum vx_fs_loopback loopback;
 
     pthread_mutex_t lock;
@@ -46,10 +47,7 @@ struct vx_fs {
     bool auditing;
     pthread_mutex_t auditor_lock;
     pthread_cond_t auditor_wake;
-    /* Guarded by auditor_lock. */
-    bool stopping;
-    uint64_t mark_seen;
-    uint64_t mark; /* the last that was sent; guarded by lock */
+    bool stopping; /* guarded by auditor_lock */
     bool kept;     /* it was stopped, and FreeSWITCH keeps a thread */
 };
 
@@ -72,9 +70,6 @@ void vx_fs_log_remove(void);
 /* fs_hooks.c: not from inside an event's callback. */
 bool vx_fs_hook(struct vx_fs *fs);
 void vx_fs_unhook(struct vx_fs *fs);
-/* Waits until the events that FreeSWITCH has fired so far have been applied. False: the module is
- * being unloaded, or FreeSWITCH is more than 5 s behind. Under `lock`. */
-bool vx_fs_catch_up(struct vx_fs *fs);
 /* Reads the event and applies it to the registry, if it is about a call that counts. False: it has
  * not changed anything. Any thread. */
 bool vx_fs_apply(struct vx_fs *fs, const switch_event_t *event);

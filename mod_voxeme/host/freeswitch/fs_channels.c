@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <time.h>
 
+#define AUDIT_PATIENCE_S 5
+
 /* A channel tells of itself in the same headers as its events do. */
 static bool take_in(struct vx_fs *fs, const char *uuid) {
     switch_core_session_t *session = switch_core_session_locate(uuid);
@@ -28,6 +30,7 @@ static bool take_in(struct vx_fs *fs, const char *uuid) {
 struct vx_fs_audit vx_fs_audit(struct vx_fs *fs) {
     struct vx_fs_audit result = {0};
     switch_console_callback_match_t *channels;
+    uint64_t mark;
 
     pthread_mutex_lock(&fs->lock);
     vx_registry_audit_begin(fs->registry);
@@ -42,8 +45,10 @@ struct vx_fs_audit vx_fs_audit(struct vx_fs *fs) {
     }
     if (channels)
         switch_console_free_matches(&channels);
-    /* A channel goes from the list before the event that tells of it has come. */
-    if (vx_fs_catch_up(fs))
+    /* A channel goes from the list before the event that tells of it has come. Who is that far
+     * behind cannot say what is lost. */
+    mark = vx_fs_mark_send(&fs->marks);
+    if (mark && vx_fs_mark_wait(&fs->marks, mark, AUDIT_PATIENCE_S))
         result.lost = vx_registry_audit_end(fs->registry);
     pthread_mutex_unlock(&fs->lock);
     if (result.lost)

@@ -19,6 +19,7 @@
 #include "core/config.h"
 #include "core/registry.h"
 #include "host/freeswitch/fs_deadline.h"
+#include "host/freeswitch/fs_mark.h"
 
 #include <switch.h>
 
@@ -33,12 +34,12 @@
 
 struct vx_fs_commands;
 
-/* Borrows `registry` and `deadlines`, which must outlive them; takes a reference of its own to
- * `config`. NULL: out of memory, or there are no threads to be had. Any thread, as all of this
- * file's. */
+/* Borrows `registry`, `deadlines` and `marks`, which must outlive them; takes a reference of its
+ * own to `config`. NULL: out of memory, or there are no threads to be had. Any thread, as all of
+ * this file's. */
 struct vx_fs_commands *vx_fs_commands_start(struct vx_registry *registry,
                                             struct vx_fs_deadlines *deadlines,
-                                            struct vx_config *config);
+                                            struct vx_fs_marks *marks, struct vx_config *config);
 /* For vx_api_set_host(). */
 const struct vx_host_port *vx_fs_commands_port(const struct vx_fs_commands *commands);
 /* Takes up what a reload has changed; commands under way end under the old settings. */
@@ -76,7 +77,9 @@ struct vx_fs_result {
 struct vx_fs_means {
     struct vx_registry *registry;
     struct vx_fs_deadlines *deadlines;
+    struct vx_fs_marks *marks;
     const struct vx_config *config;
+    uint64_t *mark; /* of the last call that the lane has made */
 };
 
 /* A command and the call that it is for. */

@@ -299,12 +299,17 @@ static void discard(struct vx_registry *registry, switch_core_session_t *session
     switch_core_session_destroy(&session);
 }
 
+#define EVENTS_PATIENCE_S 2
+
 struct vx_fs_result vx_fs_originate(const struct vx_fs_means *means, struct vx_command *command) {
     const struct vx_command_args *args = vx_command_args(command);
     switch_core_session_t *session = NULL;
     struct plan plan = {.name = {0}};
     struct vx_fs_result result = plan_call(&plan, means->config, args);
 
+    if (result.outcome == VX_OUTCOME_DONE &&
+        !vx_fs_mark_wait(means->marks, *means->mark, EVENTS_PATIENCE_S))
+        result = VX_FS_ENDS(VX_OUTCOME_REFUSED, "FreeSWITCH is behind with its events");
     if (result.outcome == VX_OUTCOME_DONE)
         result = make_leg(&session, &plan, means->registry, args);
     if (session) {
@@ -313,6 +318,7 @@ struct vx_fs_result vx_fs_originate(const struct vx_fs_means *means, struct vx_c
             switch_core_session_rwunlock(session);
         else
             discard(means->registry, session, args);
+        *means->mark = vx_fs_mark_send(means->marks);
     }
     plan_clear(&plan);
     return result;

@@ -19,6 +19,7 @@ struct lane {
     struct vx_fs_commands *all;
     pthread_t thread;
     pthread_cond_t wake;
+    uint64_t mark; /* the thread's own */
     /* Guarded by lock. */
     struct waiting *first, **end;
     int64_t count;
@@ -27,6 +28,7 @@ struct lane {
 struct vx_fs_commands {
     struct vx_registry *registry;
     struct vx_fs_deadlines *deadlines;
+    struct vx_fs_marks *marks;
     struct vx_host_port port;
     atomic_uint_fast64_t done, given_up, full, stopping, memory;
     pthread_mutex_t lock;
@@ -153,9 +155,9 @@ static bool is_open(struct vx_fs_commands *all) {
     return open;
 }
 
-static void perform(struct vx_fs_commands *all, const struct vx_config *config,
-                    struct vx_command *command) {
-    struct vx_fs_means means = {all->registry, all->deadlines, config};
+static void perform(struct lane *lane, const struct vx_config *config, struct vx_command *command) {
+    struct vx_fs_commands *all = lane->all;
+    struct vx_fs_means means = {all->registry, all->deadlines, all->marks, config, &lane->mark};
     struct vx_fs_result result = {VX_OUTCOME_REFUSED, "FreeSWITCH unloads the module"};
 
     if (!vx_command_take(command)) {
@@ -177,7 +179,7 @@ static void *run(void *arg) {
     struct vx_config *config;
 
     for (struct waiting *w; (w = take(lane, &config));) {
-        perform(all, config, w->command);
+        perform(lane, config, w->command);
         vx_command_release(&w->command);
         vx_config_release(&config);
         vx_free(w);
@@ -208,7 +210,7 @@ static void prepare(struct vx_fs_commands *all, unsigned lanes) {
 
 struct vx_fs_commands *vx_fs_commands_start(struct vx_registry *registry,
                                             struct vx_fs_deadlines *deadlines,
-                                            struct vx_config *config) {
+                                            struct vx_fs_marks *marks, struct vx_config *config) {
     unsigned lanes = (unsigned)vx_config_int(config, VX_SET_FREESWITCH_COMMAND_THREADS);
     struct vx_fs_commands *all = vx_calloc(1, sizeof *all + lanes * sizeof all->lane[0]);
 
@@ -216,6 +218,7 @@ struct vx_fs_commands *vx_fs_commands_start(struct vx_registry *registry,
         return NULL;
     all->registry = registry;
     all->deadlines = deadlines;
+    all->marks = marks;
     all->config = vx_config_ref(config);
     all->port = (struct vx_host_port){submit, all, VX_FS_VERBS | VX_HOST_HANDS_ON};
     prepare(all, lanes);

@@ -3,10 +3,6 @@
 #include "host/freeswitch/fs.h"
 #include "host/freeswitch/fs_event.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <time.h>
-
 static const switch_event_types_t hooked[] = {
     SWITCH_EVENT_CHANNEL_CREATE,
     SWITCH_EVENT_CHANNEL_PROGRESS,
@@ -59,52 +55,11 @@ static void on_event(switch_event_t *event) {
     vx_fs_apply(event->bind_user_data, event);
 }
 
-/* --- events that are late --- */
-
-#define MARK        "voxeme::audit"
-#define MARK_NUMBER "Voxeme-Audit"
-#define PATIENCE_S  5
-
 static void on_mark(switch_event_t *event) {
     struct vx_fs *fs = event->bind_user_data;
-    const char *number = switch_event_get_header(event, MARK_NUMBER);
 
-    pthread_mutex_lock(&fs->auditor_lock);
-    if (number)
-        fs->mark_seen = strtoull(number, NULL, 10);
-    pthread_cond_broadcast(&fs->auditor_wake);
-    pthread_mutex_unlock(&fs->auditor_lock);
+    vx_fs_mark_came(&fs->marks, switch_event_get_header(event, VX_FS_MARK_NUMBER));
 }
-
-static bool send_mark(struct vx_fs *fs) {
-    switch_event_t *event;
-    char number[24];
-
-    if (switch_event_create_subclass(&event, SWITCH_EVENT_CUSTOM, MARK) != SWITCH_STATUS_SUCCESS)
-        return false;
-    snprintf(number, sizeof number, "%" PRIu64, ++fs->mark);
-    switch_event_add_header_string(event, SWITCH_STACK_BOTTOM, MARK_NUMBER, number);
-    return switch_event_fire(&event) == SWITCH_STATUS_SUCCESS;
-}
-
-bool vx_fs_catch_up(struct vx_fs *fs) {
-    struct timespec until;
-    int waited = 0;
-    bool seen;
-
-    if (!send_mark(fs))
-        return false;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += PATIENCE_S;
-    pthread_mutex_lock(&fs->auditor_lock);
-    while (fs->mark_seen != fs->mark && !fs->stopping && waited != ETIMEDOUT)
-        waited = pthread_cond_timedwait(&fs->auditor_wake, &fs->auditor_lock, &until);
-    seen = fs->mark_seen == fs->mark;
-    pthread_mutex_unlock(&fs->auditor_lock);
-    return seen;
-}
-
-/* --- all of them --- */
 
 static bool hook(struct vx_fs *fs, size_t i, switch_event_types_t type, const char *subclass,
                  switch_event_callback_t callback) {
@@ -116,7 +71,7 @@ bool vx_fs_hook(struct vx_fs *fs) {
     for (size_t i = 0; i < HOOKED; i++)
         if (!hook(fs, i, hooked[i], NULL, on_event))
             return false;
-    return hook(fs, HOOKED, SWITCH_EVENT_CUSTOM, MARK, on_mark);
+    return hook(fs, HOOKED, SWITCH_EVENT_CUSTOM, VX_FS_MARK, on_mark);
 }
 
 /* Waits for callbacks that are running: the event system holds its lock while they run. */

@@ -42,7 +42,7 @@ static bool start(struct vx_fs *fs, char *error, size_t size) {
     fs->deadlines = fs->api ? vx_fs_deadlines_new(&vx_clock_system) : NULL;
     if (!fs->deadlines || !vx_fs_deadlines_start(fs->deadlines))
         return false;
-    fs->commands = vx_fs_commands_start(fs->registry, fs->deadlines, fs->config);
+    fs->commands = vx_fs_commands_start(fs->registry, fs->deadlines, &fs->marks, fs->config);
     if (fs->commands) {
         vx_api_set_host(fs->api, vx_fs_commands_port(fs->commands));
         vx_api_add_metrics(fs->api, vx_fs_commands_metrics, fs->commands);
@@ -71,6 +71,7 @@ static void make_locks(struct vx_fs *fs) {
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&fs->auditor_wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    vx_fs_marks_open(&fs->marks);
 }
 
 switch_status_t vx_fs_start(struct vx_fs *fs, char *error, size_t size) {
@@ -101,6 +102,7 @@ bool vx_fs_stop(struct vx_fs *fs) {
 
     if (fs->kept)
         return false;
+    vx_fs_marks_close(&fs->marks);
     vx_fs_unhook(fs);
     vx_fs_auditor_stop(fs);
     ended = stop_serving(fs);
@@ -111,6 +113,8 @@ bool vx_fs_stop(struct vx_fs *fs) {
         vx_fs_commands_abandon(fs->commands);
     else if (fs->commands)
         vx_fs_commands_release(&fs->commands);
+    if (ended)
+        vx_fs_marks_free(&fs->marks);
     if (ended && fs->deadlines)
         vx_fs_deadlines_release(&fs->deadlines);
     if (ended && fs->registry)

@@ -2,6 +2,8 @@
 
 struct vx_test_world w;
 struct vx_fs_means means;
+static struct vx_fs fs;
+static uint64_t mark;
 
 int set_up(void **state) {
     (void)state;
@@ -9,7 +11,16 @@ int set_up(void **state) {
                            "freeswitch-redirect=desk XML agents;freeswitch-recordings=/var/rec");
     vx_fs_event_init();
     double_done_clear();
-    means = (struct vx_fs_means){w.registry, vx_fs_deadlines_new(&w.time.clock), w.config};
+    mark = 0;
+    memset(&fs, 0, sizeof fs);
+    fs.registry = w.registry;
+    vx_fs_marks_open(&fs.marks);
+    assert_true(vx_fs_hook(&fs));
+    means = (struct vx_fs_means){.registry = w.registry,
+                                 .deadlines = vx_fs_deadlines_new(&w.time.clock),
+                                 .marks = &fs.marks,
+                                 .config = w.config,
+                                 .mark = &mark};
     assert_non_null(means.deadlines);
     return 0;
 }
@@ -22,6 +33,8 @@ int tear_down(void **state) {
     double_conference_says(NULL);
     double_has_interface(NULL);
     double_sofia_says(SWITCH_CAUSE_SUCCESS);
+    vx_fs_unhook(&fs);
+    vx_fs_marks_free(&fs.marks);
     double_channels_gone();
     vx_fs_deadlines_release(&means.deadlines);
     vx_test_world_close(&w);

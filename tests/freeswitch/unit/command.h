@@ -6,7 +6,9 @@
 #include "module.h"
 
 extern struct vx_test_world w;
-extern struct vx_fs_means means; /* its configuration is that of the world at each perform */
+/* Its configuration is that of the world at each perform; what FreeSWITCH tells goes into the
+ * registry of the world. */
+extern struct vx_fs_means means;
 
 int set_up(void **state);
 int tear_down(void **state);

@@ -123,17 +123,13 @@ static void held_in_a_bridge(void **state) {
 
 /* As FreeSWITCH tells of it. */
 static void unheld_is_told(void **state) {
-    struct vx_fs fs = {.registry = w.registry};
-
     (void)state;
-    assert_true(vx_fs_hook(&fs));
     channel(CHANNEL, true, true);
     ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
     double_hold_up_events();
     ends(VX_VERB_UNHOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
     double_wait_fired();
     double_deliver_events();
-    vx_fs_unhook(&fs);
 }
 
 static void muted(void **state) {

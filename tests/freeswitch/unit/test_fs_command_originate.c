@@ -157,10 +157,7 @@ static void hung_up_while_it_is_made(void **state) {
 
 /* It does not even say whose call it was to be. */
 static void hung_up_before_anything_is_known_of_it(void **state) {
-    struct vx_fs fs = {.registry = w.registry};
-
     (void)state;
-    assert_true(vx_fs_hook(&fs));
     double_hung_up_at("lock");
     ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "hung up");
     not_done("profile"); /* it is not touched any more */
@@ -169,7 +166,6 @@ static void hung_up_before_anything_is_known_of_it(void **state) {
     fs_fire(fs_event(SWITCH_EVENT_CHANNEL_DESTROY, CHANNEL, "Call-Direction", "outbound",
                      "Caller-Destination-Number", "rewritten", NULL));
     assert_int_equal(vx_test_calls(&w), 0);
-    vx_fs_unhook(&fs);
 }
 
 static void hung_up_while_it_is_given_up(void **state) {
@@ -197,14 +193,28 @@ static void looked_at_while_it_is_given_up(void **state) {
 
 /* The client was refused: nothing may come of what FreeSWITCH tells of the leg. */
 static void discarded_legs_are_no_calls(void **state) {
-    struct vx_fs fs = {.registry = w.registry};
-
     (void)state;
-    assert_true(vx_fs_hook(&fs));
     double_fails("launch");
     ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_REFUSED, "thread");
     no_ghost();
-    vx_fs_unhook(&fs);
+}
+
+/* Clients wait that ask for calls faster than FreeSWITCH tells of them, and not FreeSWITCH. */
+static void made_when_freeswitch_has_caught_up(void **state) {
+    struct vx_command_args args = creation();
+
+    (void)state;
+    double_hold_up_events();
+    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_DONE, NULL);
+    args.call_sid = vx_test_uuid(OTHER);
+    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_REFUSED, "behind"); /* after 2 s */
+    not_done("launch " OTHER);
+    double_deliver_events();
+    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_DONE, NULL);
+    vx_fs_marks_close(means.marks); /* nothing comes that is waited for */
+    args.call_sid = vx_test_sid(7);
+    *means.mark += 1;
+    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_REFUSED, "behind");
 }
 
 static void make_without_memory(void *ctx) {
@@ -245,6 +255,7 @@ int main(void) {
         EACH(hung_up_while_it_is_given_up),
         EACH(looked_at_while_it_is_given_up),
         EACH(discarded_legs_are_no_calls),
+        EACH(made_when_freeswitch_has_caught_up),
         cmocka_unit_test(made_without_memory),
     };
 

@@ -5,6 +5,7 @@
 
 static struct vx_test_world w;
 static struct vx_fs_deadlines *deadlines;
+static struct vx_fs_marks marks;
 static struct vx_fs_commands *commands;
 static const struct vx_host_port *port;
 static sem_t finished;
@@ -21,9 +22,10 @@ static void open_with(const char *settings) {
     vx_test_world_open(&w, all);
     sem_init(&finished, 0, 0);
     double_done_clear();
+    vx_fs_marks_open(&marks);
     deadlines = vx_fs_deadlines_new(&w.time.clock);
     assert_non_null(deadlines);
-    commands = vx_fs_commands_start(w.registry, deadlines, w.config);
+    commands = vx_fs_commands_start(w.registry, deadlines, &marks, w.config);
     assert_non_null(commands);
     port = vx_fs_commands_port(commands);
 }
@@ -69,6 +71,7 @@ static void close_all(void) {
     assert_true(vx_fs_commands_close(commands, 60000));
     vx_fs_commands_release(&commands);
     vx_fs_deadlines_release(&deadlines);
+    vx_fs_marks_free(&marks);
     double_blocks(NULL);
     double_channels_gone();
     vx_test_world_close(&w);
