@@ -27,10 +27,27 @@ static bool take_in(struct vx_fs *fs, const char *uuid) {
     return taken;
 }
 
+static bool has_come(struct vx_fs *fs) {
+    uint64_t mark = vx_fs_mark_send(&fs->marks);
+
+    return mark && vx_fs_mark_wait(&fs->marks, mark, AUDIT_PATIENCE_S);
+}
+
+/* A channel goes from the list before the event that tells of it has come. Several threads empty
+ * the queue: one may hold that event still when another has come to the mark. False: FreeSWITCH is
+ * so far behind that nobody knows what is lost. */
+static bool events_have_come(struct vx_fs *fs) {
+    static const struct timespec in_hand = {.tv_nsec = 100000000};
+
+    if (!has_come(fs))
+        return false;
+    nanosleep(&in_hand, NULL);
+    return has_come(fs);
+}
+
 struct vx_fs_audit vx_fs_audit(struct vx_fs *fs) {
     struct vx_fs_audit result = {0};
     switch_console_callback_match_t *channels;
-    uint64_t mark;
 
     pthread_mutex_lock(&fs->lock);
     vx_registry_audit_begin(fs->registry);
@@ -45,10 +62,7 @@ struct vx_fs_audit vx_fs_audit(struct vx_fs *fs) {
     }
     if (channels)
         switch_console_free_matches(&channels);
-    /* A channel goes from the list before the event that tells of it has come. Who is that far
-     * behind cannot say what is lost. */
-    mark = vx_fs_mark_send(&fs->marks);
-    if (mark && vx_fs_mark_wait(&fs->marks, mark, AUDIT_PATIENCE_S))
+    if (events_have_come(fs))
         result.lost = vx_registry_audit_end(fs->registry);
     pthread_mutex_unlock(&fs->lock);
     if (result.lost)

@@ -302,18 +302,30 @@ static const struct {
     [VX_VERB_CONF_UNMUTE] = {mute_conference, true},
 };
 
-#define ANSWERING_MS 1000
+#define ANSWERING_MS 500
 
 /* FreeSWITCH tells of an answer before it has done with it: it then sends the leg where it is to go
  * when it is answered, which ends a hold, and only then marks it as one that is up, which hides
- * one. That is a matter of its own thread, and of no far end. */
-static bool is_up(const struct vx_fs_call *call) {
-    for (int ms = 0; switch_channel_get_callstate(call->channel) < CCS_ACTIVE; ms++) {
-        if (ms == ANSWERING_MS)
-            return false;
+ * one. That is a matter of its own thread, and of no far end; but it may have been told to play
+ * something meanwhile, and that is not waited for. */
+static void let_it_be_answered(const struct vx_fs_call *call) {
+    for (int ms = 0; ms < ANSWERING_MS; ms++) {
+        if (switch_channel_get_callstate(call->channel) >= CCS_ACTIVE)
+            return;
         switch_yield(1000);
     }
-    return true;
+}
+
+static struct vx_fs_result do_to(const struct vx_fs_call *call) {
+    bool answered = vx_fs_is_answered(call);
+
+    if (switch_channel_get_state(call->channel) >= CS_HANGUP)
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has ended");
+    if (verbs[call->verb].answered && !answered)
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has not been answered");
+    if (answered && call->verb != VX_VERB_HANGUP)
+        let_it_be_answered(call);
+    return verbs[call->verb].perform(call);
 }
 
 /* Of a channel whose uuid is no UUID, the sid is made from its name: it has to be looked for. */
@@ -357,14 +369,7 @@ struct vx_fs_result vx_fs_perform(const struct vx_fs_means *means, struct vx_com
         return VX_FS_ENDS(VX_OUTCOME_NO_CALL, NULL);
     call.channel = switch_core_session_get_channel(call.session);
     call.uuid = switch_core_session_get_uuid(call.session);
-    if (switch_channel_get_state(call.channel) >= CS_HANGUP)
-        result = VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has ended");
-    else if (verbs[verb].answered && !vx_fs_is_answered(&call))
-        result = VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has not been answered");
-    else if (verb != VX_VERB_HANGUP && vx_fs_is_answered(&call) && !is_up(&call))
-        result = VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is being answered");
-    else
-        result = verbs[verb].perform(&call);
+    result = do_to(&call);
     switch_core_session_rwunlock(call.session);
     return result;
 }
