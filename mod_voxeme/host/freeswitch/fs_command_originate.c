@@ -299,7 +299,16 @@ static void discard(struct vx_registry *registry, switch_core_session_t *session
     switch_core_session_destroy(&session);
 }
 
-#define EVENTS_PATIENCE_S 2
+/* False: it has taken longer than a client waits, or this one has gone. */
+static bool caught_up(const struct vx_fs_means *means, struct vx_command *command) {
+    int64_t patience_s = vx_config_int(means->config, VX_SET_COMMAND_TIMEOUT_SECONDS);
+
+    do
+        if (vx_fs_mark_wait(means->marks, *means->mark, 1))
+            return true;
+    while (--patience_s > 0 && vx_command_wanted(command));
+    return false;
+}
 
 struct vx_fs_result vx_fs_originate(const struct vx_fs_means *means, struct vx_command *command) {
     const struct vx_command_args *args = vx_command_args(command);
@@ -307,8 +316,7 @@ struct vx_fs_result vx_fs_originate(const struct vx_fs_means *means, struct vx_c
     struct plan plan = {.name = {0}};
     struct vx_fs_result result = plan_call(&plan, means->config, args);
 
-    if (result.outcome == VX_OUTCOME_DONE &&
-        !vx_fs_mark_wait(means->marks, *means->mark, EVENTS_PATIENCE_S))
+    if (result.outcome == VX_OUTCOME_DONE && !caught_up(means, command))
         result = VX_FS_ENDS(VX_OUTCOME_REFUSED, "FreeSWITCH is behind with its events");
     if (result.outcome == VX_OUTCOME_DONE)
         result = make_leg(&session, &plan, means->registry, args);

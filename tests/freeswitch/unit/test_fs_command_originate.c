@@ -204,10 +204,12 @@ static void made_when_freeswitch_has_caught_up(void **state) {
     struct vx_command_args args = creation();
 
     (void)state;
+    vx_config_release(&w.config);
+    w.config = vx_test_config("freeswitch-profile=internal;command-timeout-seconds=1");
     double_hold_up_events();
     ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_DONE, NULL);
     args.call_sid = vx_test_uuid(OTHER);
-    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_REFUSED, "behind"); /* after 2 s */
+    ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_REFUSED, "behind"); /* after 1 s */
     not_done("launch " OTHER);
     double_deliver_events();
     ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_DONE, NULL);
