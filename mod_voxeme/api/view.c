@@ -465,6 +465,7 @@ enum vx_turn vx_view_gzip(struct vx_view *v, struct vx_gzip *gzip, uint64_t turn
             result = vx_index_gzip(&v->index, gzip, &v->part, left, TURN_WORK, v->pot);
         if (result == VX_GZIP_MORE)
             return VX_TURN_MORE;
+        vx_gzip_part_clear(&v->part); /* nobody may come who goes on with it */
         if (result == VX_GZIP_DONE)
             *list = join_gzip(v, around);
     }

@@ -187,10 +187,11 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
                                         "commands",
                                         "Commands of the API that may wait for FreeSWITCH, the "
                                         "same share for each thread; further ones get 503."},
-    [VX_SET_FREESWITCH_COMMAND_THREADS] =
-        {"freeswitch-command-threads", VX_INT, 1, 64, "4", false, "threads",
-         "Threads that do commands of the API in FreeSWITCH; those of one call come one after the "
-         "other."},
+    [VX_SET_FREESWITCH_COMMAND_THREADS] = {"freeswitch-command-threads", VX_INT, 1, 64, "4", false,
+                                           "threads",
+                                           "Threads that do commands of the API in FreeSWITCH, "
+                                           "those of one call one after the other; "
+                                           "as many again make calls."},
     [VX_SET_FREESWITCH_RECORDINGS] = {"freeswitch-recordings", VX_TEXT, 0, 512, "", true, "",
                                       "Directory for recordings of calls, which must exist; by "
                                       "default FreeSWITCH's own."},

@@ -132,7 +132,7 @@ bool vx_registry_set_hook(struct vx_registry *r, const struct vx_uuid *account_s
     struct call *c;
     bool ok = true;
 
-    pthread_mutex_lock(&r->lock);
+    vx_registry_lock(r);
     c = find_by_now(r, call_sid);
     if (c && c->account && vx_uuid_eq(vx_scope_sid(c->account), account_sid)) {
         vx_snapshot_fields(c->snapshot, &f);

@@ -100,11 +100,18 @@ static bool push(struct shelf *s, void *block) {
 
     if (!RECYCLES || !enter(s))
         return false;
-    fits = s->wanted && s->count < MOST;
+    fits = s->count < s->wanted;
     if (fits)
         blocks_of(s)[s->count++] = block;
     leave(s);
     return fits;
+}
+
+/* A block serves any size of its shelf, whoever made it: it has to be asked for with the largest,
+ * since not every malloc() deals out as much as glibc's does. Also while there is no stock: it may
+ * be given when there is one. */
+static size_t whole(size_t size) {
+    return vx_alloc_size(vx_alloc_cost(size));
 }
 
 void *vx_stock_take(size_t size) {
@@ -112,7 +119,7 @@ void *vx_stock_take(size_t size) {
     void *block = s ? pop(s) : NULL;
 
     if (!block)
-        return vx_malloc(size);
+        return vx_malloc(whole(size));
     if (!vx_alloc_denied())
         return block;
     vx_stock_give(block, size);

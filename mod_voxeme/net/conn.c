@@ -171,7 +171,14 @@ static bool still_taking(struct vx_conn *conn) {
 
 /* --- states --- */
 
+static void set_awaiting_room(struct vx_conn *conn, bool awaiting) {
+    conn->worker->awaiting_room += awaiting;
+    conn->worker->awaiting_room -= conn->awaiting_room;
+    conn->awaiting_room = awaiting;
+}
+
 void vx_conn_await_room(struct vx_conn *conn) {
+    set_awaiting_room(conn, true);
     lws_callback_on_writable(conn->wsi);
     vx_loop_stir(conn->worker);
 }
@@ -331,6 +338,7 @@ static bool go_on_streaming(struct vx_conn *conn) {
 }
 
 static bool on_writable(struct vx_conn *conn) {
+    set_awaiting_room(conn, false);
     if (conn->state == VX_LINGERING)
         return true;
     if (conn->state == VX_WRITING) {
@@ -442,6 +450,7 @@ static void on_open(struct vx_conn *conn, struct vx_worker *worker, struct lws *
 static void on_close(struct vx_conn *conn) {
     if (!conn || !conn->worker) /* lws gave up before it was open */
         return;
+    set_awaiting_room(conn, false);
     vx_hangup_forget(conn);
     vx_hold_drop(conn);
     vx_stream_drop(conn);

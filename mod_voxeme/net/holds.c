@@ -155,7 +155,7 @@ void vx_holds_run(struct vx_worker *worker) {
         now = vx_net_now();
         if (now < end)
             continue;
-        if (now >= last || vx_loop_look(worker, 0) || vx_handover_any(worker))
+        if (vx_loop_look(worker, 0) || now >= last || vx_handover_any(worker))
             break;
         end = now + TURN_US(0);
     }

@@ -48,10 +48,11 @@ void vx_loop_wake(struct vx_worker *worker) {
         (void)!write(worker->bell, &one, sizeof one);
 }
 
-/* A TLS handshake that is over calls nobody back, and what came behind it may lie in the socket:
- * then only a second turn finds it. */
+/* Some of what lws does calls nobody back, and only a second turn finds what comes after it: a TLS
+ * handshake that is over, behind which a request may lie in the socket; the rest of an answer,
+ * which lws has kept, and behind which there is room for more. */
 void vx_loop_stir(struct vx_worker *worker) {
-    worker->turns = worker->with_tls ? 2 : 1;
+    worker->turns = worker->with_tls || worker->awaiting_room ? 2 : 1;
 }
 
 bool vx_loop_look(struct vx_worker *worker, int timeout_ms) {
@@ -69,17 +70,14 @@ static int turn(struct vx_worker *worker) {
     uint64_t callbacks = worker->callbacks;
     int e;
 
+    worker->turns--; /* before: what its timers ask for is for the next one */
     errno = 0;
-    if (lws_service(worker->context, NO_WAIT) < 0)
-        return errno ? errno : EIO;
-    e = errno;
-    if (worker->callbacks != callbacks)
+    e = lws_service(worker->context, NO_WAIT) < 0 ? (errno ? errno : EIO) : 0;
+    if (!e && worker->callbacks == callbacks && (errno == ENOMEM || errno == EINVAL))
+        e = errno;
+    if (e || worker->callbacks != callbacks)
         vx_loop_stir(worker);
-    else if (e == ENOMEM || e == EINVAL)
-        return e;
-    else
-        worker->turns--;
-    return 0;
+    return e;
 }
 
 /* It may pass; a thread that ended would be gone for ever. */

@@ -133,11 +133,12 @@ struct vx_conn {
     bool closing;   /* after this answer */
     bool paused;    /* lws does not read from it */
     bool greeted;   /* it has sent something */
-    bool again;     /* VX_READING: its turn was over before its requests were */
-    bool due;       /* stands in line: to be asked again, or for its next message */
-    bool expired;   /* VX_HELD: its time is over */
-    bool interim;   /* VX_HELD: its client knows 1xx */
-    bool watched;   /* VX_HELD: hangup.c tells when it closes its side */
+    bool awaiting_room;
+    bool again;   /* VX_READING: its turn was over before its requests were */
+    bool due;     /* stands in line: to be asked again, or for its next message */
+    bool expired; /* VX_HELD: its time is over */
+    bool interim; /* VX_HELD: its client knows 1xx */
+    bool watched; /* VX_HELD: hangup.c tells when it closes its side */
 };
 
 /* A worker's part; nothing but counters, which net_metrics.c adds up one by one. */
@@ -235,7 +236,8 @@ struct vx_worker {
     int arrivals; /* likewise; -1: none */
     int bell;     /* an eventfd, rung by other threads; -1: none */
     atomic_bool woken;
-    unsigned turns; /* of lws's, at least, until it is known that it has nothing to do */
+    size_t awaiting_room; /* connections */
+    unsigned turns;       /* of lws's, at least, until it is known that it has nothing to do */
     struct lws *hanging_up;
 
     /* Limits, from `config`. */

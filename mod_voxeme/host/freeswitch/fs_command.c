@@ -316,7 +316,7 @@ static void let_it_be_answered(const struct vx_fs_call *call) {
     }
 }
 
-static struct vx_fs_result do_to(const struct vx_fs_call *call) {
+static struct vx_fs_result do_to(const struct vx_fs_call *call, struct vx_command *command) {
     bool answered = vx_fs_is_answered(call);
 
     if (switch_channel_get_state(call->channel) >= CS_HANGUP)
@@ -325,6 +325,8 @@ static struct vx_fs_result do_to(const struct vx_fs_call *call) {
         return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has not been answered");
     if (answered && call->verb != VX_VERB_HANGUP)
         let_it_be_answered(call);
+    if (!vx_command_wanted(command)) /* its client has been told that it was not done in time */
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "nobody waits for it any more");
     return verbs[call->verb].perform(call);
 }
 
@@ -369,7 +371,7 @@ struct vx_fs_result vx_fs_perform(const struct vx_fs_means *means, struct vx_com
         return VX_FS_ENDS(VX_OUTCOME_NO_CALL, NULL);
     call.channel = switch_core_session_get_channel(call.session);
     call.uuid = switch_core_session_get_uuid(call.session);
-    result = do_to(&call);
+    result = do_to(&call, command);
     switch_core_session_rwunlock(call.session);
     return result;
 }

@@ -261,6 +261,10 @@ static struct vx_fs_result launch(const struct vx_fs_means *means, switch_core_s
     if (!set_facts(channel, args) || !set_invite(channel, plan, args) ||
         !set_course(channel, means->config))
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
+    /* This may take a while. Those of a leg that is discarded find no leg. */
+    if (!vx_fs_deadlines_add(means->deadlines, &args->call_sid, args->timeout_s,
+                             args->time_limit_s))
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
     /* Its client has been told that it was not done in time, or has gone. With an Idempotency-Key
      * it may ask anew: REFUSED frees the key. */
     if (!vx_command_wanted(command))
@@ -268,9 +272,6 @@ static struct vx_fs_result launch(const struct vx_fs_means *means, switch_core_s
     /* A call that nobody could see or end by the API is not made by it. */
     if (!enter(means->registry, channel, args))
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "the registry is full");
-    if (!vx_fs_deadlines_add(means->deadlines, &args->call_sid, args->timeout_s,
-                             args->time_limit_s))
-        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
     if (switch_core_session_thread_launch(session) == SWITCH_STATUS_SUCCESS || has_thread(session))
         return VX_FS_DONE;
     return VX_FS_ENDS(VX_OUTCOME_REFUSED, "FreeSWITCH has no thread for the leg");

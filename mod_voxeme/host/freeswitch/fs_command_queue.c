@@ -46,18 +46,21 @@ static void count(atomic_uint_fast64_t *counter) {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-static struct lane *lane_of(struct vx_fs_commands *all, const struct vx_uuid *call_sid) {
-    unsigned hash = 0;
+/* Calls are made in lanes of their own: those wait while FreeSWITCH is behind with its events, and
+ * that is when its calls must be hung up. */
+static struct lane *lane_of(struct vx_fs_commands *all, const struct vx_command *command) {
+    const struct vx_uuid *call_sid = &vx_command_args(command)->call_sid;
+    unsigned hash = 0, half = all->lanes / 2;
 
     for (size_t i = 0; i < sizeof call_sid->b; i++)
         hash = hash * 31 + call_sid->b[i];
-    return &all->lane[hash % all->lanes];
+    return &all->lane[hash % half + (vx_command_verb(command) == VX_VERB_ORIGINATE ? half : 0)];
 }
 
 /* A lane that FreeSWITCH keeps fills its own share, and leaves the others theirs. */
 static bool has_room(const struct vx_fs_commands *all, const struct lane *lane) {
     int64_t max = vx_config_int(all->config, VX_SET_FREESWITCH_MAX_COMMANDS);
-    int64_t share = max / all->lanes;
+    int64_t share = max / (all->lanes / 2);
 
     return all->count < max && lane->count < (share ? share : 1);
 }
@@ -90,7 +93,7 @@ static void sweep(struct lane *lane) {
 
 /* NULL: it waits now; else what is to be counted as the reason. */
 static atomic_uint_fast64_t *push(struct vx_fs_commands *all, struct waiting *w) {
-    struct lane *lane = lane_of(all, &vx_command_args(w->command)->call_sid);
+    struct lane *lane = lane_of(all, w->command);
     atomic_uint_fast64_t *why = NULL;
 
     pthread_mutex_lock(&all->lock);
@@ -211,7 +214,7 @@ static void prepare(struct vx_fs_commands *all, unsigned lanes) {
 struct vx_fs_commands *vx_fs_commands_start(struct vx_registry *registry,
                                             struct vx_fs_deadlines *deadlines,
                                             struct vx_fs_marks *marks, struct vx_config *config) {
-    unsigned lanes = (unsigned)vx_config_int(config, VX_SET_FREESWITCH_COMMAND_THREADS);
+    unsigned lanes = 2 * (unsigned)vx_config_int(config, VX_SET_FREESWITCH_COMMAND_THREADS);
     struct vx_fs_commands *all = vx_calloc(1, sizeof *all + lanes * sizeof all->lane[0]);
 
     if (!all)

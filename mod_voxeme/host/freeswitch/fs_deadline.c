@@ -86,11 +86,12 @@ static switch_core_session_t *locate(const struct vx_uuid *call_sid) {
     return switch_core_session_locate(uuid);
 }
 
-/* For how long it has been up. */
-static int64_t up_us(const struct vx_fs_deadlines *all, switch_channel_t *channel) {
+/* For how long it has been up, by the clock that FreeSWITCH took the time of its answer from: with
+ * `enable-monotonic-timing` that does not follow the system's. */
+static int64_t up_us(switch_channel_t *channel) {
     switch_caller_profile_t *profile = switch_channel_get_caller_profile(channel);
     int64_t answered = profile && profile->times ? (int64_t)profile->times->answered : 0;
-    int64_t up = answered > 0 ? vx_wall_us(all->clock) - answered : 0;
+    int64_t up = answered > 0 ? (int64_t)switch_micro_time_now() - answered : 0;
 
     return up > 0 ? up : 0;
 }
@@ -117,7 +118,7 @@ static int64_t next_look(const struct vx_fs_deadlines *all, struct deadline *d,
         return 0;
     if (switch_channel_test_flag(channel, CF_ANSWERED)) {
         d->last = true;
-        due = limit_us - up_us(all, channel);
+        due = limit_us - up_us(channel);
         return !limit_us ? INT64_MAX : due > 0 ? now + due : 0;
     }
     if (limit_us)
@@ -152,7 +153,8 @@ static time_t in_seconds(int64_t us) {
 }
 
 static uint32_t leave(const char *uuid, int64_t in_us, switch_call_cause_t cause) {
-    return switch_ivr_schedule_hangup(in_seconds(in_us > 0 ? in_us : 0), uuid, cause, SWITCH_FALSE);
+    /* One that is in the past already FreeSWITCH would take for one that comes again. */
+    return switch_ivr_schedule_hangup(in_seconds(in_us > 0 ? in_us : 1), uuid, cause, SWITCH_FALSE);
 }
 
 static void on_answer(switch_channel_t *channel, const char *variable, const char *what) {
@@ -195,8 +197,7 @@ static void hand_over(const struct vx_fs_deadlines *all, const struct deadline *
         if (task)
             switch_scheduler_del_task_id(task);
         if (d->limit_s)
-            leave(uuid, d->limit_s * SECOND_US - up_us(all, channel),
-                  SWITCH_CAUSE_ALLOTTED_TIMEOUT);
+            leave(uuid, d->limit_s * SECOND_US - up_us(channel), SWITCH_CAUSE_ALLOTTED_TIMEOUT);
     }
     switch_core_session_rwunlock(session);
 }

@@ -201,8 +201,9 @@ void vx_leg_redirect_notified(struct vx_leg *leg, const sip_t *notify) {
     leg->referred = false;
     if (command)
         vx_sip_command_end(command, VX_OUTCOME_DONE, NULL);
+    /* The new call has brought it by now, or will not come. */
+    vx_referrals_remove(&leg->sip->referrals, &leg->referral);
     if (status < 200 || status >= 300) {
-        vx_referrals_remove(&leg->sip->referrals, &leg->referral);
         vx_log(VX_LOG_INFO, "a call that was redirected stays: its new one ended with %u", status);
         return;
     }

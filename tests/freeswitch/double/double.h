@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <switch.h>
 
+/* What FreeSWITCH's clock says, in microseconds; always 0 without. */
+void double_clock(int64_t (*now_us)(void));
+
 /* --- events --- */
 
 /* "CHANNEL_CREATE" and so on; SWITCH_EVENT_ALL when there is none by that name. */
@@ -53,7 +56,7 @@ void double_wait_listed(size_t times);
 /* How the channel is from now on. */
 void double_channel_is(const char *uuid, bool outbound, bool answered);
 void double_channel_hung_up(const char *uuid);
-/* At that time, in microseconds of the wall clock. */
+/* At that time, in microseconds of FreeSWITCH's clock. */
 void double_channel_answered(const char *uuid, int64_t at_us);
 /* FreeSWITCH has not done with its answer until somebody has waited for it so often. */
 void double_channel_being_answered(const char *uuid, unsigned times);

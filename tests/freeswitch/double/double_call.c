@@ -460,6 +460,16 @@ time_t switch_epoch_time_now(time_t *now) {
     return 1000;
 }
 
+static int64_t (*clock_us)(void);
+
+void double_clock(int64_t (*now_us)(void)) {
+    clock_us = now_us;
+}
+
+int64_t switch_micro_time_now(void) {
+    return clock_us ? clock_us() : 0;
+}
+
 /* --- what is done to calls --- */
 
 switch_status_t switch_ivr_hold(switch_core_session_t *session, const char *message,

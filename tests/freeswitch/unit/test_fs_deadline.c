@@ -24,8 +24,15 @@ static void run(int64_t in_s) {
         assert_int_equal(due, vx_mono_us(&w.time.clock) + in_s * VX_SECOND_US);
 }
 
+/* FreeSWITCH's own clock need not follow the system's. */
+static int64_t ahead_us = INT64_C(1700000000000000);
+
+static int64_t switch_now(void) {
+    return vx_mono_us(&w.time.clock) + ahead_us;
+}
+
 static void answer(const char *uuid) {
-    double_channel_answered(uuid, vx_wall_us(&w.time.clock));
+    double_channel_answered(uuid, switch_now());
 }
 
 static void unanswered(void **state) {
@@ -121,12 +128,26 @@ static void without_a_timeout(void **state) {
 }
 
 /* A clock that is put back makes no limit longer. */
-static void the_wall_clock_is_put_back(void **state) {
+static void the_systems_clock_is_put_on(void **state) {
+    (void)state;
+    add(CHANNEL, 60, 90);
+    answer(CHANNEL);
+    pass(50);
+    w.time.wall_us += 3600 * VX_SECOND_US;
+    pass(10);
+    run(30);
+    nothing_done();
+    pass(30);
+    run(NEVER);
+    done("hangup " CHANNEL " 602");
+}
+
+static void the_switchs_clock_is_put_back(void **state) {
     (void)state;
     add(CHANNEL, 60, 10);
     answer(CHANNEL);
     pass(4);
-    w.time.wall_us -= 3600 * VX_SECOND_US;
+    ahead_us -= 3600 * VX_SECOND_US;
     pass(6);
     run(10);
     pass(10);
@@ -250,6 +271,7 @@ static void out_of_memory(void **state) {
 }
 
 int main(void) {
+    double_clock(switch_now);
     const struct CMUnitTest tests[] = {
         EACH(unanswered),
         EACH(answered_in_time),
@@ -258,7 +280,8 @@ int main(void) {
         EACH(at_a_limit_shorter_than_its_timeout),
         EACH(the_timeout_comes_first),
         EACH(without_a_timeout),
-        EACH(the_wall_clock_is_put_back),
+        EACH(the_systems_clock_is_put_on),
+        EACH(the_switchs_clock_is_put_back),
         EACH(swept),
         EACH(in_their_order),
         EACH(left_with_freeswitch),
