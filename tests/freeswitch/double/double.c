@@ -388,19 +388,21 @@ void double_channel_vanishing(const char *uuid) {
     double_session_list(s);
 }
 
-/* NULL: all of them. */
+/* NULL: all of them. The uuid may be the session's own. */
 static void remove_sessions(const char *uuid) {
     switch_core_session_t **at = &sessions;
+    bool all = !uuid;
 
     pthread_mutex_lock(&double_sessions_lock);
     while (*at) {
         switch_core_session_t *s = *at;
 
-        if (uuid && strcmp(s->uuid, uuid) != 0) {
+        if (!all && (!uuid || strcmp(s->uuid, uuid) != 0)) {
             at = &s->next;
             continue;
         }
         *at = s->next;
+        uuid = NULL; /* there is no other one */
         switch_event_destroy(&s->channel.data);
         free_headers(s->channel.old);
         free(s->uuid);
