@@ -60,6 +60,7 @@ struct tenant {
     bool settled;            /* the view is as of its revision, whole */
     unsigned subs, own_subs; /* streams that follow the view; those of the account's own tokens */
     struct made made[MADE];  /* at made_revision */
+    bool has_made;           /* there may be any */
     uint64_t made_revision;
     unsigned next_made;
     struct window minute, hour;

@@ -44,22 +44,50 @@ static bool keep(struct path_param *param, struct vx_str *value, struct vx_str e
     return true;
 }
 
-bool vx_path_matches(struct exchange *x, const char *pattern) {
-    struct vx_str wanted = vx_str(pattern), path = x->request->path;
+/* What stands for the parameter that `name` begins with. */
+static bool keep_as(struct exchange *x, const char *name, struct vx_str encoded) {
+    bool account = name[1] == 'a';
 
-    x->account_sid = x->call_sid = VX_NONE;
+    return keep(&x->params[!account], account ? &x->account_sid : &x->call_sid, encoded);
+}
+
+VX_SELDOM static bool matches_encoded(struct exchange *x, const char *pattern, struct vx_str path) {
+    struct vx_str wanted = vx_str(pattern);
+
     while (wanted.at && path.at) {
         struct vx_str name = next_segment(&wanted), segment = next_segment(&path);
+        bool is_param = name.len && name.at[0] == '{';
 
-        if (name.len && name.at[0] == '{') {
-            bool account = name.at[1] == 'a';
-
-            if (!keep(&x->params[!account], account ? &x->account_sid : &x->call_sid, segment))
-                return false;
-        } else if (!same(name, segment)) {
+        if (is_param ? !keep_as(x, name.at, segment) : !same(name, segment))
             return false;
+    }
+    return !wanted.at && !path.len;
+}
+
+bool vx_path_matches(struct exchange *x, const char *pattern) {
+    struct vx_str path = x->request->path;
+    const char *at = path.at, *end = at + path.len;
+
+    x->account_sid = x->call_sid = VX_NONE;
+    if (!path.len)
+        return false;
+    if (memchr(path.at, '%', path.len))
+        return matches_encoded(x, pattern, path);
+    while (at < end && (*pattern == *at || *pattern == '{')) {
+        const char *slash;
+
+        if (*pattern != '{') {
+            pattern++;
+            at++;
+            continue;
         }
+        slash = memchr(at, '/', (size_t)(end - at));
+        path = (struct vx_str){at, (size_t)((slash ? slash : end) - at)};
+        if (!keep_as(x, pattern, path))
+            return false;
+        at += path.len;
+        pattern = strchr(pattern, '}') + 1;
     }
     /* Clients of the family end the path of a list with a slash. */
-    return !wanted.at && !path.len;
+    return !*pattern && (at == end || (*at == '/' && at + 1 == end));
 }

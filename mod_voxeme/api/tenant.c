@@ -12,8 +12,9 @@
 #define RENEW_SHARE 16
 
 static void drop_made(struct tenant *t) {
-    for (size_t i = 0; i < MADE; i++)
+    for (size_t i = 0; i < MADE && t->has_made; i++)
         vx_body_retire(&t->made[i].body);
+    t->has_made = false;
 }
 
 struct tenant *vx_tenant_new(struct vx_scope *scope, struct leavers *leavers,
@@ -201,6 +202,7 @@ void vx_tenant_keep(struct tenant *t, enum made_kind kind, uint64_t since, struc
     struct made *m = &t->made[t->next_made++ % MADE];
 
     t->made_revision = vx_view_revision(t->view);
+    t->has_made = true;
     vx_body_retire(&m->body);
     *m = (struct made){kind, since, vx_body_ref(body)};
 }

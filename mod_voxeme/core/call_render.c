@@ -72,8 +72,14 @@ const struct vx_field vx_call_field_table[KEY_COUNT] = {
 };
 const size_t vx_call_field_count = KEY_COUNT;
 
+static struct vx_str direction_word(enum vx_direction d) {
+    return d == VX_INBOUND    ? VX_STR("inbound")
+           : d == VX_OUTBOUND ? VX_STR("outbound")
+                              : VX_STR("unknown");
+}
+
 const char *vx_direction_name(enum vx_direction d) {
-    return d == VX_INBOUND ? "inbound" : d == VX_OUTBOUND ? "outbound" : "unknown";
+    return direction_word(d).at;
 }
 
 int64_t vx_call_duration(const struct vx_call_fields *f) {
@@ -95,9 +101,9 @@ int64_t vx_call_duration(const struct vx_call_fields *f) {
     DO(attempted_at, time, f->attempted_us)                                                        \
     DO(call_id, text, f->text[VX_TEXT_CALL_ID])                                                    \
     DO(call_sid, sid, &f->call_sid)                                                                \
-    DO(call_status, word, vx_call_status_name(f->status))                                          \
+    DO(call_status, word, vx_call_status_word(f->status))                                          \
     DO(caller_name, always, f->text[VX_TEXT_CALLER_NAME])                                          \
-    DO(direction, word, vx_direction_name(f->direction))                                           \
+    DO(direction, word, direction_word(f->direction))                                              \
     DO(duration, number, vx_call_status_ended(f->status) ? vx_call_duration(f) : -1)               \
     DO(from, always, f->text[VX_TEXT_FROM])                                                        \
     DO(originating_sip_ip, text, f->text[VX_TEXT_SIP_IP])                                          \
@@ -200,18 +206,18 @@ static void write_url(struct vx_pen *pen, const char *url) {
 }
 
 /* Our own words need no escapes. */
-static inline bool has_word(const char *word) {
+static inline bool has_word(struct vx_str word) {
     (void)word;
     return true;
 }
 
-static inline size_t len_word(const char *word) {
-    return strlen(word) + 2;
+static inline size_t len_word(struct vx_str word) {
+    return word.len + 2;
 }
 
-static void write_word(struct vx_pen *pen, const char *word) {
+static void write_word(struct vx_pen *pen, struct vx_str word) {
     vx_pen_write(pen, "\"", 1);
-    vx_pen_write(pen, word, strlen(word));
+    vx_pen_write(pen, word.at, word.len);
     vx_pen_write(pen, "\"", 1);
 }
 

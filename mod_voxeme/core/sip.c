@@ -1,24 +1,31 @@
 #include "core/sip.h"
 
-static const char *const status_names[VX_CALL_STATUS_COUNT] = {
-    [VX_CALL_QUEUED] = "queued",
-    [VX_CALL_TRYING] = "trying",
-    [VX_CALL_RINGING] = "ringing",
-    [VX_CALL_EARLY_MEDIA] = "early-media",
-    [VX_CALL_IN_PROGRESS] = "in-progress",
-    [VX_CALL_COMPLETED] = "completed",
-    [VX_CALL_BUSY] = "busy",
-    [VX_CALL_NO_ANSWER] = "no-answer",
-    [VX_CALL_FAILED] = "failed",
+#define WORD(text)                                                                                 \
+    { text, sizeof text - 1 }
+
+static const struct vx_str status_words[VX_CALL_STATUS_COUNT] = {
+    [VX_CALL_QUEUED] = WORD("queued"),
+    [VX_CALL_TRYING] = WORD("trying"),
+    [VX_CALL_RINGING] = WORD("ringing"),
+    [VX_CALL_EARLY_MEDIA] = WORD("early-media"),
+    [VX_CALL_IN_PROGRESS] = WORD("in-progress"),
+    [VX_CALL_COMPLETED] = WORD("completed"),
+    [VX_CALL_BUSY] = WORD("busy"),
+    [VX_CALL_NO_ANSWER] = WORD("no-answer"),
+    [VX_CALL_FAILED] = WORD("failed"),
 };
 
+struct vx_str vx_call_status_word(enum vx_call_status s) {
+    return status_words[(size_t)s < VX_CALL_STATUS_COUNT ? s : VX_CALL_FAILED];
+}
+
 const char *vx_call_status_name(enum vx_call_status s) {
-    return (size_t)s < VX_CALL_STATUS_COUNT ? status_names[s] : "failed";
+    return vx_call_status_word(s).at;
 }
 
 bool vx_call_status_parse(enum vx_call_status *out, struct vx_str name) {
     for (size_t i = 0; i < VX_CALL_STATUS_COUNT; i++)
-        if (vx_str_eq(name, vx_str(status_names[i]))) {
+        if (vx_str_eq(name, status_words[i])) {
             *out = (enum vx_call_status)i;
             return true;
         }

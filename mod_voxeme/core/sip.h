@@ -27,6 +27,7 @@ static inline bool vx_call_status_ended(enum vx_call_status s) {
 
 /* "in-progress" and so on; borrowed, static. */
 const char *vx_call_status_name(enum vx_call_status s);
+struct vx_str vx_call_status_word(enum vx_call_status s);
 
 /* False when `name` is none of them. */
 bool vx_call_status_parse(enum vx_call_status *out, struct vx_str name);

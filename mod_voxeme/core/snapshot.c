@@ -80,15 +80,17 @@ static const char *get_mark(const char *from, size_t *mark) {
     return from;
 }
 
-static char *put_texts(char *to, const struct vx_str text[VX_TEXT_COUNT]) {
+/* *texts: all of them, one behind the other. */
+static void put_texts(char *to, const struct vx_str text[VX_TEXT_COUNT], struct vx_str *texts) {
     for (size_t i = 0; i < VX_TEXT_COUNT; i++)
         to = put_mark(to, mark_of(text[i]));
+    texts->at = to;
     for (size_t i = 0; i < VX_TEXT_COUNT; i++)
         if (text[i].len) {
             memcpy(to, text[i].at, text[i].len);
             to += text[i].len;
         }
-    return to;
+    texts->len = (size_t)(to - texts->at);
 }
 
 static const char *get_text(const char *from, size_t mark, struct vx_str *text) {
@@ -152,19 +154,36 @@ static const char *texts_of(const struct vx_snapshot *s) {
 
 /* --- a snapshot's life --- */
 
+VX_SELDOM static size_t size_of_long_texts(const struct vx_str text[VX_TEXT_COUNT]) {
+    size_t size = 0, longest = 0;
+
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++) {
+        size += mark_len(mark_of(text[i])) + text[i].len;
+        if (text[i].len > longest)
+            longest = text[i].len;
+    }
+    return longest > LONGEST_TEXT ? 0 : size;
+}
+
+/* With their marks. 0: a text is longer than can be kept. */
+static size_t size_of_texts(const struct vx_str text[VX_TEXT_COUNT]) {
+    size_t size = VX_TEXT_COUNT, bits = 0;
+
+    for (size_t i = 0; i < VX_TEXT_COUNT; i++) {
+        size += text[i].len;
+        bits |= text[i].len;
+    }
+    return bits < (1U << 7) - 1 ? size : size_of_long_texts(text);
+}
+
 /* 0: a text is longer than can be kept. */
 static size_t size_of(const struct vx_call_fields *f) {
-    size_t size = HEAD, longest = 0;
+    size_t size = HEAD, texts = size_of_texts(f->text);
 
     size += f->hook ? sizeof f->hook : 0;
     size += vx_uuid_is_nil(&f->application_sid) ? 0 : sizeof f->application_sid;
     size += vx_uuid_is_nil(&f->parent_call_sid) ? 0 : sizeof f->parent_call_sid;
-    for (size_t i = 0; i < VX_TEXT_COUNT; i++) {
-        size += mark_len(mark_of(f->text[i])) + f->text[i].len;
-        if (f->text[i].len > longest)
-            longest = f->text[i].len;
-    }
-    return longest > LONGEST_TEXT ? 0 : size;
+    return texts ? size + texts : 0;
 }
 
 static bool has_account(const struct vx_snapshot *s) {
@@ -200,17 +219,9 @@ static void count_out(struct vx_snapshot *s) {
                               memory_order_relaxed);
 }
 
-/* Looks at all texts at once, as they stand before `end`. */
-static bool are_plain(const char *end, const struct vx_str text[VX_TEXT_COUNT]) {
-    size_t len = 0;
-
-    for (size_t i = 0; i < VX_TEXT_COUNT; i++)
-        len += text[i].len;
-    return vx_json_is_plain((struct vx_str){end - len, len});
-}
-
 static void fill(struct vx_snapshot *s, const struct vx_call_fields *f) {
     char *to = s->rest;
+    struct vx_str texts;
 
     atomic_init(&s->refs, 1);
     atomic_init(&s->json, NULL);
@@ -229,9 +240,9 @@ static void fill(struct vx_snapshot *s, const struct vx_call_fields *f) {
     to = put_hook(to, f->hook);
     to = put_sid(to, &f->application_sid, s->has_application);
     to = put_sid(to, &f->parent_call_sid, s->has_parent);
-    to = put_texts(to, f->text);
+    put_texts(to, f->text, &texts);
     s->apart = 0;
-    s->json_len = vx_call_json_len(f, are_plain(to, f->text)) & 0x3fffff;
+    s->json_len = vx_call_json_len(f, vx_json_is_plain(texts)) & 0x3fffff;
 }
 
 VX_SELDOM static struct vx_call_fields shortened(const struct vx_call_fields *f) {

@@ -22,7 +22,11 @@ void vx_uuid_format(char out[VX_UUID_TEXT + 1], const struct vx_uuid *u);
 bool vx_uuid_random(struct vx_uuid *out);
 
 static inline bool vx_uuid_eq(const struct vx_uuid *a, const struct vx_uuid *b) {
-    return memcmp(a->b, b->b, sizeof a->b) == 0;
+    uint64_t x[2], y[2];
+
+    memcpy(x, a->b, sizeof x);
+    memcpy(y, b->b, sizeof y);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
 }
 
 /* The all-zero identifier stands for "none". */

@@ -35,6 +35,11 @@ static size_t next_control(struct vx_str s, size_t from, unsigned char below) {
         if (controls(x, below))
             break;
     }
+    if (s.len >= sizeof x && s.len - from < sizeof x) { /* the last ones, some of them again */
+        memcpy(&x, s.at + s.len - sizeof x, sizeof x);
+        if (!controls(x, below))
+            return s.len;
+    }
     while (from < s.len && (unsigned char)s.at[from] >= below && s.at[from] != 0x7f)
         from++;
     return from;
@@ -308,7 +313,8 @@ static bool is_ip_literal(struct vx_str s) {
 
 static bool is_reg_name(struct vx_str s) {
     for (size_t i = 0; i < s.len; i++)
-        if (!is_alnum((unsigned char)s.at[i]) && !strchr("-._~!$&'()*+,;=%", s.at[i]))
+        if (!is_alnum((unsigned char)s.at[i]) && s.at[i] != '.' &&
+            !strchr("-_~!$&'()*+,;=%", s.at[i]))
             return false;
     return vx_percent_valid(s);
 }

@@ -24,43 +24,44 @@ static const char preflight[] =
     "Access-Control-Allow-Headers: Authorization, Content-Type, If-None-Match, Idempotency-Key\r\n"
     "Access-Control-Max-Age: 86400\r\n";
 
-static const char *reason_of(unsigned status) {
-    static const struct {
-        unsigned status;
-        const char *reason;
-    } reasons[] = {
-        {200, "OK"},
-        {201, "Created"},
-        {202, "Accepted"},
-        {204, "No Content"},
-        {304, "Not Modified"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {408, "Request Timeout"},
-        {409, "Conflict"},
-        {411, "Length Required"},
-        {413, "Content Too Large"},
-        {415, "Unsupported Media Type"},
-        {417, "Expectation Failed"},
-        {422, "Unprocessable Content"},
-        {426, "Upgrade Required"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {505, "HTTP Version Not Supported"},
-    };
+#define LINE(status, reason)                                                                       \
+    {                                                                                              \
+        status, "HTTP/1.1 " #status " " reason "\r\n",                                             \
+            sizeof "HTTP/1.1 " #status " " reason "\r\n" - 1                                       \
+    }
 
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "";
-}
+static const struct {
+    unsigned status;
+    const char *line;
+    size_t len;
+} status_lines[] = {
+    LINE(200, "OK"),
+    LINE(101, "Switching Protocols"),
+    LINE(304, "Not Modified"),
+    LINE(201, "Created"),
+    LINE(202, "Accepted"),
+    LINE(204, "No Content"),
+    LINE(400, "Bad Request"),
+    LINE(401, "Unauthorized"),
+    LINE(403, "Forbidden"),
+    LINE(404, "Not Found"),
+    LINE(405, "Method Not Allowed"),
+    LINE(408, "Request Timeout"),
+    LINE(409, "Conflict"),
+    LINE(411, "Length Required"),
+    LINE(413, "Content Too Large"),
+    LINE(415, "Unsupported Media Type"),
+    LINE(417, "Expectation Failed"),
+    LINE(422, "Unprocessable Content"),
+    LINE(426, "Upgrade Required"),
+    LINE(429, "Too Many Requests"),
+    LINE(431, "Request Header Fields Too Large"),
+    LINE(500, "Internal Server Error"),
+    LINE(501, "Not Implemented"),
+    LINE(503, "Service Unavailable"),
+    LINE(504, "Gateway Timeout"),
+    LINE(505, "HTTP Version Not Supported"),
+};
 
 /* --- the head --- */
 
@@ -70,7 +71,7 @@ struct head {
     bool full;
 };
 
-static void put(struct head *h, const char *bytes, size_t len) {
+static inline void put(struct head *h, const char *bytes, size_t len) {
     if (len > h->size - h->len) {
         h->full = true;
         return;
@@ -79,9 +80,7 @@ static void put(struct head *h, const char *bytes, size_t len) {
     h->len += len;
 }
 
-static void puts_(struct head *h, const char *text) {
-    put(h, text, strlen(text));
-}
+#define PUT(h, literal) put(h, "" literal, sizeof(literal) - 1)
 
 static void put_number(struct head *h, uint64_t n) {
     char digits[VX_DECIMAL];
@@ -89,10 +88,22 @@ static void put_number(struct head *h, uint64_t n) {
     put(h, digits, vx_decimal(digits, n));
 }
 
-static void put_field(struct head *h, const char *name, const char *value) {
-    puts_(h, name);
-    puts_(h, value);
-    put(h, "\r\n", 2);
+#define PUT_FIELD(h, name, value) (PUT(h, name ": "), put_value(h, value))
+
+static void put_value(struct head *h, const char *value) {
+    put(h, value, strlen(value));
+    PUT(h, "\r\n");
+}
+
+static void put_status(struct head *h, unsigned status) {
+    for (size_t i = 0; i < sizeof status_lines / sizeof *status_lines; i++)
+        if (status_lines[i].status == status) {
+            put(h, status_lines[i].line, status_lines[i].len);
+            return;
+        }
+    PUT(h, "HTTP/1.1 ");
+    put_number(h, status);
+    PUT(h, " \r\n");
 }
 
 /* IMF-fixdate (RFC 9110, section 5.6.7); strftime() would speak the locale's language. */
@@ -106,7 +117,7 @@ static void put_date(struct head *h, time_t now) {
     snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday,
              tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
              tm.tm_sec);
-    put_field(h, "Date: ", text);
+    PUT_FIELD(h, "Date", text);
 }
 
 static void refresh_common(struct vx_worker *worker) {
@@ -116,10 +127,10 @@ static void refresh_common(struct vx_worker *worker) {
     if (worker->common_second == (int64_t)now)
         return;
     put_date(&h, now);
-    puts_(&h, "Server: voxeme/" PACKAGE_VERSION "\r\n");
-    puts_(&h, worker->cors);
-    puts_(&h, "Access-Control-Expose-Headers: ETag, Retry-After, Idempotent-Replayed\r\n"
-              "X-Content-Type-Options: nosniff\r\nCache-Control: no-cache\r\n");
+    PUT(&h, "Server: voxeme/" PACKAGE_VERSION "\r\n");
+    put(&h, worker->cors, strlen(worker->cors));
+    PUT(&h, "Access-Control-Expose-Headers: ETag, Retry-After, Idempotent-Replayed\r\n"
+            "X-Content-Type-Options: nosniff\r\nCache-Control: no-cache\r\n");
     worker->common_len = h.len;
     worker->common_second = (int64_t)now;
 }
@@ -152,49 +163,49 @@ static size_t render_head(struct vx_worker *worker, char *out, size_t size,
     struct head h = {.at = out, .size = size};
 
     refresh_common(worker);
-    put(&h, "HTTP/1.1 ", 9);
-    put_number(&h, r->status);
-    put(&h, " ", 1);
-    put_field(&h, "", reason_of(r->status));
+    put_status(&h, r->status);
     put(&h, worker->common, worker->common_len);
-    puts_(&h, close ? "Connection: close\r\n" : "Connection: keep-alive\r\n");
+    if (close)
+        PUT(&h, "Connection: close\r\n");
+    else
+        PUT(&h, "Connection: keep-alive\r\n");
     if (r->content_type)
-        put_field(&h, "Content-Type: ", r->content_type);
+        PUT_FIELD(&h, "Content-Type", r->content_type);
     if (!without_body(r->status)) {
-        put(&h, "Content-Length: ", 16);
+        PUT(&h, "Content-Length: ");
         put_number(&h, length);
-        put(&h, "\r\n", 2);
+        PUT(&h, "\r\n");
     }
     if (r->etag[0])
-        put_field(&h, "ETag: ", r->etag);
+        PUT_FIELD(&h, "ETag", r->etag);
     if (r->content_encoding)
-        put_field(&h, "Content-Encoding: ", r->content_encoding);
+        PUT_FIELD(&h, "Content-Encoding", r->content_encoding);
     if (r->varies)
-        put_field(&h, "Vary: ", "Accept-Encoding");
+        PUT_FIELD(&h, "Vary", "Accept-Encoding");
     if (r->policy) {
-        put_field(&h, "Content-Security-Policy: ", r->policy);
-        put_field(&h, "Referrer-Policy: ", "no-referrer");
-        put_field(&h, "Cross-Origin-Opener-Policy: ", "same-origin");
+        PUT_FIELD(&h, "Content-Security-Policy", r->policy);
+        PUT_FIELD(&h, "Referrer-Policy", "no-referrer");
+        PUT_FIELD(&h, "Cross-Origin-Opener-Policy", "same-origin");
     }
     if (r->challenge)
-        put_field(&h, "WWW-Authenticate: ", r->challenge);
+        PUT_FIELD(&h, "WWW-Authenticate", r->challenge);
     if (r->allow[0])
-        put_field(&h, "Allow: ", r->allow);
+        PUT_FIELD(&h, "Allow", r->allow);
     if (r->retry_after) {
-        put(&h, "Retry-After: ", 13);
+        PUT(&h, "Retry-After: ");
         put_number(&h, r->retry_after);
-        put(&h, "\r\n", 2);
+        PUT(&h, "\r\n");
     }
     if (r->replayed)
-        puts_(&h, "Idempotent-Replayed: true\r\n");
+        PUT(&h, "Idempotent-Replayed: true\r\n");
     if (r->status == 426)
-        puts_(&h, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+        PUT(&h, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
     if (r->preflight) {
-        put_field(&h, "Access-Control-Allow-Methods: ",
+        PUT_FIELD(&h, "Access-Control-Allow-Methods",
                   r->allow[0] ? r->allow : "GET, HEAD, POST, PUT, DELETE, OPTIONS");
-        puts_(&h, preflight);
+        put(&h, preflight, sizeof preflight - 1);
     }
-    put(&h, "\r\n", 2);
+    PUT(&h, "\r\n");
     return h.full ? 0 : h.len;
 }
 
@@ -483,22 +494,22 @@ bool vx_http_begin_stream(struct vx_conn *conn, const struct vx_http_head *head,
 
     refresh_common(conn->worker);
     vx_count(&conn->worker->metrics.codes[events ? 200 : 101], 1);
-    puts_(&h, events ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 101 Switching Protocols\r\n");
+    put_status(&h, events ? 200 : 101);
     put(&h, conn->worker->common, conn->worker->common_len);
     if (events) {
-        puts_(&h, "Connection: close\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-                  "X-Accel-Buffering: no\r\n"); /* nginx is not to collect it */
+        PUT(&h, "Connection: close\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+                "X-Accel-Buffering: no\r\n"); /* nginx is not to collect it */
     } else {
         vx_ws_accept(accept, head->ws_key);
-        puts_(&h, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
-        put_field(&h, "Sec-WebSocket-Accept: ", accept);
+        PUT(&h, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+        PUT_FIELD(&h, "Sec-WebSocket-Accept", accept);
         if (vx_upgrade_offers_ours(head))
-            put_field(&h, "Sec-WebSocket-Protocol: ", VX_SUBPROTOCOL);
+            PUT_FIELD(&h, "Sec-WebSocket-Protocol", VX_SUBPROTOCOL);
         if (form == VX_FRAME_DEFLATED)
-            put_field(&h, "Sec-WebSocket-Extensions: ",
+            PUT_FIELD(&h, "Sec-WebSocket-Extensions",
                       "permessage-deflate; server_no_context_takeover; client_no_context_takeover");
     }
-    put(&h, "\r\n", 2);
+    PUT(&h, "\r\n");
     return !h.full && vx_http_send_whole(conn, text, h.len);
 }
 

@@ -59,6 +59,28 @@ static void test_refuses_everything_else(void **state) {
     assert_false(vx_uuid_parse(&u, (struct vx_str){text, VX_UUID_TEXT}));
 }
 
+/* Every byte in the place of every digit. */
+static void test_each_digit(void **state) {
+    (void)state;
+    static const char digits[] = "0123456789abcdefABCDEF";
+    for (size_t place = 0; place < VX_UUID_TEXT; place++)
+        for (unsigned byte = 0; byte < 256; byte++) {
+            struct vx_uuid u;
+            char text[] = ALPHA_SID, again[VX_UUID_TEXT + 1];
+            const char *digit = byte ? strchr(digits, (int)byte) : NULL;
+            if (text[place] == '-')
+                continue;
+            text[place] = (char)byte;
+            assert_int_equal(vx_uuid_parse(&u, (struct vx_str){text, VX_UUID_TEXT}), digit != NULL);
+            if (!digit)
+                continue;
+            if (byte >= 'A' && byte <= 'F')
+                text[place] = (char)(byte + ('a' - 'A'));
+            vx_uuid_format(again, &u);
+            assert_string_equal(again, text);
+        }
+}
+
 static void test_text_need_not_be_terminated(void **state) {
     (void)state;
     struct vx_uuid u;
@@ -94,6 +116,7 @@ int main(void) {
         cmocka_unit_test(test_parse_and_format),
         cmocka_unit_test(test_upper_case_is_read_and_lower_case_written),
         cmocka_unit_test(test_refuses_everything_else),
+        cmocka_unit_test(test_each_digit),
         cmocka_unit_test(test_text_need_not_be_terminated),
         cmocka_unit_test(test_nil),
         cmocka_unit_test(test_random_is_version_4_and_differs),
