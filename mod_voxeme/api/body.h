@@ -89,14 +89,16 @@ void vx_body_count_use(struct vx_body *body);
 struct vx_body_file *vx_body_file(struct vx_body *body);
 /* Borrowed; for reading at given places only. */
 int vx_body_file_fd(const struct vx_body_file *file);
+/* A pipe that holds all of it, for tee() only, where it is small; -1: there is none. Borrowed. */
+int vx_body_file_pages(const struct vx_body_file *file);
 void vx_body_file_release(struct vx_body_file **file);
 
 /* Releases a body that nobody else will be given: its file goes now, not when the last client has
  * read its answer. So does vx_body_leave(). */
 void vx_body_retire(struct vx_body **body);
 
-/* How many bodies may have a file at the same time, which takes a file descriptor each; 0: none, as
- * at first. */
+/* How many bodies may have a file at the same time, which takes one or two file descriptors each;
+ * 0: none, as at first. */
 void vx_body_set_files(size_t most);
 /* All files of a pot (NULL: of all) go, because what they take is needed. False: there was none. */
 bool vx_body_drop_files(const struct vx_pot *pot);

@@ -33,12 +33,14 @@
 #define STEP         1048576 /* written at once: a fraction of a millisecond */
 #define RUNS_AT_ONCE 64
 #define PAGE         ((size_t)4096)
+#define PIPE_PAGES   16
 #define IDLE_S       2 /* one that nobody has been sent from for so long makes room for another */
 #define SEALS        (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct vx_body_file {
     atomic_uint refs;
     int fd;
+    int pages;  /* a pipe that holds all of it; -1: none. Fixed once all is written */
     size_t cap; /* what is counted */
     struct vx_pot *pot;
     /* Under `lock`. */
@@ -89,6 +91,7 @@ static struct vx_body_file *open_file(void) {
 
     if (!f)
         return NULL;
+    f->pages = -1;
     f->fd = memfd_create("voxeme", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (f->fd < 0) {
         unusable = errno == ENOSYS || errno == EPERM || errno == EINVAL;
@@ -163,6 +166,8 @@ void vx_body_file_release(struct vx_body_file **file) {
     if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
         return;
     close(f->fd);
+    if (f->pages >= 0)
+        close(f->pages);
     vx_body_give_back(f->cap, f->pot);
     vx_pot_release(&f->pot);
     vx_free(f);
@@ -193,6 +198,21 @@ static bool write_step(const struct vx_body_file *f, const struct vx_body *body,
     return *written < body->len || fcntl(f->fd, F_ADD_SEALS, SEALS) == 0;
 }
 
+/* Puts its pages, which are references to those of the file, into a pipe. A pipe has places for so
+ * many pages, or fewer where its user has too many pipes; it does without then. */
+static void fill_pipe(struct vx_body_file *f, size_t len) {
+    int ends[2];
+    off_t at = 0;
+
+    if (len > PIPE_PAGES * PAGE || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return;
+    if (splice(f->fd, &at, ends[1], NULL, len, SPLICE_F_NONBLOCK) == (ssize_t)len)
+        f->pages = ends[0];
+    else
+        close(ends[0]);
+    close(ends[1]);
+}
+
 /* With the lock, which it leaves meanwhile. False: the file has been taken away. */
 static bool write_on(struct vx_body_file *f, struct vx_body *body, struct vx_body_file **out) {
     size_t written = f->written;
@@ -201,6 +221,8 @@ static bool write_on(struct vx_body_file *f, struct vx_body *body, struct vx_bod
     f->writing = true;
     pthread_mutex_unlock(&lock);
     ok = write_step(f, body, &written);
+    if (ok && written == body->len)
+        fill_pipe(f, body->len);
     pthread_mutex_lock(&lock);
     f->writing = false;
     f->written = written;
@@ -237,6 +259,10 @@ struct vx_body_file *vx_body_file(struct vx_body *body) {
 
 int vx_body_file_fd(const struct vx_body_file *f) {
     return f->fd;
+}
+
+int vx_body_file_pages(const struct vx_body_file *f) {
+    return f->pages;
 }
 
 void vx_body_count_use(struct vx_body *body) {

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -242,12 +241,10 @@ static bool leave_to_lws(struct vx_conn *conn, const char *at, size_t len) {
     return lws_write(conn->wsi, (unsigned char *)(uintptr_t)at, len, LWS_WRITE_RAW) == (int)len;
 }
 
-/* Sends what goes out now: how much it was, 0 when the socket is full, -1 when it is broken.
- *
- * Without TLS the body goes to the socket directly: lws_write() would copy the rest of it for each
+/* Without TLS the body goes to the socket directly: lws_write() would copy the rest of it for each
  * client that reads slowly. A TLS record once begun has to be kept by somebody; there lws does, a
  * chunk at a time. */
-static ssize_t send_now(struct vx_conn *conn, const char *at, size_t len, int flags) {
+ssize_t vx_http_send_now(struct vx_conn *conn, const char *at, size_t len, int flags) {
     ssize_t n;
 
     if (lws_partial_buffered(conn->wsi))
@@ -268,7 +265,7 @@ static ssize_t send_now(struct vx_conn *conn, const char *at, size_t len, int fl
 
 /* Sends all of something small; lws keeps what is left of it. */
 static bool send_whole(struct vx_conn *conn, const char *at, size_t len) {
-    ssize_t n = send_now(conn, at, len, 0);
+    ssize_t n = vx_http_send_now(conn, at, len, 0);
 
     if (n < 0)
         return false;
@@ -298,61 +295,6 @@ static ssize_t send_runs(struct vx_conn *conn, struct vx_str head, const struct 
     return n;
 }
 
-/* --- bodies that are files --- */
-
-/* Whether it makes no sense to try again with other files. */
-static bool cannot_send_files(int e) {
-    return e == ENOSYS || e == EINVAL || e == EPERM || e == EOPNOTSUPP || e == EBADF;
-}
-
-/* The body of the file from `from` on, as far as it goes out now. -1: not this way. */
-static ssize_t send_file(struct vx_conn *conn, const struct vx_body_file *file, size_t from,
-                         size_t len) {
-    off_t at = (off_t)from;
-    ssize_t n = sendfile(lws_get_socket_fd(conn->wsi), vx_body_file_fd(file), &at, len);
-
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        n = 0;
-    if (n < 0 && cannot_send_files(errno))
-        vx_body_no_files();
-    if (n > 0)
-        vx_count(&conn->worker->metrics.sent, (uint64_t)n);
-    return n;
-}
-
-/* What is left of the body from its file, if it has one. -1: not this way. */
-static ssize_t send_more_of_file(struct vx_conn *conn, size_t left) {
-    struct vx_body_file *file = NULL;
-    ssize_t n = -1;
-
-    if (conn->worker->with_tls || !(file = vx_body_file(conn->out)))
-        return -1;
-    if (lws_partial_buffered(conn->wsi))
-        n = 0;
-    else
-        n = send_file(conn, file, conn->sent, left);
-    vx_body_file_release(&file);
-    return n;
-}
-
-/* The head, and then the body from its file. As send_first(); *done: this way. */
-static ssize_t send_first_of_file(struct vx_conn *conn, struct vx_str head, struct vx_body *body,
-                                  bool *done) {
-    struct vx_body_file *file = vx_body_file(body);
-    ssize_t n, more;
-
-    *done = file;
-    if (!file)
-        return 0;
-    n = send_now(conn, head.at, head.len, MSG_MORE);
-    if (n == (ssize_t)head.len) {
-        more = send_file(conn, file, 0, vx_body_len(body));
-        n += more > 0 ? more : 0; /* a socket that is broken will say so again */
-    }
-    vx_body_file_release(&file);
-    return n;
-}
-
 /* --- bodies --- */
 
 /* One write's worth of what is left of the body; *all: it has gone out whole. */
@@ -360,7 +302,7 @@ static ssize_t send_more(struct vx_conn *conn, bool *all) {
     struct vx_str runs[RUNS_AT_ONCE];
     bool one = conn->worker->with_tls;
     size_t left = vx_body_len(conn->out) - conn->sent, count, total = 0;
-    ssize_t n = send_more_of_file(conn, left);
+    ssize_t n = vx_http_send_more_of_file(conn, left);
 
     *all = n == (ssize_t)left;
     if (n >= 0)
@@ -368,7 +310,7 @@ static ssize_t send_more(struct vx_conn *conn, bool *all) {
     count = vx_body_runs(conn->out, conn->sent, runs, one ? 1 : RUNS_AT_ONCE);
     for (size_t i = 0; i < count; i++)
         total += runs[i].len;
-    n = count == 1 ? send_now(conn, runs[0].at, runs[0].len, 0)
+    n = count == 1 ? vx_http_send_now(conn, runs[0].at, runs[0].len, 0)
                    : send_runs(conn, VX_NONE, runs, count);
     *all = n > 0 && ((size_t)n == total || (one && n == VX_TLS_CHUNK));
     return n;
@@ -428,7 +370,7 @@ static ssize_t send_copied(struct vx_conn *conn, struct vx_str head, const struc
         memcpy(record + len, run.at, run.len);
         len += run.len;
     }
-    return send_now(conn, record, len, 0);
+    return vx_http_send_now(conn, record, len, 0);
 }
 
 /* The head and as much of the body as goes out with it. In one piece, where the body is: the head
@@ -444,15 +386,15 @@ static ssize_t send_first(struct vx_conn *conn, const char *head, size_t head_le
 
     vx_body_count_use(body);
     if (!conn->worker->with_tls)
-        n = send_first_of_file(conn, (struct vx_str){head, head_len}, body, &done);
+        n = vx_http_send_first_of_file(conn, (struct vx_str){head, head_len}, body, &done);
     if (done)
         return n;
     if (data && conn->worker->alone) {
         memcpy(data - head_len, head, head_len);
-        return send_now(conn, data - head_len, head_len + vx_body_len(body), 0);
+        return vx_http_send_now(conn, data - head_len, head_len + vx_body_len(body), 0);
     }
     if (conn->worker->with_tls)
-        return conn->worker->alone ? send_now(conn, head, head_len, 0)
+        return conn->worker->alone ? vx_http_send_now(conn, head, head_len, 0)
                                    : send_copied(conn, (struct vx_str){head, head_len}, body);
     count = vx_body_runs(body, 0, runs, RUNS_AT_ONCE);
     return send_runs(conn, (struct vx_str){head, head_len}, runs, count);

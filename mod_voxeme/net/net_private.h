@@ -235,6 +235,7 @@ struct vx_worker {
     int hangups;  /* epoll's */
     int arrivals; /* likewise; -1: none */
     int bell;     /* an eventfd, rung by other threads; -1: none */
+    int pipe[2];  /* empty between two answers; -1: there is none yet */
     atomic_bool woken;
     size_t awaiting_room; /* connections */
     unsigned turns;       /* of lws's, at least, until it is known that it has nothing to do */
@@ -417,7 +418,18 @@ struct vx_body *vx_frame(struct vx_worker *worker, struct vx_body *message, enum
 void vx_frames_drop(struct vx_worker *worker);
 void vx_frames_end(struct vx_worker *worker);
 
+/* --- http_file.c --- */
+/* What is left of the body from its file, if it has one, as far as it goes out now. -1: not this
+ * way. */
+ssize_t vx_http_send_more_of_file(struct vx_conn *conn, size_t left);
+/* The head, and then the body from its file. As vx_http_send_now(); *done: this way. */
+ssize_t vx_http_send_first_of_file(struct vx_conn *conn, struct vx_str head, struct vx_body *body,
+                                   bool *done);
+void vx_http_close_pipe(struct vx_worker *worker);
+
 /* --- http_response.c --- */
+/* Sends what goes out now: how much it was, 0 when the socket is full, -1 when it is broken. */
+ssize_t vx_http_send_now(struct vx_conn *conn, const char *at, size_t len, int flags);
 /* Sends the answer, takes over its body; what the socket does not take is sent as it becomes
  * writable. Returns false when the connection is to be closed at once. Clears *response. */
 bool vx_http_answer(struct vx_conn *conn, struct vx_response *response, bool head_only);

@@ -273,6 +273,7 @@ void vx_worker_release(struct vx_worker **worker) {
         lws_context_destroy(w->context);
     vx_handover_end(&w->handover);
     vx_loop_close(w);
+    vx_http_close_pipe(w);
     vx_frames_end(w);
     vx_config_release(&w->config);
     vx_config_release(&w->pending);
@@ -289,7 +290,7 @@ static void init(struct vx_worker *worker, struct vx_server *server, struct vx_c
     worker->first = !server->workers[0];
     worker->alone = server->threads == 1;
     worker->line_end = &worker->line;
-    worker->arrivals = worker->bell = -1;
+    worker->arrivals = worker->bell = worker->pipe[0] = worker->pipe[1] = -1;
     worker->expire_us = worker->tick_us = worker->first ? 0 : INT64_MAX;
     atomic_init(&worker->awake, !worker->first);
     vx_handover_init(&worker->handover);

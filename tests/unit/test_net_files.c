@@ -1,11 +1,14 @@
 /* Large lists on the wire: from files in memory or not, every client gets the bytes of the revision
  * that its answer names. */
+#include "config.h" /* tee(), splice() */
+
 #include "api_support.h"
 
 #include "net/server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -15,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CALLS = 400, LARGEST = 1 << 20 };
+enum { CALLS = 400, SMALL = 100, LARGEST = 1 << 20 };
 
 /* --- in front of libc's --- */
 
@@ -34,6 +37,33 @@ __attribute__((visibility("default"))) ssize_t sendfile(int out, int in, off_t *
     return syscall(SYS_sendfile, out, in, at, most && most < len ? most : len);
 }
 
+static atomic_int pipe_errno; /* of tee() or splice() */
+static atomic_bool tee_fails;
+static atomic_size_t splice_most;
+static atomic_uint splices;
+
+__attribute__((visibility("default"))) ssize_t tee(int in, int out, size_t len, unsigned flags) {
+    if (atomic_load(&tee_fails)) {
+        errno = atomic_load(&pipe_errno);
+        return -1;
+    }
+    return syscall(SYS_tee, in, out, len, flags);
+}
+
+/* Out of a file into a pipe, and out of a pipe into a socket. */
+__attribute__((visibility("default"))) ssize_t splice(int in, off64_t *in_at, int out,
+                                                      off64_t *out_at, size_t len, unsigned flags) {
+    size_t most = atomic_load(&splice_most);
+    int e = atomic_load(&pipe_errno);
+    if (e && !in_at) {
+        errno = e;
+        return -1;
+    }
+    atomic_fetch_add(&splices, !in_at);
+    return syscall(SYS_splice, in, in_at, out, out_at, most && !in_at && most < len ? most : len,
+                   flags);
+}
+
 /* --- a server with a long list --- */
 
 static struct vx_test_service s;
@@ -50,21 +80,30 @@ static void touch(unsigned n, const char *name) {
     assert_int_equal(vx_registry_apply(s.world.registry, &event), VX_APPLIED);
 }
 
-static void start(const char *settings) {
+/* A small list, whose pages lie in a pipe as well, or one that is too large for that. */
+static void start_with(unsigned calls, const char *settings) {
     char all[256], error[256] = "", name[200];
     atomic_store(&sendfile_errno, 0);
     atomic_store(&sendfile_most, 0);
     atomic_store(&sendfiles, 0);
+    atomic_store(&pipe_errno, 0);
+    atomic_store(&tee_fails, false);
+    atomic_store(&splice_most, 0);
+    atomic_store(&splices, 0);
     snprintf(all, sizeof all, "listen=127.0.0.1:0;threads=%u;rate-limit-per-minute=0;%s", threads,
              settings);
     vx_test_service_open(&s, all);
     memset(name, 'n', sizeof name);
     name[sizeof name - 1] = '\0';
-    for (unsigned n = 1; n <= CALLS; n++)
+    for (unsigned n = 1; n <= calls; n++)
         touch(n, name);
     server = vx_server_start(s.api, s.world.registry, s.world.config, error, sizeof error);
     if (!server)
         fail_msg("%s", error);
+}
+
+static void start(const char *settings) {
+    start_with(CALLS, settings);
 }
 
 static void stop(void) {
@@ -242,6 +281,60 @@ static void test_bit_by_bit(void **state) {
     stop();
 }
 
+static void get_some(int fd, unsigned times) {
+    for (unsigned i = 0; i < times; i++) {
+        struct answer a;
+        get(fd, &a);
+        expect_now(&a);
+        forget(&a);
+    }
+}
+
+/* What is small is sent from a pipe: all of it, or its beginning, or nothing. */
+static void test_from_a_pipe(void **state) {
+    (void)state;
+    start_with(SMALL, "");
+    int fd = dial(0), slow = dial(4096);
+    get_some(fd, 12);
+    assert_int_equal(vx_body_files(), 1);
+    assert_true(atomic_load(&splices) >= 7);
+    assert_int_equal(atomic_load(&sendfiles), 0);
+    /* What is left behind is not what the next one is sent. */
+    for (size_t most = 1; most < 50000; most = most * 3 + 1) {
+        atomic_store(&splice_most, most);
+        get_some(fd, 2);
+        get_some(slow, 1);
+    }
+    assert_true(atomic_load(&sendfiles) > 0);
+    atomic_store(&splice_most, 0);
+    touch(7, "another");
+    get_some(fd, 8);
+    close(fd);
+    close(slow);
+    stop();
+}
+
+static void test_where_there_is_no_pipe(void **state) {
+    (void)state;
+    static const int errors[] = {EAGAIN, EINVAL, ENOMEM, EMFILE};
+    for (size_t e = 0; e < 2 * sizeof errors / sizeof *errors; e++) {
+        start_with(SMALL, "");
+        int fd = dial(0);
+        atomic_store(&tee_fails, e % 2);
+        atomic_store(&pipe_errno, errors[e / 2]);
+        get_some(fd, 9);
+        assert_int_equal(vx_body_files(), 1);
+        assert_true(atomic_load(&sendfiles) > 0);
+        assert_int_equal(atomic_load(&splices), 0);
+        atomic_store(&tee_fails, false);
+        atomic_store(&pipe_errno, 0);
+        get_some(fd, 1);
+        assert_true(atomic_load(&splices) > 0);
+        close(fd);
+        stop();
+    }
+}
+
 static void test_where_it_cannot_be_sent(void **state) {
     (void)state;
     static const int errors[] = {EINVAL, ENOSYS, ENOMEM, EIO};
@@ -406,6 +499,8 @@ int main(void) {
         cmocka_unit_test(test_the_same_bytes),
         cmocka_unit_test(test_pipelined_and_head),
         cmocka_unit_test(test_bit_by_bit),
+        cmocka_unit_test(test_from_a_pipe),
+        cmocka_unit_test(test_where_there_is_no_pipe),
         cmocka_unit_test(test_where_it_cannot_be_sent),
         cmocka_unit_test(test_a_file_that_goes_half_way),
         cmocka_unit_test(test_none_where_none_is_wanted),
