@@ -11,13 +11,16 @@ export function randomKey(source = globalThis.crypto) {
 }
 
 export class RequestKey {
-  #key; #body;
+  #source; #key; #body;
+
+  // source: what randomKey() takes.
+  constructor(source) { this.#source = source; }
 
   // The key for this body: a new one when it is another than before.
   for(body) {
     if (this.#body !== body) {
       this.#body = body;
-      this.#key = randomKey();
+      this.#key = randomKey(this.#source);
     }
     return this.#key;
   }
