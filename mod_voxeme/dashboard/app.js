@@ -13,6 +13,7 @@ import { filter } from './filter.js';
 import { FilterBar } from './filter_bar.js';
 import { number, shortSid } from './format.js';
 import { NewCall } from './new_call.js';
+import { Notices } from './notices.js';
 import { Server } from './server.js';
 import { ServerClock } from './server_clock.js';
 import { dropSession, keepSession, loadSession } from './session.js';
@@ -33,16 +34,13 @@ const connection = new ConnectionView(() => feed?.wake());
 const tiles = new Tiles(activity);
 const table = new CallTable(visible, clock, { open: openDrawer, request: requestFrame });
 const confirm = new Confirm();
-const controls = new Controls(async (call, change) => (server ? server.update(call, change) : { status: 0, msg: 'signed out' }), confirm);
+const controls = new Controls(async (call, change) => (server ? server.update(call, change) : { status: 0, msg: 'signed out' }), confirm, new Notices());
 const drawer = new Drawer(store, clock, controls, {
   chosen: (entry) => {
     table.select(entry);
     drawer.open(entry, true);
   },
-  closed: () => {
-    table.focus();
-    requestFrame();
-  },
+  closed: requestFrame,
 });
 const filters = new FilterBar(store, (state, accountChanged) => {
   if (accountChanged) activity.show(state.account);
@@ -66,7 +64,8 @@ function showAwaited() {
   if (!entry) return;
   awaited = undefined;
   table.select(entry);
-  drawer.open(entry, !isText(document.activeElement));
+  const isTyping = isText(document.activeElement);
+  if (!isTyping || !drawer.overlays) drawer.open(entry, !isTyping);
 }
 
 function openNewCall() {
@@ -141,6 +140,7 @@ function leave(message) {
   awaited = undefined;
   confirm.close();
   newCall.reset();
+  controls.forget();
   controls.allow(new Set());
   find('new-call-open').hidden = true;
   dropSession();
@@ -156,6 +156,7 @@ const isText = (target) => target.matches?.('input, select, textarea');
 
 document.addEventListener('keydown', (event) => {
   if (find('dashboard').hidden || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (drawer.covers && event.key !== 'Escape') return;
   if (event.key === '/' && !isText(event.target)) {
     event.preventDefault();
     filters.focus();

@@ -17,6 +17,9 @@ export class ConnectionView {
     this.#retry.hidden = name !== 'waiting';
     this.#until = name === 'waiting' ? performance.now() + retryInMs : 0;
     find('dashboard').classList.toggle('stale', name !== 'live');
+    // For who cannot see the rest of the page, and does not know that a call looks as it did a while ago.
+    if (name === 'waiting') setText(find('drawer-connection'), 'Not connected: this is what was last heard.');
+    if (name === 'live') setText(find('drawer-connection'), '');
     this.tick();
   }
 

@@ -1,9 +1,14 @@
 // The buttons that tell a call something. Nothing is taken for done before the server has said so, and what becomes of the
 // call is seen in the feed alone; what the server refuses is shown in its own words.
+//
+// To hang up cannot be undone, and is asked first. All else is done at once, for it has its opposite beside it, and who is
+// asked a hundred times a day answers without reading, the next time also to the question that matters. What became of it
+// is said instead, always: with the buttons, or in a notice that names the call when that is not in view any more.
 
 import { isLive } from './calls.js';
 import { COMMANDS, commandsFor, isDigit, KEYS, MOST_DIGITS } from './commands.js';
 import { element, find, setText } from './dom.js';
+import { clockTime } from './format.js';
 
 // One thing at a time; but a call can always be hung up, and digits wait for their turn by themselves.
 const isBusy = ({ pending }, name) => (name === 'hangup' ? pending.has(name) : name !== 'dtmf' && pending.size > 0);
@@ -12,16 +17,18 @@ export class Controls {
   #root = find('controls');
   #keypad = find('keypad');
   #buttons = new Map(); // name -> button
-  #states = new WeakMap(); // entry -> {pending (Set of names), done, refusal, keypad, digits}
-  #tell; #confirm;
+  #states = new WeakMap(); // entry -> {pending (Set of names), done, at, refusal, keypad, digits}
+  #tell; #confirm; #notices;
+  #era = {}; // another one begins when somebody signs out
   #abilities = new Set(); // what the server can do, once that is known; undefined: it does not say
   #entry;
   #asking; // the entry that a question stands open for
 
-  // tell(call, change) resolves with {status, msg}; confirm: a Confirm.
-  constructor(tell, confirm) {
+  // tell(call, change) resolves with {status, msg}; confirm: a Confirm; notices: Notices.
+  constructor(tell, confirm, notices) {
     this.#tell = tell;
     this.#confirm = confirm;
+    this.#notices = notices;
     for (const { name, label } of COMMANDS) {
       const button = element('button', { type: 'button', id: `control-${name}`, class: name === 'hangup' ? 'danger' : 'quiet' }, label);
       button.addEventListener('click', () => this.#press(name));
@@ -43,8 +50,15 @@ export class Controls {
     this.#draw();
   }
 
+  // What is on its way has nobody to be told to any more.
+  forget() {
+    this.#era = {};
+    this.#notices.clear();
+  }
+
   // The call whose details are shown; gone: the server no longer lists it.
   render(entry, gone) {
+    if (this.#entry !== entry) this.#notices.seen(entry);
     this.#entry = entry;
     if (this.#asking && (this.#asking !== entry || gone || !isLive(entry.call))) this.#confirm.close();
     this.#draw(gone);
@@ -56,7 +70,7 @@ export class Controls {
   }
 
   #state(entry) {
-    if (!this.#states.has(entry)) this.#states.set(entry, { pending: new Set(), done: '', refusal: '', keypad: false, digits: '' });
+    if (!this.#states.has(entry)) this.#states.set(entry, { pending: new Set(), done: '', at: 0, refusal: '', keypad: false, digits: '' });
     return this.#states.get(entry);
   }
 
@@ -75,6 +89,9 @@ export class Controls {
     this.#buttons.get('dtmf').setAttribute('aria-expanded', state.keypad);
     this.#keypad.hidden = !state.keypad || !offered.has('dtmf');
     setText(find('control-done'), state.done);
+    find('control-done').classList.toggle('confirmed', state.at > 0);
+    setText(find('control-at'), state.at ? clockTime(state.at) : '');
+    setText(find('control-waiting'), state.digits && `then ${state.digits}`);
     setText(find('control-refusal'), state.refusal);
     this.#root.hidden = offered.size === 0 && !state.done && !state.refusal;
   }
@@ -98,6 +115,7 @@ export class Controls {
     }
     if (isBusy(state, name) || this.#asking) return;
     if (name === 'hangup' && !await this.#ask(entry)) return;
+    state.refusal = '';
     await this.#perform(entry, name);
   }
 
@@ -115,14 +133,19 @@ export class Controls {
     const state = this.#state(this.#entry);
     state.digits += key;
     // While some are on their way the others gather: they arrive in the order in which they were pressed.
-    if (!state.pending.size) this.#sendDigits(this.#entry, state);
+    if (state.pending.size) {
+      this.#draw();
+    } else {
+      state.refusal = '';
+      this.#sendDigits(this.#entry, state);
+    }
   }
 
   async #sendDigits(entry, state) {
     while (state.digits) {
       const digits = state.digits.slice(0, MOST_DIGITS);
       state.digits = state.digits.slice(digits.length);
-      if (!await this.#perform(entry, 'dtmf', digits)) state.digits = '';
+      if (!await this.#perform(entry, 'dtmf', digits)) return;
     }
   }
 
@@ -131,18 +154,33 @@ export class Controls {
     const { label, needs, change } = COMMANDS.find((command) => command.name === name);
     const what = digits ? `Digits ${digits}` : label;
     const state = this.#state(entry);
+    const era = this.#era;
     state.pending.add(name);
-    Object.assign(state, { done: digits ? `${what} …` : '', refusal: '' });
+    Object.assign(state, { done: digits ? `${what} …` : '', at: 0 });
     this.#draw();
     const { status, msg } = await this.#tell(entry.call, change(entry.call, digits));
     state.pending.delete(name);
+    if (era !== this.#era) return false;
     const done = status >= 200 && status < 300;
-    state.done = done ? `${what}: done.` : '';
-    state.refusal = done ? '' : `${what}: ${msg}`;
+    this.#say(entry, state, done ? `${what}: done.` : `${what}: ${msg}${digits ? this.#dropDigits(state) : ''}`, !done);
     // A server that did not say what it can do has done so now.
     if (status === 501 && !this.#abilities) this.#abilities = new Set(COMMANDS.map((command) => command.needs).filter((other) => other !== needs));
     this.#draw();
     if (state.digits && !state.pending.size && name !== 'dtmf') this.#sendDigits(entry, state);
     return done;
+  }
+
+  // Those behind one that was refused are not sent either.
+  #dropDigits(state) {
+    const { digits } = state;
+    state.digits = '';
+    return digits && ` (${digits} not sent)`;
+  }
+
+  #say(entry, state, text, refused) {
+    Object.assign(state, refused ? { done: '', at: 0, refusal: text } : { done: text, at: Date.now() });
+    if (this.#entry === entry && !document.querySelector('dialog[open]')) return;
+    const { from, to } = entry.call;
+    this.#notices.tell(entry, `${from || 'unknown'} → ${to || 'unknown'}: ${text}`, refused);
   }
 }

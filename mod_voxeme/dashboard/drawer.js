@@ -1,8 +1,12 @@
 // Everything about one call: its time line, the legs that belong to it, and each field the server gives. It follows the
 // call, and keeps its last state when the server has forgotten it.
+//
+// Where there is no room for it beside the table (style.css says where) it lies over the page: then it is a dialog, and the
+// rest of the page is out of reach until it closes.
 
 import { isLive, startedAt, statusClass, talkTime, timeOf } from './calls.js';
 import { element, find, setText } from './dom.js';
+import { giveBack, goRound, isolate } from './focus.js';
 import { dateTime, offset, shortSid, span } from './format.js';
 
 const REPORTED = { attempted_at: 'Started', answered_at: 'Answered', terminated_at: 'Ended' };
@@ -32,6 +36,7 @@ export class Drawer {
   #entry;
   #shown; // the call as it was last written
   #relatives = '';
+  #before; // what had the focus
 
   // chosen(entry): another leg is to be shown; closed(): the drawer has gone.
   constructor(store, clock, controls, { chosen, closed }) {
@@ -42,13 +47,22 @@ export class Drawer {
     this.#closed = closed;
     find('drawer-close').addEventListener('click', () => this.close());
     this.#root.addEventListener('keydown', (event) => {
+      if (event.key === 'Tab' && this.covers) goRound(this.#root, event);
       if (event.key !== 'Escape') return;
       event.stopPropagation();
       this.close();
     });
+    // Only beside it can something be hit that holds it.
+    document.addEventListener('click', ({ target }) => { if (this.covers && target !== this.#root && target.contains(this.#root)) this.close(); });
+    window.addEventListener('resize', () => { if (this.isOpen) this.#arrange(); });
   }
 
   get isOpen() { return !this.#root.hidden; }
+
+  // Whether it lies over the page when it is open, and whether it does so now.
+  get overlays() { return getComputedStyle(this.#root).position === 'fixed'; }
+  get covers() { return this.isOpen && this.overlays; }
+
   get entry() { return this.#entry; }
 
   open(entry, focus) {
@@ -56,14 +70,19 @@ export class Drawer {
     this.#shown = undefined;
     this.#root.hidden = false;
     this.render();
-    if (focus) find('drawer-close').focus();
+    if (focus) this.#enter();
+    this.#arrange();
   }
 
   close() {
     if (!this.isOpen) return;
+    const hadFocus = this.#holdsFocus || document.activeElement === document.body;
     this.#root.hidden = true;
+    this.#arrange();
     this.#entry = undefined;
     this.#controls.leave();
+    if (hadFocus) giveBack(this.#before);
+    this.#before = undefined;
     this.#closed();
   }
 
@@ -74,6 +93,22 @@ export class Drawer {
     this.#legs(call);
     this.#tick(call);
     this.#controls.render(this.#entry, this.#isGone);
+  }
+
+  get #holdsFocus() { return this.#root.contains(document.activeElement); }
+
+  #enter() {
+    if (!this.#holdsFocus) this.#before = document.activeElement;
+    find('drawer-close').focus();
+  }
+
+  #arrange() {
+    const { covers } = this;
+    if (covers && !this.#holdsFocus) this.#enter();
+    isolate(this.#root, find('dashboard'), covers);
+    this.#root.setAttribute('role', covers ? 'dialog' : 'complementary');
+    if (covers) this.#root.setAttribute('aria-modal', true);
+    else this.#root.removeAttribute('aria-modal');
   }
 
   get #isGone() { return this.#store.get(this.#entry.call.call_sid) !== this.#entry; }
