@@ -1,5 +1,5 @@
 // Runs the end-to-end tests (or those in DIR), several files at a time, and prints what failed and, as the last line,
-// "N passed, N failed, N skipped".
+// "N passed, N failed"; before it "N skipped" when some were.
 //
 //   node tests/e2e/run.mjs [--in DIR] [NAME]    files whose name holds NAME, and tests of that name in the others
 
@@ -76,5 +76,7 @@ for (const [file, cause] of broken) {
   console.log(`\n--- ${file}\n${cause?.stack ?? cause}`);
   count.failed++;
 }
-console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+console.log();
+if (count.skipped) console.log(`${count.skipped} skipped`);
+console.log(`${count.passed} passed, ${count.failed} failed`);
 process.exitCode = count.failed || !count.passed ? 1 : 0;
