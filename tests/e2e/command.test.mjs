@@ -69,6 +69,23 @@ test('--check takes the sample configuration', async () => {
   assert.equal(code, 0, stderr);
 });
 
+test('what may stand in an account is in the sample, the README and the manual page, with its attributes', async () => {
+  const text = (file) => readFile(join(ROOT, file), 'utf8');
+  const [reader, sample, readme, manual] = await Promise.all(['mod_voxeme/core/config_reader.c', 'conf/voxeme.conf.xml', 'README.md', 'docs/voxeme-switch.8'].map(text));
+  const rows = [...reader.matchAll(/\{"([a-z]+)",\s*"account",\s*\{([^}]*)\},\s*\{([^}]*)\}/g)];
+  assert.ok(rows.length >= 6, `${rows.length} elements`);
+  for (const [, element, required, optional] of rows) {
+    const attributes = (list) => [...list.matchAll(/"([a-z0-9-]+)"/g)].map(([, name]) => name);
+    const inReadme = readme.split('\n').find((line) => line.startsWith(`| \`<${element}>\``)) ?? '';
+    const inSample = new RegExp(`<${element} [^>]*>`).exec(sample)?.[0] ?? '';
+    assert.ok(manual.includes(`<${element} `), `the manual page lacks <${element}>`);
+    for (const name of attributes(required)) assert.ok(inSample.includes(` ${name}="`), `the sample lacks ${name} of <${element}>`);
+    for (const name of [...attributes(required), ...attributes(optional)]) assert.ok(inReadme.includes(`\`${name}\``), `the README lacks ${name} of <${element}>`);
+  }
+  // What the README calls with is there.
+  assert.ok(sample.includes(`<application sid="${/"application_sid":"([^"]+)"/.exec(readme)[1]}"`));
+});
+
 // [what, file, line, what the message must hold]
 const wrong = (settings, accounts = '', sw = '') =>
   `<configuration name="voxeme.conf">\n<settings>\n${settings}\n</settings>\n<accounts>\n${accounts}\n</accounts>\n<switch>\n${sw}\n</switch>\n</configuration>\n`;

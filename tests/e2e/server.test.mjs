@@ -49,15 +49,26 @@ async function start(t, args, dir) {
   return { child, dir, exit, get stdout() { return stdout; }, get stderr() { return stderr; } };
 }
 
+async function output(command) {
+  const shell = spawn('/bin/sh', ['-c', command], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let body = '';
+  for await (const chunk of shell.stdout) body += chunk;
+  return body;
+}
+
+// The README's line that makes a call, against this server.
+async function postOfReadme(base, token) {
+  const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+  const [line] = /^curl -s -X POST [^`]*/m.exec(readme);
+  return line.replace('TOKEN', token).replace('http://127.0.0.1:3000', base).replace('192.0.2.1', '127.0.0.1:9');
+}
+
 for (const [signal, args] of [['SIGTERM', []], ['SIGINT', []], ['SIGTERM', ['--no-demo']]]) {
   test(`script/server ${args.join(' ')}: the curl line works, ${signal} leaves nothing behind`, async (t) => {
     const server = await start(t, args);
     assert.match(server.stdout, /^voxeme-switch ready: http:\/\/127\.0\.0\.1:\d+ sip:127\.0\.0\.1:\d+$/m);
     const line = /^ *(curl .*)$/m.exec(server.stdout)[1];
-    const curl = spawn('/bin/sh', ['-c', line], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let body = '';
-    for await (const chunk of curl.stdout) body += chunk;
-    checkList(JSON.parse(body));
+    checkList(JSON.parse(await output(line)));
 
     if (args.length === 0) {
       const [, token, base, path] = /Bearer ([^']+)' (http:\/\/[^/]+)(\/\S+)/.exec(line);
@@ -70,6 +81,11 @@ for (const [signal, args] of [['SIGTERM', []], ['SIGINT', []], ['SIGTERM', ['--n
         return ['inbound ringing', 'inbound in-progress', 'inbound busy', 'outbound ringing', 'outbound in-progress'].every((kind) => seen.has(kind));
       }, 'demo calls of several kinds');
       checkList(watch.calls);
+
+      const posts = [[...server.stdout.matchAll(/^ *(curl .*)$/mg)].map(([, command]) => command).find((command) => command.includes(' POST ')), await postOfReadme(base, token)];
+      const [made, ofReadme] = await Promise.all(posts.map(async (command) => JSON.parse(await output(command))));
+      assert.match(ofReadme.sid ?? JSON.stringify(ofReadme), /^[0-9a-f-]{36}$/);
+      await watch.until((calls) => calls.some((call) => call.call_sid === made.sid && call.call_status === 'in-progress'), `the call made by ${posts[0]} (${JSON.stringify(made)})`);
     }
     const processes = await descendants(server.child.pid);
     assert.ok(processes.length >= (args.length ? 1 : 8), `${processes.length} processes`);
