@@ -94,9 +94,8 @@ bool vx_api_configure(struct vx_api *api, struct vx_config *config) {
 }
 
 /* NULL: out of memory. */
-static struct vx_body *make_document(char *(*render)(const char *server_url),
-                                     const struct vx_config *config) {
-    char *text = render(vx_config_text(config, VX_SET_SERVICE_URL));
+static struct vx_body *make_document(char *(*render)(const char *server_url), const char *url) {
+    char *text = render(url);
     struct vx_body *body = text ? vx_body_copy(text, strlen(text), NULL) : NULL;
 
     vx_free(text);
@@ -105,6 +104,7 @@ static struct vx_body *make_document(char *(*render)(const char *server_url),
 
 struct vx_api *vx_api_new(struct vx_registry *registry, struct vx_config *config,
                           const struct vx_clock *clock) {
+    const char *url = vx_config_text(config, VX_SET_SERVICE_URL);
     struct vx_api *api = vx_calloc(1, sizeof *api);
     struct vx_scope *all;
 
@@ -121,8 +121,8 @@ struct vx_api *vx_api_new(struct vx_registry *registry, struct vx_config *config
     api->all = vx_tenant_new(all, &api->leavers, &api->key_totals);
     vx_scope_release(&all);
     api->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    api->openapi = make_document(vx_openapi_render, config);
-    api->asyncapi = make_document(vx_asyncapi_render, config);
+    api->openapi = make_document(vx_openapi_render, url);
+    api->asyncapi = make_document(vx_asyncapi_render, url);
     api->gzip = vx_gzip_new(clock);
     if (!api->gzip || !api->sha256 || RAND_bytes(api->mark_key, sizeof api->mark_key) != 1 ||
         !api->all || !api->openapi || !api->asyncapi || !vx_api_configure(api, config))
@@ -132,6 +132,16 @@ struct vx_api *vx_api_new(struct vx_registry *registry, struct vx_config *config
 
 void vx_api_set_host(struct vx_api *api, const struct vx_host_port *port) {
     api->port = *port;
+}
+
+bool vx_api_set_service_url(struct vx_api *api, const char *url) {
+    struct vx_body *document = make_document(vx_asyncapi_render, url);
+
+    if (!document)
+        return false;
+    vx_body_release(&api->asyncapi);
+    api->asyncapi = document;
+    return true;
 }
 
 void vx_api_set_notify(struct vx_api *api, void (*notify)(void *ctx), void *ctx) {

@@ -141,6 +141,10 @@ void vx_api_error(struct vx_response *response, unsigned status, const char *msg
 void vx_api_set_host(struct vx_api *api, const struct vx_host_port *port);
 void vx_api_set_notify(struct vx_api *api, void (*notify)(void *ctx), void *ctx);
 
+/* The base URL of this node for the AsyncAPI document, which without one names no server. Before
+ * the first request. False: out of memory, nothing changed. */
+bool vx_api_set_service_url(struct vx_api *api, const char *url);
+
 /* Drops what has not been asked for lately; call it every few seconds. True: there is more to drop,
  * call it again soon. */
 bool vx_api_tick(struct vx_api *api);
@@ -157,9 +161,10 @@ void vx_api_add_metrics(struct vx_api *api, void (*render)(void *ctx, struct vx_
 /* A new random token, and the SHA-256 of it in hex. False when the kernel has no randomness. */
 bool vx_token_make(char token[VX_TOKEN_TEXT + 1], char sha256_hex[65]);
 
-/* The OpenAPI document; a string for the caller to vx_free(). NULL: out of memory. */
+/* The OpenAPI document; a string for the caller to vx_free(). NULL: out of memory. Without a URL
+ * ("") its server is whichever address a client has it from. */
 char *vx_openapi_render(const char *server_url);
-/* The same for the AsyncAPI document. */
+/* The same for the AsyncAPI document, which cannot say that: without a URL it names no server. */
 char *vx_asyncapi_render(const char *server_url);
 
 #endif

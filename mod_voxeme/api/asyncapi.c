@@ -101,10 +101,18 @@ static void channel(struct vx_buf *out, const char *name, const char *address, c
 
 static void servers(struct vx_buf *out, const char *server_url) {
     bool tls = strncmp(server_url, "https://", 8) == 0;
-    const char *host = strstr(server_url, "://");
+    const char *scheme_end = strstr(server_url, "://"), *host, *path;
 
+    if (!scheme_end)
+        return;
+    host = scheme_end + 3;
+    path = host + strcspn(host, "/");
     vx_buf_puts(out, ",\"servers\":{\"this\":{\"host\":");
-    vx_json_string(out, vx_str(host ? host + 3 : "localhost"));
+    vx_json_string(out, (struct vx_str){host, (size_t)(path - host)});
+    if (*path) {
+        vx_buf_puts(out, ",\"pathname\":");
+        vx_json_string(out, vx_str(path));
+    }
     vx_buf_printf(out,
                   ",\"protocol\":\"%s\",\"security\":[{\"type\":\"http\",\"scheme\":\"bearer\"}]}}",
                   tls ? "wss" : "ws");

@@ -9,7 +9,8 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
                         "one where one core is not enough for all clients."},
     [VX_SET_SERVICE_URL] = {"service-url", VX_URL, 0, 0, "", false, "",
                             "Base URL of this node, shown in every call as service_url; by default "
-                            "made from the address that is listened on."},
+                            "made from the address that is listened on, or for all addresses from "
+                            "the one that this machine goes out by, else its host name."},
     [VX_SET_RETENTION_SECONDS] = {"retention-seconds", VX_INT, 1, 86400, "600", true, "s",
                                   "How long a call stays in the registry after its end."},
     [VX_SET_AUDIT_SECONDS] = {"audit-seconds", VX_INT, 1, 3600, "30", true, "s",

@@ -48,6 +48,7 @@
 #define VX_TURN_REQUESTS 64     /* answered for one client before others have their turn */
 #define VX_HEAD_SIZE     1400   /* room for a response head; less than VX_BODY_HEADROOM */
 #define VX_LIST_SIZE     1024   /* room for a header that came in several lines */
+#define VX_URL_SIZE      520    /* room for service-url, or one made of a host */
 #define VX_LINGER_US     (2 * VX_SECOND_US)
 
 #define VX_BEARER_SIZE  640 /* room for "Bearer TOKEN"; tokens are shorter */
@@ -199,6 +200,7 @@ struct vx_server {
     struct vx_registry *registry;
     bool with_tls;
     unsigned port;
+    char url[VX_URL_SIZE], service_url[VX_URL_SIZE]; /* fixed before a worker runs */
     int descriptors; /* lws has tables for file descriptors below this */
     struct vx_door door;
     atomic_uint_fast64_t body_memory; /* of requests that are arriving, of all workers */

@@ -2,6 +2,8 @@
 #include "net/net_private.h"
 
 #include "core/alloc.h"
+#include "core/log.h"
+#include "net/own_host.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -58,10 +60,35 @@ static bool check_descriptors(struct vx_server *server, char *error, size_t size
     return true;
 }
 
+static bool make_urls(struct vx_server *server, const struct vx_config *config, char *error,
+                      size_t size) {
+    const char *listened = vx_config_text(config, VX_SET_LISTEN),
+               *given = vx_config_text(config, VX_SET_SERVICE_URL);
+    char host[VX_OWN_HOST] = "", own[VX_OWN_HOST];
+    unsigned port;
+    bool made_up;
+
+    vx_host_port_parse(listened, host, sizeof host, &port);
+    made_up = vx_own_host(own, host);
+    snprintf(server->url, sizeof server->url, strchr(own, ':') ? "%s://[%s]:%u" : "%s://%s:%u",
+             server->with_tls ? "https" : "http", own, server->port);
+    snprintf(server->service_url, sizeof server->service_url, "%s", *given ? given : server->url);
+    if (made_up && !*given)
+        vx_log(VX_LOG_NOTICE,
+               "http: %s is all addresses: calls say %s, by the way out of this machine; "
+               "service-url says another",
+               listened, server->url);
+    if (vx_api_set_service_url(server->api, server->service_url))
+        return true;
+    snprintf(error, size, "out of memory");
+    return false;
+}
+
 static bool prepare(struct vx_server *server, struct vx_config *config, char *error, size_t size) {
     server->threads = (size_t)vx_config_int(config, VX_SET_THREADS);
     server->with_tls = vx_wants_tls(config);
     if (!check_descriptors(server, error, size) || !vx_listen_open(server, config, error, size) ||
+        !make_urls(server, config, error, size) ||
         (server->with_tls && !vx_tls_take(server, config, error, size)))
         return false;
     for (; server->count < server->threads; server->count++) {
@@ -129,6 +156,14 @@ bool vx_server_failing(const struct vx_server *server) {
 
 unsigned vx_server_port(const struct vx_server *server) {
     return server->port;
+}
+
+const char *vx_server_url(const struct vx_server *server) {
+    return server->url;
+}
+
+const char *vx_server_service_url(const struct vx_server *server) {
+    return server->service_url;
 }
 
 void vx_server_stop(struct vx_server **server) {

@@ -24,6 +24,13 @@ struct vx_server *vx_server_start(struct vx_api *api, struct vx_registry *regist
 /* The port it listens on (which the configuration may have left to the kernel with port 0). */
 unsigned vx_server_port(const struct vx_server *server);
 
+/* The URL at which clients reach it, by the address that it listens on; see vx_own_host() for all
+ * addresses. Borrowed from the server. */
+const char *vx_server_url(const struct vx_server *server);
+/* The base URL of this node: `service-url`, else that of above. The api knows it; the host tells
+ * the registry. Borrowed from the server. */
+const char *vx_server_service_url(const struct vx_server *server);
+
 /* A network thread cannot serve anybody now: it has logged why, and goes on trying. Any thread. */
 bool vx_server_failing(const struct vx_server *server);
 

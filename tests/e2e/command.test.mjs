@@ -8,9 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
+import { BUSY, busyCall } from './lib/calls.mjs';
 import { account, configXml, demo, element, route, set, sha256 } from './lib/config.mjs';
 import { ROOT, run, Switch } from './lib/switch.mjs';
-import { callsOf } from './lib/watch.mjs';
+import { callsOf, Watch } from './lib/watch.mjs';
 
 async function file(t, text) {
   const dir = await mkdtemp(join(tmpdir(), 'voxeme-check-'));
@@ -173,6 +174,36 @@ for (const [setting, where] of [['listen', 'settings'], ['sip-listen', 'sip']]) 
     assert.equal(code, 1, stderr);
     assert.ok(!stdout.includes('ready'), stdout);
     assert.ok(stderr.includes(String(taken.address().port)), stderr);
+  });
+}
+
+test('all addresses: the ready line, calls and the document of the live feeds have one that can be reached', async (t) => {
+  const owner = demo();
+  const sw = await Switch.start(t, { settings: { listen: '0.0.0.0:0' }, sip: { 'sip-listen': '0.0.0.0:0' }, accounts: [owner], routes: [BUSY] });
+  assert.doesNotMatch(sw.stdout, /0\.0\.0\.0/);
+  assert.notEqual(sw.sip.split(':')[0], '');
+  sw.sip = `127.0.0.1:${sw.sipPort}`;
+  await busyCall(t, sw);
+  const client = sw.client(owner.token);
+  const watch = new Watch(client, callsOf(owner));
+  await watch.until((calls) => calls.some((call) => call.service_url === sw.url), `a call of ${sw.url}`);
+  const { servers } = (await client.get('/v1/asyncapi.json')).json;
+  assert.deepEqual(servers.this.host, new URL(sw.url).host);
+  assert.match(sw.stderr, new RegExp(`0\\.0\\.0\\.0:0 is all addresses.*${sw.url}.*service-url`));
+});
+
+for (const [url, server] of [['https://calls.example:8443', { host: 'calls.example:8443', protocol: 'wss' }], ['http://calls.example/node7', { host: 'calls.example', pathname: '/node7', protocol: 'ws' }]]) {
+  test(`service-url ${url}: in calls and in the documents, whatever is listened on`, async (t) => {
+    const owner = demo();
+    const sw = await Switch.start(t, { settings: { listen: '0.0.0.0:0', 'service-url': url }, accounts: [owner], routes: [BUSY] });
+    await busyCall(t, sw);
+    const client = sw.client(owner.token);
+    const watch = new Watch(client, callsOf(owner));
+    await watch.until((calls) => calls.some((call) => call.service_url === url), `a call of ${url}`);
+    const { security, ...said } = (await client.get('/v1/asyncapi.json')).json.servers.this;
+    assert.deepEqual(said, server);
+    assert.deepEqual((await client.get('/v1/openapi.json')).json.servers, [{ url }]);
+    assert.doesNotMatch(sw.stderr, /all addresses/);
   });
 }
 

@@ -201,6 +201,20 @@ static void test_asyncapi(void **state) {
                      vx_call_field_count);
 }
 
+/* Better no server than one that is none. */
+static void test_asyncapi_names_its_server(void **state) {
+    (void)state;
+    assert_int_equal(ask((struct vx_test_ask){.target = "/v1/asyncapi.json"}), 200);
+    assert_false(json_object_object_get_ex(a.json, "servers", NULL));
+    vx_test_answer_clear(&a);
+    assert_true(vx_api_set_service_url(s.api, "http://[2001:db8::1]:3000"));
+    assert_int_equal(ask((struct vx_test_ask){.target = "/v1/asyncapi.json"}), 200);
+    struct json_object *server = at(at(a.json, "servers"), "this");
+    assert_string_equal(vx_test_string(server, "host"), "[2001:db8::1]:3000");
+    assert_string_equal(vx_test_string(server, "protocol"), "ws");
+    assert_false(json_object_object_get_ex(server, "pathname", NULL));
+}
+
 /* Every path and method of the document is served, every parameter in it is known. */
 static void test_openapi_is_what_is_served(void **state) {
     (void)state;
@@ -561,6 +575,7 @@ int main(void) {
         TEST(test_the_page),
         TEST(test_openapi_is_what_is_served),
         TEST(test_asyncapi),
+        TEST(test_asyncapi_names_its_server),
         TEST(test_openapi_has_every_field),
         TEST(test_a_new_token_fits_its_hash),
         TEST(test_errors_of_the_transport),

@@ -8,15 +8,8 @@
 #define STOP_PATIENCE_MS 5000
 
 static void set_url(struct vx_fs *fs) {
-    const char *given = vx_config_text(fs->config, VX_SET_SERVICE_URL);
-    bool tls = *vx_config_text(fs->config, VX_SET_TLS_CERT) != '\0';
-    char host[256] = "";
-    unsigned port;
-
-    vx_host_port_parse(vx_config_text(fs->config, VX_SET_LISTEN), host, sizeof host, &port);
-    snprintf(fs->url, sizeof fs->url, strchr(host, ':') ? "%s://[%s]:%u" : "%s://%s:%u",
-             tls ? "https" : "http", host, vx_server_port(fs->server));
-    if (!vx_registry_set_service_url(fs->registry, *given ? given : fs->url))
+    snprintf(fs->url, sizeof fs->url, "%s", vx_server_url(fs->server));
+    if (!vx_registry_set_service_url(fs->registry, vx_server_service_url(fs->server)))
         vx_log(VX_LOG_WARNING, "service-url not set: out of memory");
 }
 

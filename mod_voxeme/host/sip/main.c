@@ -7,41 +7,13 @@
 #include "host/sip/options.h"
 #include "host/sip/reload.h"
 #include "host/sip/signals.h"
+#include "net/own_host.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
 #define OWN_FILES 64 /* listening sockets, logs, timers and the like */
-
-static bool is_tls(const struct vx_config *config) {
-    return vx_config_text(config, VX_SET_TLS_CERT)[0] != '\0';
-}
-
-/* "[v6]:port" or "host:port" of a setting, with the port that is really listened on. */
-static void real_address(char *out, size_t size, const char *setting, unsigned port) {
-    char host[256] = "";
-    unsigned asked;
-
-    vx_host_port_parse(setting, host, sizeof host, &asked);
-    snprintf(out, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
-}
-
-static void http_url(char *out, size_t size, const struct vx_running *r) {
-    char address[300];
-
-    real_address(address, sizeof address, vx_config_text(r->loaded.config, VX_SET_LISTEN),
-                 vx_server_port(r->server));
-    snprintf(out, size, "%s://%s", is_tls(r->loaded.config) ? "https" : "http", address);
-}
-
-static bool set_service_url(struct vx_running *r) {
-    const char *given = vx_config_text(r->loaded.config, VX_SET_SERVICE_URL);
-    char url[320];
-
-    http_url(url, sizeof url, r);
-    return vx_registry_set_service_url(r->registry, given && given[0] ? given : url);
-}
 
 static bool start(struct vx_running *r, su_root_t *root, char *error, size_t size) {
     snprintf(error, size, "out of memory");
@@ -64,7 +36,7 @@ static bool start(struct vx_running *r, su_root_t *root, char *error, size_t siz
     if (!r->webhooks)
         return false;
     r->server = vx_server_start(r->api, r->registry, r->loaded.config, error, size);
-    if (!r->server || !set_service_url(r))
+    if (!r->server || !vx_registry_set_service_url(r->registry, vx_server_service_url(r->server)))
         return false;
     r->sip = vx_sip_start(root, r->registry, r->loaded.config, r->loaded.switch_config,
                           &r->sip_metrics, error, size);
@@ -74,13 +46,17 @@ static bool start(struct vx_running *r, su_root_t *root, char *error, size_t siz
     return vx_sip_serve(r->sip, r->commands);
 }
 
+/* Addresses that one can paste, with the ports that are really listened on. */
 static void say_ready(const struct vx_running *r) {
-    char http[320], sip[300];
+    char listened[VX_OWN_HOST] = "", host[VX_OWN_HOST];
+    unsigned asked;
 
-    http_url(http, sizeof http, r);
-    real_address(sip, sizeof sip, vx_switch_text(r->loaded.switch_config, VX_SW_SIP_LISTEN),
-                 vx_sip_port(r->sip));
-    printf("voxeme-switch ready: %s sip:%s\n", http, sip);
+    vx_host_port_parse(vx_switch_text(r->loaded.switch_config, VX_SW_SIP_LISTEN), listened,
+                       sizeof listened, &asked);
+    vx_own_host(host, listened);
+    printf(strchr(host, ':') ? "voxeme-switch ready: %s sip:[%s]:%u\n"
+                             : "voxeme-switch ready: %s sip:%s:%u\n",
+           vx_server_url(r->server), host, vx_sip_port(r->sip));
     fflush(stdout);
 }
 
