@@ -2,7 +2,7 @@
  * The OpenAPI document, made from the tables that the server itself runs on: routes, query
  * parameters, the fields of a call. What no table knows stands in the texts below.
  */
-#include "api/api_private.h"
+#include "api/openapi_private.h"
 #include "api/status_report.h"
 #include "core/alloc.h"
 
@@ -13,7 +13,10 @@ static const char info_text[] =
     "change of any of its calls; with the epoch of the server's start it is the ETag of the lists "
     "and the cursor of `since`. `x-voxeme-commands` lists what this server can do to calls; "
     "anything "
-    "else is answered with 501.\"}";
+    "else is answered with 501. HEAD is answered as GET is, without the body. Every answer has "
+    "Date, "
+    "Server, Connection, Access-Control-Allow-Origin, Access-Control-Expose-Headers, "
+    "X-Content-Type-Options: nosniff and Cache-Control: no-cache.\"}";
 
 static const char schemas_text[] =
     "\"Error\":{\"type\":\"object\",\"required\":[\"msg\"],\"properties\":{\"msg\":{\"type\":"
@@ -88,24 +91,6 @@ static const char callbacks_text[] =
     "\"schema\":{\"$ref\":\"#/components/schemas/CallStatus\"}}}},\"responses\":{\"200\":{"
     "\"description\":\"Any 2xx: taken. 408, 429 and 5xx are tried again, others are not.\"}}}}}}";
 
-#define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
-
-/* A comma between this item and the one before it in the same object or array. */
-static void separate(struct vx_buf *out, bool *first) {
-    if (!*first)
-        vx_buf_puts(out, ",");
-    *first = false;
-}
-
-static void string(struct vx_buf *out, const char *s) {
-    vx_json_string(out, vx_str(s));
-}
-
-static void key(struct vx_buf *out, const char *name) {
-    string(out, name);
-    vx_buf_puts(out, ":");
-}
-
 static void status_enum(struct vx_buf *out) {
     bool first = true;
 
@@ -175,10 +160,6 @@ static void add_parameter(struct vx_buf *out, bool *first, const struct paramete
     vx_buf_puts(out, "}");
 }
 
-static bool creates(const struct route *r) {
-    return r->method == VX_POST && !strstr(r->path, "{call_sid}");
-}
-
 static void parameters(struct vx_buf *out, const struct route *r) {
     static const struct parameter path[] = {
         {"path", "account_sid", "{\"type\":\"string\",\"format\":\"uuid\"}", "The account."},
@@ -214,100 +195,23 @@ static void parameters(struct vx_buf *out, const struct route *r) {
         add_parameter(out, &first, &idempotency_key);
 }
 
-static void add_response(struct vx_buf *out, bool *first, const char *status,
-                         const char *description, const char *schema) {
-    separate(out, first);
-    key(out, status);
-    vx_buf_puts(out, "{\"description\":");
-    string(out, description);
-    if (schema) {
-        vx_buf_puts(out, ",\"content\":{\"application/json\":{\"schema\":");
-        vx_buf_puts(out, schema);
-        vx_buf_puts(out, "}}");
-    }
-    vx_buf_puts(out, "}");
-}
-
-/* What a success says. */
-static void success(struct vx_buf *out, const struct route *r) {
-    bool first = true;
-
-    if (creates(r))
-        add_response(out, &first, "201",
-                     "The leg exists. With Idempotent-Replayed: true it was made by an earlier "
-                     "request with the same Idempotency-Key.",
-                     "{\"type\":\"object\",\"required\":[\"sid\"],\"properties\":{\"sid\":{"
-                     "\"type\":\"string\",\"format\":\"uuid\"}}}");
-    else if (r->method != VX_GET)
-        add_response(out, &first, "204", "Done.", NULL);
-    if (r->method == VX_PUT || (r->method == VX_POST && strstr(r->path, "{call_sid}"))) {
-        add_response(out, &first, "200", "The far end's final answer to sip_request.",
-                     "{\"type\":\"object\",\"required\":[\"status\",\"reason\"],\"properties\":{"
-                     "\"status\":{\"type\":\"integer\"},\"reason\":{\"type\":\"string\"}}}");
-        add_response(out, &first, "202",
-                     "sip_request was sent; this server is not told what the far end answers.",
-                     REF("Error"));
-    }
-    if (r->method == VX_GET)
-        add_response(out, &first, "200", "OK", r->schema);
-}
-
-/* What only requests to the host meet. */
-static void failures_of_commands(struct vx_buf *out, bool *first, const struct route *r,
-                                 const char *error) {
-    if (creates(r))
-        add_response(out, first, "409",
-                     "The first request with this Idempotency-Key is not answered yet.", error);
-    add_response(out, first, "413", "The body is too large.", error);
-    add_response(out, first, "415", "The body is not application/json.", error);
-    add_response(out, first, "422",
-                 creates(r) ? "It failed, or the Idempotency-Key came with another body before."
-                            : "Not in this state of the call, or it failed.",
-                 error);
-    add_response(out, first, "501", "This server cannot do it.", error);
-    add_response(out, first, "504", "The server did not do it in time; it will not do it later.",
-                 error);
-}
-
-static void responses(struct vx_buf *out, const struct route *r) {
-    static const char error[] = REF("Error");
-    bool first = true;
-
-    if (r->access == ACCESS_METRICS)
-        vx_buf_puts(out, "\"200\":{\"description\":\"OK\",\"content\":{\"text/plain\":{\"schema\":{"
-                         "\"type\":\"string\"}}}}");
-    else
-        success(out, r);
-    first = false;
-    if (r->list)
-        add_response(out, &first, "304", "Nothing has changed since If-None-Match.", NULL);
-    if (r->access != ACCESS_PUBLIC) {
-        if (r->access == ACCESS_ACCOUNT || r->list)
-            add_response(out, &first, "400", "A malformed sid or a bad value of a parameter.",
-                         error);
-        add_response(out, &first, "401", "No, an unknown or a revoked token.", error);
-        add_response(out, &first, "403", "The token is good, but not for this.", error);
-        if (strstr(r->path, "{call_sid}"))
-            add_response(out, &first, "404", "The account has no such call.", error);
-        if (r->method != VX_GET)
-            failures_of_commands(out, &first, r, error);
-        add_response(out, &first, "429", "Too many requests; see Retry-After.", error);
-    }
-    add_response(out, &first, "503", "Out of memory or over a limit; try again.", error);
-}
-
 static const char *method_key(enum vx_method method) {
-    return method == VX_POST     ? "post"
-           : method == VX_PUT    ? "put"
-           : method == VX_DELETE ? "delete"
-                                 : "get";
+    return method == VX_POST      ? "post"
+           : method == VX_PUT     ? "put"
+           : method == VX_DELETE  ? "delete"
+           : method == VX_OPTIONS ? "options"
+                                  : "get";
 }
 
 static void operation(struct vx_buf *out, const struct route *r) {
     key(out, method_key(r->method));
-    vx_buf_puts(out, "{\"operationId\":");
-    string(out, r->operation);
-    vx_buf_puts(out, ",\"summary\":");
+    vx_buf_puts(out, "{");
+    if (r->operation) {
+        vx_buf_puts(out, "\"operationId\":");
+        string(out, r->operation);
+        vx_buf_puts(out, ",");
+    }
+    vx_buf_puts(out, "\"summary\":");
     string(out, r->summary);
     vx_buf_puts(out, r->access == ACCESS_PUBLIC ? ",\"security\":[]"
                                                 : ",\"security\":[{\"bearer\":[]}]");
@@ -323,29 +227,40 @@ static void operation(struct vx_buf *out, const struct route *r) {
     if (r->body)
         vx_buf_puts(out, callbacks_text);
     vx_buf_puts(out, ",\"responses\":{");
-    responses(out, r);
+    vx_openapi_responses(out, r);
     vx_buf_puts(out, "}}");
+}
+
+/* Served for every path, by no row of the table. */
+static void options_of(struct vx_buf *out, const char *path) {
+    const struct route r = {.method = VX_OPTIONS,
+                            .path = path,
+                            .access = ACCESS_PUBLIC,
+                            .summary = "The methods of this path, and what pages of other origins "
+                                       "may send. Any other method is answered with "
+                                       "MethodNotAllowed."};
+
+    vx_buf_puts(out, ",");
+    operation(out, &r);
+    vx_buf_puts(out, "}");
 }
 
 /* Operations of one path stand together in the table of routes. */
 static void paths(struct vx_buf *out) {
-    const char *path = NULL;
-
     for (size_t i = 0; i < vx_route_count; i++) {
         const struct route *r = &vx_routes[i];
-        bool same = path && strcmp(path, r->path) == 0;
+        bool first = i == 0 || strcmp(r[-1].path, r->path) != 0;
+        bool last = i + 1 == vx_route_count || strcmp(r[1].path, r->path) != 0;
 
-        if (same) {
-            vx_buf_puts(out, ",");
-        } else {
-            vx_buf_puts(out, path ? "}," : "");
+        vx_buf_puts(out, i ? "," : "");
+        if (first) {
             key(out, r->path);
             vx_buf_puts(out, "{");
         }
         operation(out, r);
-        path = r->path;
+        if (last)
+            options_of(out, r->path);
     }
-    vx_buf_puts(out, "}");
 }
 
 void vx_openapi_commands(unsigned verbs, struct vx_buf *out) {
@@ -390,7 +305,9 @@ char *vx_openapi_render(const char *server_url) {
     vx_buf_puts(&out, "}],\"paths\":{");
     paths(&out);
     vx_buf_puts(&out, "},\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\","
-                      "\"scheme\":\"bearer\"}},\"schemas\":{");
+                      "\"scheme\":\"bearer\"}},");
+    vx_openapi_answers(&out);
+    vx_buf_puts(&out, ",\"schemas\":{");
     vx_buf_puts(&out, bodies_text);
     vx_buf_puts(&out, schemas_text);
     vx_buf_puts(&out, ",\"Call\":");
