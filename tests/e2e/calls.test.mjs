@@ -233,9 +233,8 @@ for (const transport of ['udp', 'tcp']) {
     const [status, reason] = expect.statusLine((await b.caller.at('refused')).message);
     const parent = await b.parentCall('failed');
     const child = await b.childCall('failed');
-    expect.expectCall(parent, b.wantParent({ call_status: 'failed', sip_status: status, sip_reason: reason, termination_reason: parent.termination_reason }), { times: UNANSWERED, after: b.after });
-    expect.expectCall(child, await b.wantChild({ call_status: 'failed', sip_status: 503, sip_reason: 'Service Unavailable', termination_reason: child.termination_reason }), { times: UNANSWERED, after: b.after });
-    assert.ok(parent.termination_reason && child.termination_reason);
+    expect.expectCall(parent, b.wantParent({ call_status: 'failed', sip_status: status, sip_reason: reason, termination_reason: 'NORMAL_TEMPORARY_FAILURE' }), { times: UNANSWERED, after: b.after });
+    expect.expectCall(child, await b.wantChild({ call_status: 'failed', sip_status: 503, sip_reason: 'Service Unavailable', termination_reason: 'NORMAL_TEMPORARY_FAILURE' }), { times: UNANSWERED, after: b.after });
   });
 
   over('bridged: cancelled while ringing', async (t) => {

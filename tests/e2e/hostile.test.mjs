@@ -13,9 +13,9 @@ import { deadline } from './lib/wait.mjs';
 import { callsOf, Watch } from './lib/watch.mjs';
 import { freePort } from './lib/ports.mjs';
 
-async function setup(t, routes = [BUSY, ANSWER], settings = {}) {
+async function setup(t, routes = [BUSY, ANSWER], settings = {}, sip = {}) {
   const owner = demo();
-  const sw = await Switch.start(t, { accounts: [owner], routes, settings });
+  const sw = await Switch.start(t, { accounts: [owner], routes, settings, sip });
   const watch = new Watch(sw.client(owner.token), callsOf(owner));
   return { sw, watch, owner };
 }
@@ -165,6 +165,33 @@ test('session timer: the answer agrees to one', async (t) => {
   await sipp.finished();
   assert.match(header((await sipp.at('ok')).message, 'Session-Expires'), /^1800\b/);
 });
+
+// The end of a long call comes by the session timer: in whatever time session-expires-seconds says, no shorter one
+// than min-se-seconds.
+test('session timer: session-expires-seconds is offered to the far end, and min-se-seconds with it', async (t) => {
+  const callee = await Sipp.start(t, { scenario: s.callee(s.report('invite'), s.accept(), s.hungUp()) });
+  const { sw } = await setup(t, [route('^2(\\d+)$', 'bridge', { target: `sip:$1@${callee.address}` })], {}, { 'session-expires-seconds': 777, 'min-se-seconds': 333 });
+  const caller = await Sipp.start(t, { scenario: s.caller({ from: '1', to: '2555' }, s.invite(), s.trying(), s.answered(), s.bye()), remote: sw.sip });
+  await caller.finished();
+  await callee.finished();
+  const { message } = await callee.at('invite');
+  assert.match(header(message, 'Session-Expires'), /^777\b/);
+  assert.match(header(message, 'Min-SE'), /^333\b/);
+});
+
+for (const [asked, answer] of [[332, 422], [333, 200]]) {
+  test(`session timer: one of ${asked} s where min-se-seconds is 333: ${answer}`, async (t) => {
+    const { sw } = await setup(t, [ANSWER], {}, { 'session-expires-seconds': 777, 'min-se-seconds': 333 });
+    const headers = ['Supported: timer', `Session-Expires: ${asked};refresher=uac`, 'Min-SE: 90'];
+    const steps = answer === 200
+      ? [s.recv(200, { rrs: true }), s.report('answer'), s.acknowledge(), s.bye()] : [s.refused(422), s.report('answer')];
+    const sipp = await Sipp.start(t, { scenario: s.caller({ from: '1', to: '1000' }, s.invite({ headers }), s.trying(), ...steps), remote: sw.sip });
+    await sipp.finished();
+    const { message } = await sipp.at('answer');
+    if (answer === 422) assert.match(header(message, 'Min-SE'), /^333\b/);
+    else assert.match(header(message, 'Session-Expires'), /^333\b/);
+  });
+}
 
 const NAMES = [
   ['', ''], ['Alice', 'Alice'], ['"Alice Liddell"', 'Alice Liddell'], ['"O\'Neil, Sean"', 'O\'Neil, Sean'], ['"say \\"hi\\""', 'say "hi"'],

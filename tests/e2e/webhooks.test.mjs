@@ -221,6 +221,35 @@ test('tried as often as is allowed', async (t) => {
   assert.equal(await metric('queued'), 0);
 });
 
+test('no older than webhook-max-age-seconds', async (t) => {
+  const receiver = await Receiver.start(t, { answer: () => 503 });
+  // As many attempts as they may be: only their age ends them.
+  const { sw, metric, becomes } = await setup(t, [withHook(receiver)], { settings: { ...ALLOW, 'webhook-max-age-seconds': 1, 'webhook-max-attempts': 100 } });
+  await busyCall(t, sw);
+  await becomes('dropped_total', 'reason="max-age"', (n) => n === 2);
+  assert.equal(await metric('dropped_total'), 2);
+  assert.equal(await metric('queued'), 0);
+});
+
+test('what waits takes no more than webhook-max-memory', async (t) => {
+  const LIMIT = 65536, CALLS = 20;
+  const busy = gate();
+  const receiver = await Receiver.start(t, { answer: async () => { await busy.opened; return 204; } });
+  t.after(() => busy.open());
+  const owner = withHook(receiver);
+  const { sw, metric, becomes } = await setup(t, [owner], { settings: { ...ALLOW, 'webhook-max-memory': LIMIT } });
+  for (let i = 0; i < CALLS; i++) {
+    const answer = await makeCall(sw, owner, { address: sw.sip }, { to: { type: 'sip', sipUri: `sip:486@${sw.sip}` }, tag: { x: 'x'.repeat(4000) } });
+    assert.equal(answer.status, 201, answer.text);
+    assert.ok(await metric('memory_bytes') <= LIMIT);
+  }
+  await becomes('dropped_total', 'reason="max-memory"', (n) => n > 0);
+  const [held, queued, dropped] = [await metric('memory_bytes'), await metric('queued'), await metric('dropped_total')];
+  assert.ok(held > LIMIT / 2 && held <= LIMIT, `${held} bytes`);
+  assert.ok(queued > 0 && queued < LIMIT / 1000, `${queued} wait`);
+  assert.equal(await metric('dropped_total', 'reason="max-memory"'), dropped);
+});
+
 test('redirects are not followed', async (t) => {
   const target = await Receiver.start(t);
   const receiver = await Receiver.start(t, { answer: () => [307, { Location: target.url }] });

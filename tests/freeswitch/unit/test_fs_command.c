@@ -304,6 +304,17 @@ static void recorded(void **state) {
     done("record " CHANNEL " /var/rec/" CHANNEL ".wav 14400");
 }
 
+static void a_recording_has_its_limit(void **state) {
+    struct vx_command_args args = {.recording = VX_RECORD_START};
+
+    (void)state;
+    vx_config_release(&w.config);
+    w.config = vx_test_config("freeswitch-recordings=/var/rec;freeswitch-recording-seconds=7");
+    channel(CHANNEL, false, true);
+    ends(VX_VERB_RECORD, args, VX_OUTCOME_DONE, NULL);
+    done("record " CHANNEL " /var/rec/" CHANNEL ".wav 7");
+}
+
 static void no_recording_is_written_over(void **state) {
     struct vx_command_args start = {.recording = VX_RECORD_START, .recording_id = VX_STR("a")},
                            stop = {.recording = VX_RECORD_STOP};
@@ -457,6 +468,7 @@ int main(void) {
         EACH(both_or_none_redirected),
         EACH(bypassed),
         EACH(recorded),
+        EACH(a_recording_has_its_limit),
         EACH(no_recording_is_written_over),
         EACH(whispered),
         EACH(urls_played_on_demand),
