@@ -95,14 +95,16 @@ void vx_registry_dismiss(struct vx_registry *registry, const struct vx_uuid *cal
  * The audit: the host names every call it still has; those it does not name, and that were there
  * before the audit began, are ended as `failed` with termination_reason "lost". One audit at a
  * time, on one thread. vx_registry_audit_begin(); vx_registry_audit_seen() for each;
- * vx_registry_audit_end();
+ * vx_registry_audit_missing() where that is of use; vx_registry_audit_end();
  */
 void vx_registry_audit_begin(struct vx_registry *registry);
 /* False when the registry does not know the call, or has it as ended: the host then applies a
  * CREATE. */
 bool vx_registry_audit_seen(struct vx_registry *registry, const struct vx_uuid *call_sid);
-/* Returns how many calls were lost. A host whose events are late lets those come first that were on
- * their way. */
+/* How many would be lost now. They only become fewer: a host whose events are late lets those come
+ * first that are on their way. */
+size_t vx_registry_audit_missing(struct vx_registry *registry);
+/* Returns how many calls were lost. */
 size_t vx_registry_audit_end(struct vx_registry *registry);
 
 /* The scope of one configured account, or NULL. The caller owns a reference. */

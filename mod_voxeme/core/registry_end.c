@@ -265,26 +265,57 @@ static bool lose(struct vx_registry *r, struct call *c, struct vx_snapshot **dea
 }
 
 /* The order of live calls means nothing: each is looked at and put at the end, so that the lock can
- * be given up in between without losing the place. */
+ * be given up in between without losing the place. NULL: that was the last. */
+static struct call *next_live(struct vx_registry *r, size_t *left) {
+    struct call *c = *left ? vx_queue_first(&r->queue[LIVE]) : NULL;
+
+    *left = c ? *left - 1 : 0;
+    if (c) {
+        vx_queue_take(&r->queue[LIVE], c);
+        vx_queue_append(&r->queue[LIVE], c);
+    }
+    return c;
+}
+
+static size_t count_live(struct vx_registry *r) {
+    size_t count;
+
+    vx_registry_lock(r);
+    count = r->queue[LIVE].count;
+    pthread_mutex_unlock(&r->lock);
+    return count;
+}
+
+static size_t missing_batch(struct vx_registry *r, size_t *left) {
+    size_t missing = 0;
+    struct call *c;
+
+    vx_registry_lock(r);
+    for (size_t i = 0; i < BATCH && (c = next_live(r, left)); i++)
+        missing += c->audit != r->audit;
+    pthread_mutex_unlock(&r->lock);
+    return missing;
+}
+
+size_t vx_registry_audit_missing(struct vx_registry *r) {
+    size_t missing = 0;
+
+    for (size_t left = count_live(r); left;)
+        missing += missing_batch(r, &left);
+    return missing;
+}
+
 static size_t audit_batch(struct vx_registry *r, size_t *left, bool *wake) {
     struct vx_snapshot *dead[BATCH] = {NULL};
     size_t lost = 0;
+    struct call *c;
 
     vx_registry_lock(r);
-    for (size_t i = 0; i < BATCH && *left; i++, --*left) {
-        struct call *c = vx_queue_first(&r->queue[LIVE]);
-
-        if (!c) {
-            *left = 0;
-            break;
-        }
-        vx_queue_take(&r->queue[LIVE], c);
-        vx_queue_append(&r->queue[LIVE], c);
+    for (size_t i = 0; i < BATCH && (c = next_live(r, left)); i++)
         if (c->audit != r->audit && lose(r, c, &dead[i])) {
             *wake = *wake || vx_call_followed(c, r);
             lost++;
         }
-    }
     pthread_mutex_unlock(&r->lock);
     for (size_t i = 0; i < BATCH; i++)
         vx_snapshot_release(&dead[i]);
@@ -292,13 +323,10 @@ static size_t audit_batch(struct vx_registry *r, size_t *left, bool *wake) {
 }
 
 size_t vx_registry_audit_end(struct vx_registry *r) {
-    size_t left, lost = 0;
+    size_t lost = 0;
     bool wake = false;
 
-    vx_registry_lock(r);
-    left = r->queue[LIVE].count;
-    pthread_mutex_unlock(&r->lock);
-    while (left)
+    for (size_t left = count_live(r); left;)
         lost += audit_batch(r, &left, &wake);
     if (wake)
         vx_registry_wake(r);

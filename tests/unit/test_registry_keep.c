@@ -187,7 +187,9 @@ static void test_audit_ends_what_the_host_lost(void **state) {
     sid = vx_test_sid(99);
     assert_false(vx_registry_audit_seen(w.registry, &sid));
     uint64_t before = vx_scope_revision(w.alpha);
+    assert_int_equal(vx_registry_audit_missing(w.registry), 2);
     assert_int_equal(vx_registry_audit_end(w.registry), 2);
+    assert_int_equal(vx_registry_audit_missing(w.registry), 0);
     assert_int_equal(vx_scope_revision(w.alpha), before + 2);
     vx_test_expect(w.alpha, 1, VX_CALL_TRYING, 100);
     vx_test_expect(w.alpha, 5, VX_CALL_TRYING, 100);
@@ -219,6 +221,25 @@ static void test_audit_of_nothing(void **state) {
         assert_int_equal(vx_registry_audit_end(w.registry), 0);
     }
     assert_int_equal(vx_scope_revision(w.alpha), 1); /* being seen is not seen */
+}
+
+/* More than are looked at in one go. */
+static void test_audit_that_misses_many(void **state) {
+    (void)state;
+    for (unsigned n = 1; n <= 1000; n++)
+        vx_test_apply(&w, VX_EVENT_CREATE, n);
+    vx_registry_audit_begin(w.registry);
+    for (unsigned n = 1; n <= 1000; n += 4) {
+        struct vx_uuid sid = vx_test_sid(n);
+
+        assert_true(vx_registry_audit_seen(w.registry, &sid));
+        vx_test_apply(&w, VX_EVENT_HANGUP, n); /* hides none of the others */
+    }
+    assert_int_equal(vx_registry_audit_missing(w.registry), 750);
+    for (unsigned n = 2; n <= 1000; n += 4)
+        vx_test_apply(&w, VX_EVENT_HANGUP, n);
+    assert_int_equal(vx_registry_audit_missing(w.registry), 500);
+    assert_int_equal(vx_registry_audit_end(w.registry), 500);
 }
 
 /* --- rename --- */
@@ -545,6 +566,7 @@ int main(void) {
         TEST(test_after_an_hour_nothing_is_held),
         TEST(test_audit_ends_what_the_host_lost),
         TEST(test_audit_of_nothing),
+        TEST(test_audit_that_misses_many),
         TEST(test_rename),
         TEST(test_rename_is_seen_by_a_feed),
         TEST(test_rename_of_the_unknown_and_to_the_known),

@@ -3,7 +3,8 @@
  *
  * Threads: FreeSWITCH's event threads run fs_hooks.c's callback; its command threads run the
  * console; one thread of ours audits, one ends calls at their deadlines (fs_deadline.h). `lock`
- * guards `config` and makes reloads and audits follow each other; the event threads never take it.
+ * guards `config`; the event threads never take it. An audit, which may wait for FreeSWITCH's
+ * events, holds `audits` alone.
  */
 #ifndef VX_FS_H
 #define VX_FS_H
@@ -42,6 +43,7 @@ struct vx_fs {
 
     pthread_mutex_t lock;
     struct vx_config *config;
+    pthread_mutex_t audits; /* one at a time */
 
     pthread_t auditor;
     bool auditing;

@@ -33,23 +33,15 @@ static bool has_come(struct vx_fs *fs) {
     return mark && vx_fs_mark_wait(&fs->marks, mark, AUDIT_PATIENCE_S);
 }
 
-static size_t live_calls(struct vx_fs *fs) {
-    struct vx_scope *all = vx_registry_all(fs->registry);
-    struct vx_counts counts = vx_scope_counts(all);
-
-    vx_scope_release(&all);
-    return counts.live_inbound + counts.live_outbound;
-}
-
 /* A channel goes from the list before the event that tells of it has come. Several threads empty
  * the queue: one may hold that event still when another has come to the mark. False: FreeSWITCH is
  * so far behind that nobody knows what is lost. */
-static bool events_have_come(struct vx_fs *fs, size_t found) {
+static bool events_have_come(struct vx_fs *fs) {
     static const struct timespec in_hand = {.tv_nsec = 100000000};
 
     if (!has_come(fs))
         return false;
-    if (live_calls(fs) <= found)
+    if (!vx_registry_audit_missing(fs->registry))
         return true;
     nanosleep(&in_hand, NULL);
     return has_come(fs);
@@ -58,9 +50,8 @@ static bool events_have_come(struct vx_fs *fs, size_t found) {
 struct vx_fs_audit vx_fs_audit(struct vx_fs *fs) {
     struct vx_fs_audit result = {0};
     switch_console_callback_match_t *channels;
-    size_t seen = 0;
 
-    pthread_mutex_lock(&fs->lock);
+    pthread_mutex_lock(&fs->audits);
     vx_registry_audit_begin(fs->registry);
     channels = switch_core_session_findall();
     for (switch_console_callback_match_node_t *c = channels ? channels->head : NULL; c;
@@ -68,16 +59,14 @@ struct vx_fs_audit vx_fs_audit(struct vx_fs *fs) {
         struct vx_uuid sid = vx_fs_call_sid(c->val);
 
         result.channels++;
-        if (vx_registry_audit_seen(fs->registry, &sid))
-            seen++;
-        else
+        if (!vx_registry_audit_seen(fs->registry, &sid))
             result.taken_in += take_in(fs, c->val);
     }
     if (channels)
         switch_console_free_matches(&channels);
-    if (events_have_come(fs, seen + result.taken_in))
+    if (events_have_come(fs))
         result.lost = vx_registry_audit_end(fs->registry);
-    pthread_mutex_unlock(&fs->lock);
+    pthread_mutex_unlock(&fs->audits);
     if (result.lost)
         vx_log(VX_LOG_WARNING, "%zu calls in the registry were not known to FreeSWITCH",
                result.lost);

@@ -59,6 +59,7 @@ static void make_locks(struct vx_fs *fs) {
     pthread_condattr_t monotonic;
 
     pthread_mutex_init(&fs->lock, NULL);
+    pthread_mutex_init(&fs->audits, NULL);
     pthread_mutex_init(&fs->auditor_lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -117,6 +118,7 @@ bool vx_fs_stop(struct vx_fs *fs) {
     vx_fs_log_remove();
     pthread_cond_destroy(&fs->auditor_wake);
     pthread_mutex_destroy(&fs->auditor_lock);
+    pthread_mutex_destroy(&fs->audits);
     pthread_mutex_destroy(&fs->lock);
     fs->kept = !ended;
     return ended;

@@ -120,6 +120,8 @@ static pthread_mutex_t fired_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t fired = PTHREAD_COND_INITIALIZER;
 static bool held_up;
 static switch_event_t *late;
+static void (*before_event)(unsigned n);
+static unsigned events_fired;
 
 switch_event_types_t double_event_type(const char *name) {
     for (int type = 0; type < SWITCH_EVENT_ALL; type++)
@@ -288,11 +290,31 @@ char *switch_event_get_header(switch_event_t *event, const char *name) {
     return NULL;
 }
 
+void double_before_event(void (*happens)(unsigned n)) {
+    pthread_mutex_lock(&fired_lock);
+    before_event = happens;
+    events_fired = 0;
+    pthread_mutex_unlock(&fired_lock);
+}
+
+static void happen(void) {
+    void (*happens)(unsigned n);
+    unsigned n;
+
+    pthread_mutex_lock(&fired_lock);
+    happens = before_event;
+    n = ++events_fired;
+    pthread_mutex_unlock(&fired_lock);
+    if (happens)
+        happens(n);
+}
+
 switch_status_t switch_event_fire(switch_event_t **event) {
     switch_event_t *e = *event, **end = &late;
     bool waits;
 
     *event = NULL;
+    happen();
     pthread_mutex_lock(&fired_lock);
     waits = held_up;
     while (*end)

@@ -36,6 +36,9 @@ void double_at_failed_bind(void (*happens)(void));
 void double_hold_up_events(void);
 void double_wait_fired(void);
 void double_deliver_events(void);
+/* What happens just before the module fires its n-th event from now on, in its thread. NULL:
+ * nothing. */
+void double_before_event(void (*happens)(unsigned n));
 /* switch_event_create() fails until it is told otherwise. */
 void double_fail_events(bool fail);
 
@@ -96,7 +99,8 @@ void double_config(const char *xml);
 /* Unloads it first when a test that failed has left it loaded. */
 switch_status_t double_load(void);
 switch_status_t double_unload(void);
-/* Runs "voxeme ARGUMENTS" (NULL: no arguments) and returns what it wrote, until the next one. */
+/* Runs "voxeme ARGUMENTS" (NULL: no arguments) and returns what it wrote, until the next one of
+ * this thread. */
 const char *double_command(const char *arguments);
 /* What the completion function of that name offers, separated by spaces; NULL: no such function. */
 const char *double_complete(const char *function);

@@ -5,8 +5,9 @@
 
 #define MAX_LINES 32
 
-static char written[65536];
-static size_t written_len;
+/* Two may type at a time. */
+static _Thread_local char written[65536];
+static _Thread_local size_t written_len;
 
 /* --- lists of matches --- */
 

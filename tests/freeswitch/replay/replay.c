@@ -104,6 +104,7 @@ void replay_open(struct replay *r, const struct recording *recording) {
     vx_test_time_init(&r->time);
     atomic_store(&r->time.wall_us, recording->at_us[recording->count - 1] + VX_SECOND_US);
     pthread_mutex_init(&r->fs.lock, NULL);
+    pthread_mutex_init(&r->fs.audits, NULL);
     double_config(config_xml);
     r->fs.config = vx_fs_config_load(error, sizeof error);
     assert_non_null(r->fs.config);
@@ -119,6 +120,7 @@ void replay_close(struct replay *r) {
     vx_scope_release(&r->all);
     vx_registry_release(&r->fs.registry);
     vx_config_release(&r->fs.config);
+    pthread_mutex_destroy(&r->fs.audits);
     pthread_mutex_destroy(&r->fs.lock);
     assert_int_equal(double_left(), 0);
 }

@@ -143,9 +143,16 @@ static void *audit(void *says) {
     return fs_says("audit", says) ? says : NULL;
 }
 
+static void hang_up(const char *uuid) {
+    switch_event_t *hangup = fs_inbound(SWITCH_EVENT_CHANNEL_HANGUP, uuid, NULL, ANSWERED);
+
+    double_event_add(hangup, "Caller-Channel-Hangup-Time", ENDED);
+    double_event_add(hangup, "Hangup-Cause", "NORMAL_CLEARING");
+    fs_fire(hangup);
+}
+
 /* Its channel has gone from the list, and the event that tells of it has not come. */
 static void not_lost_but_late(void **state) {
-    switch_event_t *hangup = fs_inbound(SWITCH_EVENT_CHANNEL_HANGUP, CHANNEL, NULL, ANSWERED);
     char says[] = "+OK 0 channels, 0 taken in, 0 lost";
     void *said = NULL;
     pthread_t auditor;
@@ -156,14 +163,51 @@ static void not_lost_but_late(void **state) {
     double_hold_up_events();
     assert_int_equal(pthread_create(&auditor, NULL, audit, says), 0);
     double_wait_fired();
-    double_event_add(hangup, "Caller-Channel-Hangup-Time", ENDED);
-    double_event_add(hangup, "Hangup-Cause", "NORMAL_CLEARING");
-    fs_fire(hangup);
+    hang_up(CHANNEL);
     double_deliver_events();
     pthread_join(auditor, &said);
     assert_ptr_equal(said, says);
     is(CHANNEL, "\"call_status\":\"completed\"");
     assert_true(fs_says("status", "0 lost to audits"));
+    fs_unload();
+}
+
+/* With the first mark ends a call that the audit has seen, with the second one that it has not. */
+static void end_one_by_one(unsigned mark) {
+    if (mark <= 2)
+        hang_up(mark == 1 ? CHANNEL : OTHER);
+}
+
+static void one_that_ends_hides_none_that_is_late(void **state) {
+    (void)state;
+    fs_load();
+    fs_fire(fs_inbound(SWITCH_EVENT_CHANNEL_CREATE, CHANNEL, NULL, NULL));
+    fs_fire(fs_inbound(SWITCH_EVENT_CHANNEL_CREATE, OTHER, NULL, NULL));
+    up(fs_inbound(SWITCH_EVENT_CHANNEL_DATA, CHANNEL, NULL, NULL));
+    double_before_event(end_one_by_one);
+    assert_true(fs_says("audit", "+OK 1 channels, 0 taken in, 0 lost"));
+    double_before_event(NULL);
+    is(OTHER, "\"call_status\":\"completed\"");
+    assert_true(fs_says("status", "0 lost to audits"));
+    fs_unload();
+}
+
+static void what_waits_for_events_keeps_no_other_command(void **state) {
+    char says[] = "+OK 0 channels, 0 taken in, 1 lost";
+    void *said = NULL;
+    pthread_t auditor;
+
+    (void)state;
+    fs_load();
+    fs_fire(fs_inbound(SWITCH_EVENT_CHANNEL_CREATE, CHANNEL, NULL, NULL));
+    double_hold_up_events();
+    assert_int_equal(pthread_create(&auditor, NULL, audit, says), 0);
+    double_wait_fired();
+    assert_true(fs_says("accounts", "demo,1,0,0"));
+    assert_true(fs_says("reload", "+OK"));
+    double_deliver_events();
+    pthread_join(auditor, &said);
+    assert_ptr_equal(said, says); /* it would have given up after 5 s */
     fs_unload();
 }
 
@@ -212,14 +256,10 @@ static void channels_that_cannot_be_asked(void **state) {
 
 /* A channel that hangs up is listed until it is destroyed. */
 static void an_ended_call_stays_ended(void **state) {
-    switch_event_t *hangup = fs_inbound(SWITCH_EVENT_CHANNEL_HANGUP, CHANNEL, NULL, ANSWERED);
-
     (void)state;
     fs_load();
     up(fs_inbound(SWITCH_EVENT_CHANNEL_DATA, CHANNEL, NULL, ANSWERED));
-    double_event_add(hangup, "Caller-Channel-Hangup-Time", ENDED);
-    double_event_add(hangup, "Hangup-Cause", "NORMAL_CLEARING");
-    fs_fire(hangup);
+    hang_up(CHANNEL);
     assert_true(fs_says("audit", "+OK 1 channels, 0 taken in, 0 lost"));
     is(CHANNEL, "\"call_status\":\"completed\"");
     is(CHANNEL, "\"duration\":2");
@@ -352,6 +392,8 @@ int main(void) {
         cmocka_unit_test(loopback_ends_as_it_began),
         cmocka_unit_test(lost_and_taken_in),
         cmocka_unit_test(not_lost_but_late),
+        cmocka_unit_test(one_that_ends_hides_none_that_is_late),
+        cmocka_unit_test(what_waits_for_events_keeps_no_other_command),
         cmocka_unit_test(not_lost_while_events_do_not_come),
         cmocka_unit_test(audits_by_itself),
         cmocka_unit_test(channels_that_cannot_be_asked),
