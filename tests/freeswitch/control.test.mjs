@@ -499,6 +499,34 @@ describe('limits of making calls, and unloading while there are some', () => {
     await b.stop();
   });
 
+  it('unloaded with calls that are answered before and after: each ends at its limit, and no other call with them', async (t) => {
+    const { create, becomes } = control(fs);
+    const talk = () => Sipp.start(t, { scenario: s.callee(s.provisional('180 Ringing'), s.gate('ringing'), s.accept(), s.hungUp()) });
+    const [early, late, other] = [await talk(), await talk(), await talk()];
+    const sids = [await create(early, { timeLimit: 3 }), await create(late, { timeout: 3, timeLimit: 3 }), await create(other)];
+    const letOn = await Promise.all([early, late, other].map(async (b) => {
+      const { callId } = await b.at('ringing');
+      return () => b.go(callId);
+    }));
+    letOn[0]();
+    letOn[2]();
+    await becomes(sids[0], 'in-progress');
+    await becomes(sids[2], 'in-progress');
+    const before = fs.esl.log.length;
+    await fs.unload();
+    letOn[1]();
+    const answered = Date.now();
+    for (const b of [early, late]) await b.finished();
+    assert.ok(Date.now() - answered > 2500, 'one answered after the unload has its limit, not what was left of its timeout');
+    await fs.esl.logged(/(Hangup sofia.*\[ALLOTTED_TIMEOUT\][^]*){2}/, before);
+    assert.equal(fs.esl.log.slice(before).match(/Hangup sofia/g).length, 2);
+    assert.ok(await exists(fs, sids[2]));
+    await fs.load();
+    await control(fs).client.request('DELETE', `${callsOf(owner)}/${sids[2]}`);
+    await other.finished();
+    await none(fs);
+  });
+
   it('loaded and unloaded again and again while calls are made', async (t) => {
     const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()), calls: 400, rate: 100, limit: 400 });
     for (let i = 0; i < 8; i++) {

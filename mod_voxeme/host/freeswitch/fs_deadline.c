@@ -1,12 +1,12 @@
 #include "host/freeswitch/fs_deadline.h"
 
 #include "core/alloc.h"
+#include "core/log.h"
+#include "host/freeswitch/fs_leave.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <switch.h>
 #include <time.h>
 
@@ -15,7 +15,8 @@
 #define SWEEP_ABOVE 1024
 
 struct deadline {
-    int64_t due_us;     /* when it is looked at next */
+    int64_t due_us; /* when it is looked at next */
+    int64_t made_us;
     int64_t timeout_us; /* when it ends unanswered; INT64_MAX: it does not */
     struct vx_uuid call_sid;
     unsigned limit_s; /* after its answer; 0: none */
@@ -26,12 +27,12 @@ struct vx_fs_deadlines {
     const struct vx_clock *clock;
     atomic_size_t waiting; /* count, for those who do not want the lock */
     pthread_t thread;
-    bool running;
     pthread_mutex_t lock;
-    pthread_cond_t sooner;
+    pthread_cond_t sooner, ended;
     /* Guarded by lock. */
     struct deadline *heap;
     size_t count, capacity, sweep_at;
+    bool running, joinable; /* the thread */
     bool closed;
 };
 
@@ -86,16 +87,6 @@ static switch_core_session_t *locate(const struct vx_uuid *call_sid) {
     return switch_core_session_locate(uuid);
 }
 
-/* For how long it has been up, by the clock that FreeSWITCH took the time of its answer from: with
- * `enable-monotonic-timing` that does not follow the system's. */
-static int64_t up_us(switch_channel_t *channel) {
-    switch_caller_profile_t *profile = switch_channel_get_caller_profile(channel);
-    int64_t answered = profile && profile->times ? (int64_t)profile->times->answered : 0;
-    int64_t up = answered > 0 ? (int64_t)switch_micro_time_now() - answered : 0;
-
-    return up > 0 ? up : 0;
-}
-
 static bool is_of_use(const struct deadline *d) {
     switch_core_session_t *session = locate(&d->call_sid);
     switch_channel_t *channel = session ? switch_core_session_get_channel(session) : NULL;
@@ -109,6 +100,13 @@ static bool is_of_use(const struct deadline *d) {
     return useful;
 }
 
+/* While nobody has answered: whenever it has become twice as old. */
+static int64_t next_nudge(const struct deadline *d, int64_t now) {
+    int64_t age = now - d->made_us;
+
+    return now + (age > SECOND_US ? age : SECOND_US);
+}
+
 /* When it has to be looked at again; 0: now is its end. */
 static int64_t next_look(const struct vx_fs_deadlines *all, struct deadline *d,
                          switch_channel_t *channel) {
@@ -118,14 +116,23 @@ static int64_t next_look(const struct vx_fs_deadlines *all, struct deadline *d,
         return 0;
     if (switch_channel_test_flag(channel, CF_ANSWERED)) {
         d->last = true;
-        due = limit_us - up_us(channel);
+        due = limit_us - vx_fs_up_us(channel);
         return !limit_us ? INT64_MAX : due > 0 ? now + due : 0;
     }
-    if (limit_us)
+    due = next_nudge(d, now);
+    if (limit_us && now + limit_us < due)
         due = now + limit_us;
     if (d->timeout_us < due)
         due = d->timeout_us;
     return now < due ? due : 0;
+}
+
+/* FreeSWITCH tries for ten milliseconds to wake the thread of a leg for which an answer, or a
+ * refusal, has come. One that is just about to sleep, and gets no CPU for so long, then sleeps over
+ * it. Once it is up by some other cause it finds it. */
+static void nudge(switch_core_session_t *session, switch_channel_t *channel) {
+    if (!switch_channel_test_flag(channel, CF_ANSWERED))
+        switch_core_session_wake_session_thread(session);
 }
 
 /* Ends the call, or says in d->due_us when it is to be looked at again. False: never. */
@@ -142,64 +149,43 @@ static bool look(const struct vx_fs_deadlines *all, struct deadline *d) {
         switch_channel_hangup(channel, switch_channel_test_flag(channel, CF_ANSWERED)
                                            ? SWITCH_CAUSE_ALLOTTED_TIMEOUT
                                            : SWITCH_CAUSE_NO_ANSWER);
+    else
+        nudge(session, channel);
     switch_core_session_rwunlock(session);
     return d->due_us && d->due_us < INT64_MAX;
 }
 
 /* --- what is left with FreeSWITCH --- */
 
-static time_t in_seconds(int64_t us) {
-    return switch_epoch_time_now(NULL) + (time_t)((us + SECOND_US - 1) / SECOND_US);
+static bool leave(const struct vx_fs_deadlines *all, const struct deadline *d,
+                  struct vx_fs_end *end) {
+    int64_t timeout_us = d->timeout_us;
+
+    if (timeout_us < INT64_MAX)
+        timeout_us -= vx_mono_us(all->clock);
+    return vx_fs_leave(end, &d->call_sid, timeout_us, d->limit_s);
 }
 
-static uint32_t leave(const char *uuid, int64_t in_us, switch_call_cause_t cause) {
-    /* One that is in the past already FreeSWITCH would take for one that comes again. */
-    return switch_ivr_schedule_hangup(in_seconds(in_us > 0 ? in_us : 1), uuid, cause, SWITCH_FALSE);
+static void leave_one(const struct vx_fs_deadlines *all, const struct deadline *d) {
+    struct vx_fs_end end;
+
+    if (leave(all, d, &end))
+        vx_fs_leave_schedule(&end, 1);
 }
 
-static void on_answer(switch_channel_t *channel, const char *variable, const char *what) {
-    switch_channel_set_variable_var_check(channel, variable, what, SWITCH_FALSE);
-}
+static void leave_all(const struct vx_fs_deadlines *all, const struct deadline *list,
+                      size_t count) {
+    struct vx_fs_end *ends = count ? vx_calloc(count, sizeof *ends) : NULL;
+    size_t left = 0;
 
-/* An answer takes back the task of the timeout, whose number is returned, and leaves another for
- * the limit. */
-static uint32_t leave_unanswered(const struct vx_fs_deadlines *all, const struct deadline *d,
-                                 switch_channel_t *channel, const char *uuid) {
-    uint32_t task = 0;
-    char text[64];
-
-    if (d->timeout_us < INT64_MAX) {
-        task = leave(uuid, d->timeout_us - vx_mono_us(all->clock), SWITCH_CAUSE_NO_ANSWER);
-        snprintf(text, sizeof text, "sched_cancel %" PRIu32, task);
-        on_answer(channel, "execute_on_answer_2", text);
-    }
-    if (d->limit_s) {
-        snprintf(text, sizeof text, "sched_hangup +%u ALLOTTED_TIMEOUT", d->limit_s);
-        on_answer(channel, "execute_on_answer_3", text);
-    }
-    return task;
-}
-
-/* It may be answered at any moment: where FreeSWITCH and this both see to it, it is done twice,
- * which does no harm. */
-static void hand_over(const struct vx_fs_deadlines *all, const struct deadline *d) {
-    switch_core_session_t *session = locate(&d->call_sid);
-    switch_channel_t *channel = session ? switch_core_session_get_channel(session) : NULL;
-    char uuid[VX_UUID_TEXT + 1];
-    uint32_t task = 0;
-
-    if (!session)
-        return;
-    vx_uuid_format(uuid, &d->call_sid);
-    if (!switch_channel_test_flag(channel, CF_ANSWERED))
-        task = leave_unanswered(all, d, channel, uuid);
-    if (switch_channel_test_flag(channel, CF_ANSWERED)) {
-        if (task)
-            switch_scheduler_del_task_id(task);
-        if (d->limit_s)
-            leave(uuid, d->limit_s * SECOND_US - up_us(channel), SWITCH_CAUSE_ALLOTTED_TIMEOUT);
-    }
-    switch_core_session_rwunlock(session);
+    for (size_t i = 0; i < count; i++)
+        if (!ends)
+            leave_one(all, &list[i]);
+        else
+            left += leave(all, &list[i], &ends[left]);
+    if (left)
+        vx_fs_leave_schedule(ends, left);
+    vx_free(ends);
 }
 
 /* --- all of them --- */
@@ -236,15 +222,13 @@ static void sweep(struct vx_fs_deadlines *all) {
 bool vx_fs_deadlines_add(struct vx_fs_deadlines *all, const struct vx_uuid *call_sid,
                          unsigned timeout_s, unsigned limit_s) {
     int64_t now = vx_mono_us(all->clock);
-    struct deadline d = {.due_us = INT64_MAX, .timeout_us = INT64_MAX, *call_sid, limit_s, false};
+    struct deadline d = {now + SECOND_US, now, INT64_MAX, *call_sid, limit_s, false};
     bool ok, closed;
 
-    if (timeout_s)
-        d.due_us = d.timeout_us = now + timeout_s * SECOND_US;
-    if (limit_s && now + limit_s * SECOND_US < d.due_us)
-        d.due_us = now + limit_s * SECOND_US;
-    if (d.due_us == INT64_MAX)
+    if (!timeout_s && !limit_s)
         return true;
+    if (timeout_s)
+        d.timeout_us = now + timeout_s * SECOND_US;
     pthread_mutex_lock(&all->lock);
     closed = all->closed;
     if (!closed && all->count >= all->sweep_at)
@@ -257,7 +241,7 @@ bool vx_fs_deadlines_add(struct vx_fs_deadlines *all, const struct vx_uuid *call
     }
     pthread_mutex_unlock(&all->lock);
     if (closed)
-        hand_over(all, &d);
+        leave_one(all, &d);
     return ok;
 }
 
@@ -277,8 +261,13 @@ int64_t vx_fs_deadlines_run(struct vx_fs_deadlines *all) {
         pthread_mutex_unlock(&all->lock);
         again = look(all, &d);
         pthread_mutex_lock(&all->lock);
-        if (again)
+        if (again && !all->closed) {
             push(all, &d);
+        } else if (again) {
+            pthread_mutex_unlock(&all->lock);
+            leave_one(all, &d); /* the others are left already */
+            pthread_mutex_lock(&all->lock);
+        }
     }
     pthread_mutex_unlock(&all->lock);
     return due;
@@ -290,13 +279,19 @@ size_t vx_fs_deadlines_count(struct vx_fs_deadlines *all) {
 
 /* --- its thread --- */
 
-static void wait_for(struct vx_fs_deadlines *all, int64_t us) {
+static struct timespec after_us(int64_t us) {
     struct timespec at;
 
     clock_gettime(CLOCK_MONOTONIC, &at);
     us += at.tv_nsec / 1000;
     at.tv_sec += (time_t)(us / SECOND_US);
     at.tv_nsec = (long)(us % SECOND_US) * 1000;
+    return at;
+}
+
+static void wait_for(struct vx_fs_deadlines *all, int64_t us) {
+    struct timespec at = after_us(us);
+
     pthread_cond_timedwait(&all->sooner, &all->lock, &at);
 }
 
@@ -325,6 +320,10 @@ static void *run(void *arg) {
 
     while (wait_until_due(all))
         vx_fs_deadlines_run(all);
+    pthread_mutex_lock(&all->lock);
+    all->running = false;
+    pthread_cond_signal(&all->ended);
+    pthread_mutex_unlock(&all->lock);
     return NULL;
 }
 
@@ -340,30 +339,64 @@ struct vx_fs_deadlines *vx_fs_deadlines_new(const struct vx_clock *clock) {
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&all->sooner, &monotonic);
+    pthread_cond_init(&all->ended, &monotonic);
     pthread_condattr_destroy(&monotonic);
     return all;
 }
 
 bool vx_fs_deadlines_start(struct vx_fs_deadlines *all) {
-    all->running = pthread_create(&all->thread, NULL, run, all) == 0;
-    return all->running;
+    bool started;
+
+    pthread_mutex_lock(&all->lock);
+    started = pthread_create(&all->thread, NULL, run, all) == 0;
+    all->running = all->joinable = started;
+    pthread_mutex_unlock(&all->lock);
+    return started;
 }
 
-void vx_fs_deadlines_close(struct vx_fs_deadlines *all) {
+/* False: FreeSWITCH keeps it. */
+static bool end_thread(struct vx_fs_deadlines *all, unsigned patience_ms) {
+    struct timespec until = after_us((int64_t)patience_ms * 1000);
+    bool ended, join;
+    int waited = 0;
+
     pthread_mutex_lock(&all->lock);
     all->closed = true;
     pthread_cond_signal(&all->sooner);
+    while (all->running && waited != ETIMEDOUT)
+        waited = pthread_cond_timedwait(&all->ended, &all->lock, &until);
+    ended = !all->running;
+    join = ended && all->joinable;
+    all->joinable = all->joinable && !join;
     pthread_mutex_unlock(&all->lock);
-    if (all->running)
+    if (join)
         pthread_join(all->thread, NULL);
-    all->running = false;
-    /* Nobody adds to it now. */
-    for (size_t i = 0; i < all->count; i++)
-        hand_over(all, &all->heap[i]);
-    all->count = 0;
-    atomic_store(&all->waiting, 0);
-    vx_free(all->heap);
+    return ended;
+}
+
+bool vx_fs_deadlines_close(struct vx_fs_deadlines *all, unsigned patience_ms) {
+    bool ended = end_thread(all, patience_ms);
+    struct deadline *left;
+    size_t count;
+
+    if (!ended)
+        vx_log(VX_LOG_ERROR, "FreeSWITCH has kept the thread of the timeouts for more than %u s",
+               patience_ms / 1000);
+    pthread_mutex_lock(&all->lock);
+    left = all->heap;
+    count = all->count;
     all->heap = NULL;
+    all->count = all->capacity = 0;
+    atomic_store_explicit(&all->waiting, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&all->lock);
+    leave_all(all, left, count);
+    vx_free(left);
+    return ended;
+}
+
+void vx_fs_deadlines_abandon(struct vx_fs_deadlines *all) {
+    if (all->joinable)
+        pthread_detach(all->thread);
 }
 
 void vx_fs_deadlines_release(struct vx_fs_deadlines **deadlines) {
@@ -371,6 +404,7 @@ void vx_fs_deadlines_release(struct vx_fs_deadlines **deadlines) {
 
     *deadlines = NULL;
     vx_free(all->heap);
+    pthread_cond_destroy(&all->ended);
     pthread_cond_destroy(&all->sooner);
     pthread_mutex_destroy(&all->lock);
     vx_free(all);

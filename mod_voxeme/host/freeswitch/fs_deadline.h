@@ -9,9 +9,12 @@
  * of no use any more is swept out whenever the heap has doubled: it holds no more than twice the
  * calls that FreeSWITCH has, and some.
  *
+ * A call that nobody has answered is also looked at after a second and whenever it has become twice
+ * as old, to wake its thread: FreeSWITCH may have told it in vain that an answer is there.
+ *
  * FreeSWITCH's own scheduler keeps its tasks in a list that it walks, under one lock, for each task
  * that comes, goes or is told of; a thousand calls a second with timeouts of a minute are more than
- * it bears. It gets what is left when the module is unloaded: these calls end as they would have.
+ * it bears. What is left when the module is unloaded is handed to it by the second (fs_leave.h).
  *
  * Threads: any, unless something else is said.
  */
@@ -38,10 +41,13 @@ bool vx_fs_deadlines_add(struct vx_fs_deadlines *deadlines, const struct vx_uuid
 int64_t vx_fs_deadlines_run(struct vx_fs_deadlines *deadlines);
 /* How many wait. */
 size_t vx_fs_deadlines_count(struct vx_fs_deadlines *deadlines);
-/* Ends its thread and leaves all of them, also those that are added later, with FreeSWITCH. Once.
- */
-void vx_fs_deadlines_close(struct vx_fs_deadlines *deadlines);
-/* When nobody adds any more. Clears the caller's pointer. */
+/* Ends its thread and leaves all of them, also those that are added later, with FreeSWITCH. False:
+ * FreeSWITCH does not let the thread go within that time. Until a further call says that it has,
+ * this may not be freed, nor the code be unloaded. */
+bool vx_fs_deadlines_close(struct vx_fs_deadlines *deadlines, unsigned patience_ms);
+/* When nobody adds any more, and its thread has ended. Clears the caller's pointer. */
 void vx_fs_deadlines_release(struct vx_fs_deadlines **deadlines);
+/* When there will be no further call: its thread ends by itself, should FreeSWITCH let it. */
+void vx_fs_deadlines_abandon(struct vx_fs_deadlines *deadlines);
 
 #endif

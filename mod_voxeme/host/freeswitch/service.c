@@ -91,28 +91,34 @@ static bool stop_serving(struct vx_fs *fs) {
     return ended;
 }
 
+/* A thread that FreeSWITCH keeps may yet come back and use what they have. */
+static void give_up_threads(struct vx_fs *fs, bool commands_ended, bool deadlines_ended) {
+    if (!commands_ended)
+        vx_fs_commands_abandon(fs->commands);
+    else if (fs->commands)
+        vx_fs_commands_release(&fs->commands);
+    if (!deadlines_ended)
+        vx_fs_deadlines_abandon(fs->deadlines);
+    else if (commands_ended && fs->deadlines)
+        vx_fs_deadlines_release(&fs->deadlines);
+    if (!commands_ended)
+        return;
+    vx_fs_marks_free(&fs->marks);
+    if (fs->registry)
+        vx_registry_release(&fs->registry);
+}
+
 bool vx_fs_stop(struct vx_fs *fs) {
-    bool ended;
+    bool commands_ended, deadlines_ended;
 
     if (fs->kept)
         return false;
     vx_fs_marks_close(&fs->marks);
     vx_fs_unhook(fs);
     vx_fs_auditor_stop(fs);
-    ended = stop_serving(fs);
-    if (fs->deadlines)
-        vx_fs_deadlines_close(fs->deadlines);
-    /* A thread that FreeSWITCH keeps may yet come back and use them. */
-    if (!ended)
-        vx_fs_commands_abandon(fs->commands);
-    else if (fs->commands)
-        vx_fs_commands_release(&fs->commands);
-    if (ended)
-        vx_fs_marks_free(&fs->marks);
-    if (ended && fs->deadlines)
-        vx_fs_deadlines_release(&fs->deadlines);
-    if (ended && fs->registry)
-        vx_registry_release(&fs->registry);
+    commands_ended = stop_serving(fs);
+    deadlines_ended = !fs->deadlines || vx_fs_deadlines_close(fs->deadlines, STOP_PATIENCE_MS);
+    give_up_threads(fs, commands_ended, deadlines_ended);
     if (fs->config)
         vx_config_release(&fs->config);
     vx_fs_log_remove();
@@ -120,8 +126,8 @@ bool vx_fs_stop(struct vx_fs *fs) {
     pthread_mutex_destroy(&fs->auditor_lock);
     pthread_mutex_destroy(&fs->audits);
     pthread_mutex_destroy(&fs->lock);
-    fs->kept = !ended;
-    return ended;
+    fs->kept = !commands_ended || !deadlines_ended;
+    return !fs->kept;
 }
 
 static bool configure(struct vx_fs *fs, struct vx_config *config) {

@@ -68,6 +68,8 @@ void double_channel_joined(const char *uuid, const char *other);
 void double_channel_bypasses(const char *uuid, const char *other);
 /* Whether it is marked as one that stays when its partner leaves (CF_REDIRECT). */
 bool double_channel_kept(const char *uuid);
+/* How often its thread was woken. */
+unsigned double_channel_woken(const char *uuid);
 /* What a variable of it is; copied, NULL when there is none. Freed by the caller. */
 char *double_variable(const char *uuid, const char *name);
 void double_set_variable(const char *uuid, const char *name, const char *value);
@@ -85,6 +87,9 @@ void double_blocks(const char *what);
  * nobody does. That it is freed or destroyed before its time is told by a line "WRONG". */
 void double_hung_up_at(const char *moment);
 void double_looked_at(const char *moment);
+/* What happens the next time that the module launches a leg ("launch"), wakes one's thread ("wake")
+ * or lets time pass ("yield"), once; within that call of the module. */
+void double_at(const char *moment, void (*happens)(void));
 /* What sofia says to those who want a leg. */
 void double_sofia_says(switch_call_cause_t cause);
 /* What the command `conference` answers; NULL: there is no such command. */

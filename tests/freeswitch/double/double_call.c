@@ -18,6 +18,8 @@ static char done[65536];
 static size_t done_len;
 static const char *fails, *blocks, *interface_name;
 static const char *conference, *hung_up_at, *looked_at;
+static const char *happens_at;
+static void (*happens)(void);
 static switch_channel_t *answering;
 static unsigned answered_after;
 static switch_call_cause_t sofia = SWITCH_CAUSE_SUCCESS;
@@ -92,6 +94,20 @@ void double_looked_at(const char *moment) {
     set(&looked_at, moment);
 }
 
+void double_at(const char *moment, void (*what)(void)) {
+    happens = what;
+    happens_at = moment;
+}
+
+static void happen_at(const char *moment) {
+    void (*what)(void) = happens_at && strcmp(happens_at, moment) == 0 ? happens : NULL;
+
+    if (!what)
+        return;
+    happens_at = NULL;
+    what();
+}
+
 void double_conference_says(const char *text) {
     set(&conference, text);
 }
@@ -114,6 +130,7 @@ static void tell_of_end(switch_core_session_t *session) {
 
 /* What others do to a leg while it is made. */
 static void meanwhile(switch_core_session_t *session, const char *moment) {
+    happen_at(moment);
     if (looked_at && strcmp(looked_at, moment) == 0)
         session->readers++;
     if (!hung_up_at || strcmp(hung_up_at, moment) != 0)
@@ -156,6 +173,7 @@ void double_channel_being_answered(const char *uuid, unsigned times) {
 
 void switch_yield(int64_t us) {
     (void)us;
+    happen_at("yield");
     pthread_mutex_lock(&double_sessions_lock);
     if (answering && --answered_after == 0) {
         answering->callstate = CCS_ACTIVE;
@@ -191,6 +209,15 @@ void double_channel_bypasses(const char *uuid, const char *other) {
     pthread_mutex_lock(&double_sessions_lock);
     channel_of(uuid)->flags |= CF_PROXY_MODE;
     pthread_mutex_unlock(&double_sessions_lock);
+}
+
+unsigned double_channel_woken(const char *uuid) {
+    unsigned woken;
+
+    pthread_mutex_lock(&double_sessions_lock);
+    woken = channel_of(uuid)->session->woken;
+    pthread_mutex_unlock(&double_sessions_lock);
+    return woken;
 }
 
 bool double_channel_kept(const char *uuid) {
@@ -430,6 +457,14 @@ switch_status_t switch_core_session_thread_launch(switch_core_session_t *session
     return status_of(session->running);
 }
 
+switch_status_t switch_core_session_wake_session_thread(switch_core_session_t *session) {
+    pthread_mutex_lock(&double_sessions_lock);
+    session->woken++;
+    pthread_mutex_unlock(&double_sessions_lock);
+    happen_at("wake");
+    return SWITCH_STATUS_SUCCESS;
+}
+
 void double_session_destroy(switch_core_session_t **session) {
     did("destroy %s", (*session)->uuid);
     if ((*session)->running)
@@ -438,21 +473,6 @@ void double_session_destroy(switch_core_session_t **session) {
         did("WRONG destroyed under somebody's eyes");
     double_session_remove((*session)->uuid);
     *session = NULL;
-}
-
-uint32_t switch_ivr_schedule_hangup(time_t at, const char *uuid, switch_call_cause_t cause,
-                                    switch_bool_t other_leg) {
-    switch_core_session_t *session = double_need(double_session_find(uuid));
-
-    (void)other_leg;
-    (void)session;
-    did("schedule %s +%ld %d", uuid, (long)(at - switch_epoch_time_now(NULL)), cause);
-    return 7;
-}
-
-uint32_t switch_scheduler_del_task_id(uint32_t id) {
-    did("unschedule %u", id);
-    return 1;
 }
 
 time_t switch_epoch_time_now(time_t *now) {
@@ -577,8 +597,11 @@ switch_status_t double_write(switch_stream_handle_t *handle, const char *fmt, ..
 
 switch_status_t switch_api_execute(const char *command, const char *arguments,
                                    switch_core_session_t *session, switch_stream_handle_t *stream) {
+    bool well = did("%s %s", command, arguments);
+
     (void)session;
-    did("%s %s", command, arguments);
+    if (strcmp(command, "sched_api") == 0)
+        return status_of(well);
     if (!conference)
         return SWITCH_STATUS_FALSE;
     return stream->write_function(stream, "%s", conference);

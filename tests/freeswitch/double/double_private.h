@@ -30,7 +30,7 @@ struct switch_core_session {
     bool vanishing;
     bool made;    /* by the module: ends once it is hung up and nobody looks at it */
     bool running; /* it has a thread */
-    unsigned readers;
+    unsigned readers, woken;
     switch_channel_t channel;
     switch_core_session_t *next;
 };

@@ -145,6 +145,7 @@ switch_status_t switch_event_add_header_string(switch_event_t *event, switch_sta
 
 char *switch_core_session_get_uuid(switch_core_session_t *session);
 switch_status_t switch_core_session_thread_launch(switch_core_session_t *session);
+switch_status_t switch_core_session_wake_session_thread(switch_core_session_t *session);
 unsigned int switch_core_session_running(switch_core_session_t *session);
 unsigned int switch_core_session_started(switch_core_session_t *session);
 void double_session_destroy(switch_core_session_t **session);
@@ -245,9 +246,6 @@ switch_status_t switch_ivr_record_session_pause(switch_core_session_t *session, 
                                                 switch_bool_t on);
 switch_status_t switch_ivr_session_transfer(switch_core_session_t *session, const char *extension,
                                             const char *dialplan, const char *context);
-uint32_t switch_scheduler_del_task_id(uint32_t id);
-uint32_t switch_ivr_schedule_hangup(time_t at, const char *uuid, switch_call_cause_t cause,
-                                    switch_bool_t other_leg);
 switch_status_t switch_core_session_send_dtmf_string(switch_core_session_t *session,
                                                      const char *digits);
 

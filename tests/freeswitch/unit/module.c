@@ -98,3 +98,23 @@ int fs_ask_to_hang_up(unsigned port, const char *call_sid) {
             call_sid);
     return fd;
 }
+
+int fs_ask_for_a_call(unsigned port) {
+    static const char body[] = "{\"from\":\"1\",\"timeout\":1,"
+                               "\"to\":{\"type\":\"sip\",\"sipUri\":\"sip:bob@192.0.2.1\"},"
+                               "\"call_hook\":\"https://example.com/\","
+                               "\"speech_synthesis_vendor\":\"google\","
+                               "\"speech_synthesis_language\":\"en-US\","
+                               "\"speech_synthesis_voice\":\"en-US-Standard-C\","
+                               "\"speech_recognizer_vendor\":\"google\","
+                               "\"speech_recognizer_language\":\"en-US\"}";
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_true(connected(fd, port));
+    dprintf(fd,
+            "POST /v1/Accounts/" ALPHA_SID "/Calls HTTP/1.1\r\nHost: a\r\n"
+            "Authorization: Bearer alpha-token\r\nContent-Type: application/json\r\n"
+            "Content-Length: %zu\r\n\r\n%s",
+            sizeof body - 1, body);
+    return fd;
+}

@@ -52,6 +52,8 @@ unsigned fs_port(void);
     ACCOUNTS("<account sid=\"" ALPHA_SID "\"><token sha256=\"" ALPHA_SHA "\"/></account>")
 /* Its DELETE of a call, over a connection that the caller closes. */
 int fs_ask_to_hang_up(unsigned port, const char *call_sid);
+/* Its POST of a call that is to be answered within a second. */
+int fs_ask_for_a_call(unsigned port);
 /* Whether somebody listens there, on 127.0.0.1. */
 bool fs_listens(unsigned port);
 

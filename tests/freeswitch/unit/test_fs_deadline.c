@@ -39,12 +39,11 @@ static void unanswered(void **state) {
     (void)state;
     add(CHANNEL, 60, 0);
     add(OTHER, 30, 0);
-    run(30);
     pass(29);
     run(1);
     nothing_done();
     pass(1);
-    run(30);
+    run(28); /* when it is twice as old as when it was looked at */
     assert_string_equal(double_done(), "hangup " OTHER " 19\n");
     pass(30);
     run(NEVER);
@@ -89,7 +88,6 @@ static void at_its_limit(void **state) {
 static void at_a_limit_shorter_than_its_timeout(void **state) {
     (void)state;
     add(CHANNEL, 60, 10);
-    run(10);
     for (int i = 0; i < 2; i++) {
         pass(10);
         run(10);
@@ -201,26 +199,88 @@ static void in_their_order(void **state) {
     }
 }
 
+/* FreeSWITCH has told its thread of the answer in vain: it finds it when it is woken. */
+static void woken_while_nobody_has_answered(void **state) {
+    unsigned woken = 0;
+
+    (void)state;
+    add(CHANNEL, 60, 0);
+    run(1);
+    for (unsigned s = 1; s < 32; s *= 2) { /* after 1, 2, 4, 8 and 16 s */
+        pass(s - s / 2);
+        run(s);
+        assert_int_equal(double_channel_woken(CHANNEL), ++woken);
+    }
+    answer(CHANNEL);
+    pass(16);
+    run(NEVER);
+    assert_int_equal(double_channel_woken(CHANNEL), woken);
+    nothing_done();
+}
+
 /* --- what is left with FreeSWITCH --- */
 
+#define TIMEOUT_TASK(at) "sched_api " at " mod_voxeme hupall NO_ANSWER voxeme_timeout_at " at "\n"
+#define LIMIT_TASK(at)                                                                             \
+    "sched_api " at " mod_voxeme hupall ALLOTTED_TIMEOUT voxeme_limit_at " at "\n"
+
+static void close_all(void) {
+    assert_true(vx_fs_deadlines_close(means.deadlines, 0)); /* it has no thread here */
+}
+
 static void left_with_freeswitch(void **state) {
+    char *limit;
+
     (void)state;
     add(CHANNEL, 60, 90);
     add(OTHER, 60, 90);
     pass(10);
     answer(OTHER);
     pass(5);
-    vx_fs_deadlines_close(means.deadlines);
-    done("schedule " CHANNEL " +45 19\n");
-    is("execute_on_answer_2", "sched_cancel 7"); /* that task and no other */
+    close_all();
+    assert_string_equal(double_done(), TIMEOUT_TASK("1045") LIMIT_TASK("1085"));
+    is("voxeme_timeout_at", "1045");
+    is("voxeme_limit_at", NULL);
+    is("execute_on_answer_2", "unset voxeme_timeout_at");
     is("execute_on_answer_3", "sched_hangup +90 ALLOTTED_TIMEOUT");
-    done("schedule " OTHER " +85 602\n");
-    not_done("unschedule");
+    limit = double_variable(OTHER, "voxeme_limit_at");
+    assert_string_equal(limit, "1085");
+    free(limit);
+    assert_null(double_variable(OTHER, "voxeme_timeout_at"));
     double_done_clear();
     double_channel_gone(OTHER);
     add(OTHER, 20, 0); /* of a command that FreeSWITCH has kept */
-    assert_string_equal(double_done(), "schedule " OTHER " +20 19\n");
+    assert_string_equal(double_done(), TIMEOUT_TASK("1020"));
     assert_int_equal(vx_fs_deadlines_count(means.deadlines), 0);
+}
+
+/* FreeSWITCH's scheduler walks a list of all tasks for each: there is one for each second. */
+static void many_are_left(void **state) {
+    static char expected[60 * 128];
+    char *at = expected, uuid[VX_UUID_TEXT + 1];
+
+    (void)state;
+    for (unsigned i = 0; i < 2000; i++) {
+        struct vx_uuid sid = vx_test_sid(i);
+
+        vx_uuid_format(uuid, &sid);
+        add(uuid, 1 + (i * 7) % 60, 0);
+    }
+    close_all();
+    for (unsigned s = 1001; s <= 1060; s++)
+        at += sprintf(at, "sched_api %u mod_voxeme hupall NO_ANSWER voxeme_timeout_at %u\n", s, s);
+    assert_string_equal(double_done(), expected);
+}
+
+/* What is past, or is now, FreeSWITCH would take for something that comes again. */
+static void left_when_it_is_over(void **state) {
+    (void)state;
+    add(CHANNEL, 60, 0);
+    add(OTHER, 60, 10);
+    answer(OTHER);
+    pass(60);
+    close_all();
+    assert_string_equal(double_done(), TIMEOUT_TASK("1001") LIMIT_TASK("1001"));
 }
 
 static void nothing_to_be_left(void **state) {
@@ -229,8 +289,29 @@ static void nothing_to_be_left(void **state) {
     answer(CHANNEL);
     add(OTHER, 60, 0);
     double_channel_gone(OTHER);
-    vx_fs_deadlines_close(means.deadlines);
+    close_all();
     nothing_done();
+}
+
+static void nobody_to_leave_them_with(void **state) {
+    (void)state;
+    add(CHANNEL, 60, 0);
+    vx_test_capture_log();
+    double_fails("sched_api");
+    close_all();
+    assert_non_null(strstr(vx_test_log_text(), "mod_commands"));
+}
+
+/* The thread has it in its hands, and FreeSWITCH the others, when all are left. */
+static void left_by_a_thread_that_comes_back(void **state) {
+    (void)state;
+    add(CHANNEL, 60, 0);
+    pass(1);
+    add(OTHER, 60, 0);
+    double_at("wake", close_all);
+    vx_fs_deadlines_run(means.deadlines);
+    assert_string_equal(double_done(), TIMEOUT_TASK("1060") TIMEOUT_TASK("1059"));
+    assert_int_equal(vx_fs_deadlines_count(means.deadlines), 0);
 }
 
 /* --- its thread, on the clock of the system --- */
@@ -247,9 +328,41 @@ static void by_itself(void **state) {
     assert_true(vx_fs_deadlines_add(real, &two, 1, 0)); /* sooner than what it waits for */
     double_wait_done("hangup " OTHER " 19");
     not_done("hangup " CHANNEL);
-    vx_fs_deadlines_close(real);
-    done("schedule " CHANNEL);
+    assert_true(vx_fs_deadlines_close(real, 60000));
+    is("execute_on_answer_2", "unset voxeme_timeout_at");
     vx_fs_deadlines_release(&real);
+}
+
+/* Nobody waits for FreeSWITCH for ever, and what it does not keep ends all the same. */
+static void kept_by_freeswitch(void **state) {
+    struct vx_fs_deadlines *real = vx_fs_deadlines_new(&vx_clock_system);
+    struct vx_uuid one = vx_test_uuid(CHANNEL), two = vx_test_uuid(OTHER);
+
+    (void)state;
+    assert_true(vx_fs_deadlines_start(real));
+    channel(CHANNEL, true, false);
+    channel(OTHER, true, false);
+    double_blocks("hangup");
+    assert_true(vx_fs_deadlines_add(real, &two, 1, 0));
+    double_wait_done("hangup " OTHER " 19");
+    assert_true(vx_fs_deadlines_add(real, &one, 60, 0));
+    assert_false(vx_fs_deadlines_close(real, 20));
+    is("execute_on_answer_2", "unset voxeme_timeout_at");
+    double_blocks(NULL);
+    assert_true(vx_fs_deadlines_close(real, 60000));
+    vx_fs_deadlines_release(&real);
+}
+
+static void leave_without_memory(void *ctx) {
+    set_up(ctx);
+    add(CHANNEL, 60, 0);
+    add(OTHER, 60, 0);
+    vx_test_arm();
+    close_all();
+    vx_test_disarm();
+    done(TIMEOUT_TASK("1060"));
+    is("voxeme_timeout_at", "1060");
+    tear_down(ctx);
 }
 
 static void add_without_memory(void *ctx) {
@@ -268,6 +381,7 @@ static void add_without_memory(void *ctx) {
 static void out_of_memory(void **state) {
     (void)state;
     vx_test_every_allocation_fails(add_without_memory, NULL, true);
+    vx_test_every_allocation_fails(leave_without_memory, NULL, true);
 }
 
 int main(void) {
@@ -284,9 +398,15 @@ int main(void) {
         EACH(the_switchs_clock_is_put_back),
         EACH(swept),
         EACH(in_their_order),
+        EACH(woken_while_nobody_has_answered),
         EACH(left_with_freeswitch),
+        EACH(many_are_left),
+        EACH(left_when_it_is_over),
         EACH(nothing_to_be_left),
+        EACH(nobody_to_leave_them_with),
+        EACH(left_by_a_thread_that_comes_back),
         EACH(by_itself),
+        EACH(kept_by_freeswitch),
         cmocka_unit_test(out_of_memory),
     };
 
