@@ -101,6 +101,27 @@ static void being_answered(void **state) {
     switch_yield(0);
 }
 
+static struct vx_command *asked;
+
+static void give_up(void) {
+    vx_command_give_up(asked);
+}
+
+/* Its client is told that it was not done in time, while FreeSWITCH is being waited for. */
+static void given_up_while_it_is_answered(void **state) {
+    struct vx_fs_result result;
+
+    (void)state;
+    channel(CHANNEL, true, true);
+    double_channel_being_answered(CHANNEL, 3);
+    asked = command(VX_VERB_HOLD, NO_ARGS);
+    double_at("yield", give_up);
+    result = vx_fs_perform(&means, asked);
+    assert_int_equal(result.outcome, VX_OUTCOME_REFUSED);
+    nothing_done();
+    vx_command_release(&asked);
+}
+
 /* Nobody waits for the thread of the partner, which plays music meanwhile. */
 static void held_in_a_bridge(void **state) {
     struct vx_command_args args = {.hook = VX_STR("/next")};
@@ -458,6 +479,7 @@ int main(void) {
         EACH(hung_up),
         EACH(held),
         EACH(being_answered),
+        EACH(given_up_while_it_is_answered),
         EACH(held_in_a_bridge),
         EACH(unheld_is_told),
         EACH(muted),

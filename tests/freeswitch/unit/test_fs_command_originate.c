@@ -57,6 +57,21 @@ static void made(void **state) {
     vx_snapshot_release(&call);
 }
 
+static size_t deadlines_at_launch;
+
+static void count_deadlines(void) {
+    deadlines_at_launch = vx_fs_deadlines_count(means.deadlines);
+}
+
+/* One that could not be ended again is not made: its INVITE would be on its way. */
+static void its_end_is_known_before_it_is_launched(void **state) {
+    (void)state;
+    deadlines_at_launch = 0;
+    double_at("launch", count_deadlines);
+    ends(VX_VERB_ORIGINATE, creation(), VX_OUTCOME_DONE, NULL);
+    assert_int_equal(deadlines_at_launch, 1);
+}
+
 static void made_without_a_timeout(void **state) {
     struct vx_command_args args = creation();
 
@@ -235,6 +250,7 @@ static void make_without_memory(void *ctx) {
         assert_int_equal(vx_test_calls(&w), 1);
     } else {
         assert_int_equal(result.outcome, VX_OUTCOME_REFUSED);
+        not_done("launch");
         no_ghost();
     }
     tear_down(ctx);
@@ -248,6 +264,7 @@ static void made_without_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         EACH(made),
+        EACH(its_end_is_known_before_it_is_launched),
         EACH(made_without_a_timeout),
         EACH(not_made),
         EACH(the_registry_is_full),
