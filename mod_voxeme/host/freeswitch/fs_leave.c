@@ -19,10 +19,14 @@ int64_t vx_fs_up_us(switch_channel_t *channel) {
     return up > 0 ? up : 0;
 }
 
-/* What is not in the future FreeSWITCH takes for something that comes again. */
+/* The first second that does not begin sooner. What is not in the future FreeSWITCH takes for
+ * something that comes again. */
 static int64_t in_seconds(int64_t us) {
-    return (int64_t)switch_epoch_time_now(NULL) +
-           (us > SECOND_US ? (us + SECOND_US - 1) / SECOND_US : 1);
+    int64_t now = (int64_t)switch_micro_time_now(), at = now + us;
+    int64_t soonest = now / SECOND_US + 1;
+
+    at = (at + SECOND_US - 1) / SECOND_US;
+    return at > soonest ? at : soonest;
 }
 
 static void set(switch_channel_t *channel, const char *variable, const char *text) {
@@ -37,13 +41,14 @@ static void set_end(switch_channel_t *channel, bool limit, struct vx_fs_end *end
     set(channel, limit ? LIMIT_AT : TIMEOUT_AT, text);
 }
 
-/* An answer takes the timeout back and sets the limit. */
+/* An answer takes the timeout back and sets the limit: FreeSWITCH counts from the second that the
+ * answer falls into, and is not to end the call before its time. */
 static void leave_unanswered(switch_channel_t *channel, struct vx_fs_end *end, int64_t timeout_us,
                              unsigned limit_s) {
     char text[64];
 
     if (limit_s) {
-        snprintf(text, sizeof text, "sched_hangup +%u ALLOTTED_TIMEOUT", limit_s);
+        snprintf(text, sizeof text, "sched_hangup +%u ALLOTTED_TIMEOUT", limit_s + 1);
         set(channel, "execute_on_answer_3", text);
     }
     if (timeout_us == INT64_MAX)

@@ -475,11 +475,6 @@ void double_session_destroy(switch_core_session_t **session) {
     *session = NULL;
 }
 
-time_t switch_epoch_time_now(time_t *now) {
-    (void)now;
-    return 1000;
-}
-
 static int64_t (*clock_us)(void);
 
 void double_clock(int64_t (*now_us)(void)) {

@@ -40,8 +40,6 @@ typedef struct {
 } switch_directories;
 extern switch_directories SWITCH_GLOBAL_dirs;
 
-#include <time.h>
-time_t switch_epoch_time_now(time_t *now);
 int64_t switch_micro_time_now(void);
 /* Does not wait; double.h says what comes of it. */
 void switch_yield(int64_t us);

@@ -151,6 +151,7 @@ static void the_switchs_clock_is_put_back(void **state) {
     pass(10);
     run(NEVER);
     done("hangup " CHANNEL " 602");
+    ahead_us += 3600 * VX_SECOND_US;
 }
 
 /* Ten thousand calls that have ended leave nothing behind. */
@@ -220,6 +221,8 @@ static void woken_while_nobody_has_answered(void **state) {
 
 /* --- what is left with FreeSWITCH --- */
 
+/* So many seconds after the beginning of a test, by FreeSWITCH's clock. */
+#define S(seconds)       "17000050" seconds
 #define TIMEOUT_TASK(at) "sched_api " at " mod_voxeme hupall NO_ANSWER voxeme_timeout_at " at "\n"
 #define LIMIT_TASK(at)                                                                             \
     "sched_api " at " mod_voxeme hupall ALLOTTED_TIMEOUT voxeme_limit_at " at "\n"
@@ -238,19 +241,19 @@ static void left_with_freeswitch(void **state) {
     answer(OTHER);
     pass(5);
     close_all();
-    assert_string_equal(double_done(), TIMEOUT_TASK("1045") LIMIT_TASK("1085"));
-    is("voxeme_timeout_at", "1045");
+    assert_string_equal(double_done(), TIMEOUT_TASK(S("60")) LIMIT_TASK("1700005100"));
+    is("voxeme_timeout_at", S("60"));
     is("voxeme_limit_at", NULL);
     is("execute_on_answer_2", "unset voxeme_timeout_at");
-    is("execute_on_answer_3", "sched_hangup +90 ALLOTTED_TIMEOUT");
+    is("execute_on_answer_3", "sched_hangup +91 ALLOTTED_TIMEOUT");
     limit = double_variable(OTHER, "voxeme_limit_at");
-    assert_string_equal(limit, "1085");
+    assert_string_equal(limit, "1700005100");
     free(limit);
     assert_null(double_variable(OTHER, "voxeme_timeout_at"));
     double_done_clear();
     double_channel_gone(OTHER);
     add(OTHER, 20, 0); /* of a command that FreeSWITCH has kept */
-    assert_string_equal(double_done(), TIMEOUT_TASK("1020"));
+    assert_string_equal(double_done(), TIMEOUT_TASK(S("35")));
     assert_int_equal(vx_fs_deadlines_count(means.deadlines), 0);
 }
 
@@ -267,7 +270,7 @@ static void many_are_left(void **state) {
         add(uuid, 1 + (i * 7) % 60, 0);
     }
     close_all();
-    for (unsigned s = 1001; s <= 1060; s++)
+    for (unsigned s = 1700005001; s <= 1700005060; s++)
         at += sprintf(at, "sched_api %u mod_voxeme hupall NO_ANSWER voxeme_timeout_at %u\n", s, s);
     assert_string_equal(double_done(), expected);
 }
@@ -280,7 +283,16 @@ static void left_when_it_is_over(void **state) {
     answer(OTHER);
     pass(60);
     close_all();
-    assert_string_equal(double_done(), TIMEOUT_TASK("1001") LIMIT_TASK("1001"));
+    assert_string_equal(double_done(), TIMEOUT_TASK(S("61")) LIMIT_TASK(S("61")));
+}
+
+/* Never too soon: the scheduler knows whole seconds alone. */
+static void left_within_a_second(void **state) {
+    (void)state;
+    vx_test_advance(&w.time, VX_SECOND_US / 4);
+    add(CHANNEL, 30, 0);
+    close_all();
+    assert_string_equal(double_done(), TIMEOUT_TASK(S("31")));
 }
 
 static void nothing_to_be_left(void **state) {
@@ -310,7 +322,7 @@ static void left_by_a_thread_that_comes_back(void **state) {
     add(OTHER, 60, 0);
     double_at("wake", close_all);
     vx_fs_deadlines_run(means.deadlines);
-    assert_string_equal(double_done(), TIMEOUT_TASK("1060") TIMEOUT_TASK("1059"));
+    assert_string_equal(double_done(), TIMEOUT_TASK(S("61")) TIMEOUT_TASK(S("60")));
     assert_int_equal(vx_fs_deadlines_count(means.deadlines), 0);
 }
 
@@ -360,8 +372,8 @@ static void leave_without_memory(void *ctx) {
     vx_test_arm();
     close_all();
     vx_test_disarm();
-    done(TIMEOUT_TASK("1060"));
-    is("voxeme_timeout_at", "1060");
+    done(TIMEOUT_TASK(S("60")));
+    is("voxeme_timeout_at", S("60"));
     tear_down(ctx);
 }
 
@@ -402,6 +414,7 @@ int main(void) {
         EACH(left_with_freeswitch),
         EACH(many_are_left),
         EACH(left_when_it_is_over),
+        EACH(left_within_a_second),
         EACH(nothing_to_be_left),
         EACH(nobody_to_leave_them_with),
         EACH(left_by_a_thread_that_comes_back),
