@@ -129,9 +129,11 @@ static int64_t next_look(const struct vx_fs_deadlines *all, struct deadline *d,
 
 /* FreeSWITCH tries for ten milliseconds to wake the thread of a leg for which an answer, or a
  * refusal, has come. One that is just about to sleep, and gets no CPU for so long, then sleeps over
- * it. Once it is up by some other cause it finds it. */
+ * it. Once it is up by some other cause it finds it. One that is not asleep may keep whoever wakes
+ * it for those ten milliseconds. */
 static void nudge(switch_core_session_t *session, switch_channel_t *channel) {
-    if (!switch_channel_test_flag(channel, CF_ANSWERED))
+    if (!switch_channel_test_flag(channel, CF_ANSWERED) &&
+        switch_channel_test_flag(channel, CF_THREAD_SLEEPING))
         switch_core_session_wake_session_thread(session);
 }
 

@@ -133,8 +133,8 @@ export class Sipp {
   }
 
   // Waits for its end; every call must have gone as the scenario says.
-  async finished({ code = 0 } = {}) {
-    const end = await deadline(this.#exit, 'sipp to finish');
+  async finished({ code = 0, ms } = {}) {
+    const end = await deadline(this.#exit, 'sipp to finish', ms);
     if (end.code !== code) throw new Error(`sipp: ${await this.#why(end)}`);
   }
 

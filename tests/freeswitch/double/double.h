@@ -68,7 +68,8 @@ void double_channel_joined(const char *uuid, const char *other);
 void double_channel_bypasses(const char *uuid, const char *other);
 /* Whether it is marked as one that stays when its partner leaves (CF_REDIRECT). */
 bool double_channel_kept(const char *uuid);
-/* How often its thread was woken. */
+/* Its thread sleeps whenever it is not woken, and how often it was. */
+void double_channel_sleeps(const char *uuid);
 unsigned double_channel_woken(const char *uuid);
 /* What a variable of it is; copied, NULL when there is none. Freed by the caller. */
 char *double_variable(const char *uuid, const char *name);

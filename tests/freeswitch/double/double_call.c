@@ -211,6 +211,12 @@ void double_channel_bypasses(const char *uuid, const char *other) {
     pthread_mutex_unlock(&double_sessions_lock);
 }
 
+void double_channel_sleeps(const char *uuid) {
+    pthread_mutex_lock(&double_sessions_lock);
+    channel_of(uuid)->flags |= CF_THREAD_SLEEPING;
+    pthread_mutex_unlock(&double_sessions_lock);
+}
+
 unsigned double_channel_woken(const char *uuid) {
     unsigned woken;
 

@@ -155,7 +155,8 @@ typedef enum {
     CF_PROXY_MODE = 4,
     CF_HOLD = 8,
     CF_SUSPEND = 16,
-    CF_BROADCAST = 32
+    CF_BROADCAST = 32,
+    CF_THREAD_SLEEPING = 64
 } switch_channel_flag_t;
 typedef enum { CS_NEW, CS_INIT, CS_CONSUME_MEDIA = 8, CS_HANGUP = 10 } switch_channel_state_t;
 typedef enum { CCS_DOWN, CCS_ACTIVE = 5, CCS_HELD } switch_channel_callstate_t;

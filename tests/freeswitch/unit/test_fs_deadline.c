@@ -206,12 +206,16 @@ static void woken_while_nobody_has_answered(void **state) {
 
     (void)state;
     add(CHANNEL, 60, 0);
+    add(OTHER, 60, 0);
+    double_channel_sleeps(CHANNEL);
     run(1);
     for (unsigned s = 1; s < 32; s *= 2) { /* after 1, 2, 4, 8 and 16 s */
         pass(s - s / 2);
         run(s);
         assert_int_equal(double_channel_woken(CHANNEL), ++woken);
     }
+    assert_int_equal(double_channel_woken(OTHER), 0); /* it finds its answer by itself */
+    double_channel_gone(OTHER);
     answer(CHANNEL);
     pass(16);
     run(NEVER);
@@ -318,6 +322,7 @@ static void nobody_to_leave_them_with(void **state) {
 static void left_by_a_thread_that_comes_back(void **state) {
     (void)state;
     add(CHANNEL, 60, 0);
+    double_channel_sleeps(CHANNEL);
     pass(1);
     add(OTHER, 60, 0);
     double_at("wake", close_all);
