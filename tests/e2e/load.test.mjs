@@ -2,16 +2,18 @@
 // third: none is lost, each ends as it should, and what they held is given back.
 //
 // As part of all tests it is short. With VOXEME_LOAD (script/test --load) 1,000 calls a second are made for ten
-// seconds, and the memory of the process returns to where it was.
+// seconds, at least 900 a second are answered, and the memory of the process returns to where it was.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setTimeout as after } from 'node:timers/promises';
 import { demo } from './lib/config.mjs';
-import { check, cpuSeconds, farEnd, FULL, LEFT_KIB, makeCalls, mib, quantile, RATE, residentKiB, settles } from './lib/load.mjs';
+import { answers, check, cpuSeconds, farEnd, FULL, LEFT_KIB, makeCalls, mib, RATE, residentKiB, settles } from './lib/load.mjs';
 import { Switch } from './lib/switch.mjs';
 import { PATIENCE_MS } from './lib/wait.mjs';
 import { callsOf } from './lib/watch.mjs';
+
+const ANSWERED = 900; // a second, of the 1,000 that are due
 
 test(`calls at ${RATE} a second`, { timeout: 600_000 }, async (t) => {
   const owner = demo(), ADMIN = 'the-admin-token-of-this-test';
@@ -24,10 +26,9 @@ test(`calls at ${RATE} a second`, { timeout: 600_000 }, async (t) => {
   const client = sw.client(owner.token, { maxSockets: 64 }), admin = sw.client(ADMIN);
   const address = await farEnd(t);
   const before = await residentKiB(sw.pid);
-  const { calls, rate } = await makeCalls(client, owner, address);
-  const ms = calls.map((call) => call.ms).sort((a, b) => a - b);
-  t.diagnostic(`${calls.length} calls, ${rate.toFixed(0)} a second; POST took ${quantile(ms, 0.5).toFixed(1)} ms, p99 ${quantile(ms, 0.99).toFixed(1)} ms, ` +
-    `at most ${ms.at(-1).toFixed(1)} ms; ${mib(await residentKiB(sw.pid))}`);
+  const made = await makeCalls(client, owner, address), { calls } = made;
+  t.diagnostic(`${answers(made)}; ${mib(await residentKiB(sw.pid))}`);
+  if (FULL) assert.ok(made.answered >= ANSWERED, `${made.answered.toFixed(0)} POSTs a second were answered, not ${ANSWERED}`);
   await settles(admin, { voxeme_sip_calls: 0 }, PATIENCE_MS);
   check(calls, (await client.get(callsOf(owner))).json);
   t.diagnostic(`${((await cpuSeconds(sw.pid)) * 1000 / calls.length).toFixed(2)} ms of CPU time a call`);

@@ -9,7 +9,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setTimeout as after } from 'node:timers/promises';
 import { demo } from '../e2e/lib/config.mjs';
-import { check, farEnd, FULL, LEFT_KIB, makeCalls, mib, quantile, RATE, settles } from '../e2e/lib/load.mjs';
+import { answers, check, farEnd, FULL, LEFT_KIB, makeCalls, mib, RATE, settles } from '../e2e/lib/load.mjs';
 import { callsOf } from '../e2e/lib/watch.mjs';
 import { extension } from './lib/dialplan.mjs';
 import { FreeSwitch, PATIENCE_MS } from './lib/freeswitch.mjs';
@@ -28,17 +28,13 @@ async function reload(fs, retention) {
 
 async function burst(t, fs, address) {
   const client = fs.client(owner.token, { maxSockets: 64, patience: 600_000 }), admin = fs.client(ADMIN);
-  const cpu = fs.cpu(), began = Date.now();
-  const { calls } = await makeCalls(client, owner, address);
-  const rate = calls.length / ((Date.now() - began) / 1000);
-  const ms = calls.map((call) => call.ms).sort((a, b) => a - b);
+  const cpu = fs.cpu(), made = await makeCalls(client, owner, address), { calls } = made;
   const peak = fs.rss();
   await fs.until(async () => /^0 total/m.test(await fs.api('show channels count')), 'all channels to be gone');
   const live = async () => (await client.get(`/v1/Accounts/${owner.sid}/CallCount`)).json.outbound;
   await fs.until(async () => await live() === 0, 'all calls to have ended');
   check(calls, (await client.get(callsOf(owner))).json, 487);
-  t.diagnostic(`${calls.length} calls, ${rate.toFixed(0)} a second; POST took ${quantile(ms, 0.5).toFixed(1)} ms, p99 ${quantile(ms, 0.99).toFixed(1)} ms, ` +
-    `at most ${ms.at(-1).toFixed(1)} ms; ${((fs.cpu() - cpu) * 1000 / calls.length).toFixed(2)} ms of CPU time a call; ${mib(peak)}`);
+  t.diagnostic(`${answers(made)}; ${((fs.cpu() - cpu) * 1000 / calls.length).toFixed(2)} ms of CPU time a call; ${mib(peak)}`);
   await settles(admin, { voxeme_calls_lost_total: 0 }, 0);
   await reload(fs, 1);
   await fs.until(async () => (await client.get(callsOf(owner))).json.length === 0, 'the calls to leave the list');

@@ -82,28 +82,39 @@ export const cpuSeconds = async (pid) => {
   const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\) /, '').split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 };
-export const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
+const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
 
-// RATE POSTs a second for SECONDS, whatever the answers take; [{sid, kind, ms}].
+// RATE POSTs a second for SECONDS, whatever the answers take: each has a moment at which it is due, and `ms` of
+// a call is from that to its answer, the wait for a socket of the client included. `offered` is how many a second were
+// given to the client, `answered` how many were answered, from the first one sent to the last answer.
 export async function makeCalls(client, owner, address) {
   const pending = [], total = RATE * SECONDS, began = performance.now();
+  const dueAt = (n) => began + (n * 1000) / RATE;
   for (let made = 0; made < total;) {
-    const due = Math.min(total, Math.ceil(((performance.now() - began) * RATE) / 1000));
-    for (; made < due; made++) pending.push(makeCall(client, owner, address, KINDS[made % KINDS.length]));
+    for (const now = performance.now(); made < total && dueAt(made) <= now; made++) pending.push(makeCall(client, owner, address, KINDS[made % KINDS.length], dueAt(made)));
     await after(TICK_MS);
   }
-  const sent = performance.now() - began;
-  return { calls: await Promise.all(pending), rate: (total * 1000) / sent };
+  const offered = (total * 1000) / (performance.now() - began);
+  const calls = await Promise.all(pending);
+  const answered = (total * 1000) / (Math.max(...calls.map((call) => call.at)) - began);
+  return { calls, offered, answered };
 }
 
-async function makeCall(client, owner, address, kind) {
-  const began = performance.now();
+async function makeCall(client, owner, address, kind, due) {
   const answer = await client.request('POST', callsOf(owner), {
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ from: '15083728299', to: { type: 'sip', sipUri: `sip:${kind.user}@${address}` }, call_hook: 'https://example.com/', ...speech, ...kind.fields }),
   });
   assert.equal(answer.status, 201, answer.text);
-  return { sid: answer.json.sid, kind, ms: performance.now() - began };
+  const at = performance.now();
+  return { sid: answer.json.sid, kind, at, ms: at - due };
+}
+
+// How they were answered, in words.
+export function answers({ calls, offered, answered }) {
+  const ms = calls.map((call) => call.ms).sort((a, b) => a - b);
+  return `${calls.length} calls, ${offered.toFixed(0)} a second offered, ${answered.toFixed(0)} a second answered; from when it was due to its answer ` +
+    `a POST took ${quantile(ms, 0.5).toFixed(1)} ms, p99 ${quantile(ms, 0.99).toFixed(1)} ms, at most ${ms.at(-1).toFixed(1)} ms`;
 }
 
 // Looks at the metrics until they are as wanted; what they say of never changes back.
