@@ -6,6 +6,7 @@
 #include "host/sip/routes.h"
 #include "host/sip/sdp.h"
 #include "host/sip/sdp_pass.h"
+#include "host/sip/trunk.h"
 #include "host/sip/uri.h"
 
 #include <arpa/inet.h>
@@ -285,6 +286,45 @@ static void test_sdp_where_media_goes(void **state) {
 #undef AT
 }
 
+#define GATEWAY(name, address) "<gateway name=\"" name "\" address=\"" address "\"/>"
+
+static void test_trunks(void **state) {
+    static const char xml[] =
+        "<configuration name=\"voxeme.conf\"><accounts><account sid=\"" ALPHA_SID "\">"
+        "<source cidr=\"192.0.2.0/24\"/><source cidr=\"2001:db8::/32\"/>" GATEWAY(
+            "named", "sbc.example.com") GATEWAY("elsewhere", "192.0.2.9")
+            GATEWAY("first", "192.0.2.7:5080") GATEWAY("second", "192.0.2.7") GATEWAY(
+                "six", "[2001:db8::7]:5070") "</account><account sid=\"" BETA_SID
+                                             "\"><source cidr=\"198.51.100.0/24\"/>" GATEWAY(
+                                                 "theirs",
+                                                 "192.0.2.8") "</account>"
+                                                              "</accounts></configuration>";
+    static const struct {
+        const char *source;
+        unsigned port;
+        const char *trunk;
+    } rows[] = {
+        {"192.0.2.7", 5060, "second"}, {"192.0.2.7", 5080, "first"}, {"192.0.2.7", 40000, "first"},
+        {"192.0.2.9", 1, "elsewhere"}, {"2001:db8::7", 5070, "six"}, {"192.0.2.1", 5060, NULL},
+        {"192.0.2.8", 5060, NULL},     {"198.51.100.1", 5060, NULL}, {"203.0.113.1", 5060, NULL}};
+    struct vx_account_evidence evidence = {.header = VX_NONE};
+    char error[512];
+    struct vx_config *config = vx_test_read(xml, NULL, error, sizeof error);
+
+    (void)state;
+    if (!config)
+        fail_msg("%s", error);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_true(vx_addr_parse(&evidence.source, vx_str(rows[i].source)));
+        struct vx_str trunk = vx_trunk_of(config, &evidence, rows[i].port);
+        if (!vx_str_eq(trunk, vx_str(rows[i].trunk)))
+            fail_msg("%s: %.*s", rows[i].source, (int)trunk.len, trunk.at ? trunk.at : "");
+    }
+    evidence.source = (struct vx_addr){{0}};
+    assert_null(vx_trunk_of(config, &evidence, 5060).at);
+    vx_config_release(&config);
+}
+
 /* sofia-sip's table is another's reading of the same RFCs. In two places it is not theirs. */
 static void test_reasons_are_those_of_the_library(void **state) {
     (void)state;
@@ -318,6 +358,7 @@ int main(void) {
         cmocka_unit_test(test_sdp_directions),
         cmocka_unit_test(test_sdp_that_passes),
         cmocka_unit_test(test_sdp_where_media_goes),
+        cmocka_unit_test(test_trunks),
         cmocka_unit_test(test_reasons_are_those_of_the_library),
     };
     return cmocka_run_group_tests_name("sip_text", tests, NULL, NULL);

@@ -4,6 +4,9 @@
 #include "core/alloc.h"
 #include "core/log.h"
 #include "host/sip/leg.h"
+#include "host/sip/trunk.h"
+
+#include <arpa/inet.h>
 
 /* Refused before there is a leg: at the limit, every call must cost as little as can be. */
 static const char *refuse_at_once(const struct vx_sip *sip) {
@@ -83,6 +86,30 @@ static struct vx_leg *leg_for(struct vx_sip *sip, msg_t *request, const sip_t *i
     return leg;
 }
 
+static unsigned port_of(const struct sockaddr *source) {
+    struct sockaddr_in6 v6;
+    struct sockaddr_in v4;
+
+    if (source->sa_family == AF_INET6) {
+        memcpy(&v6, source, sizeof v6);
+        return ntohs(v6.sin6_port);
+    }
+    memcpy(&v4, source, sizeof v4);
+    return ntohs(v4.sin_port);
+}
+
+/* Says once what the call's trunk is: its name is the configuration's, which a reload replaces. */
+static void tell_of(struct vx_leg *leg, msg_t *request) {
+    const su_sockaddr_t *source = msg_addr(request);
+    struct vx_event *e = &leg->facts.event;
+
+    if (source)
+        e->originating_sip_trunk_name =
+            vx_trunk_of(leg->sip->config, &e->evidence, port_of(&source->su_sa));
+    vx_leg_tell(leg, VX_EVENT_CREATE, 100, NULL);
+    e->originating_sip_trunk_name = VX_NONE;
+}
+
 void vx_incoming(struct vx_sip *sip, nua_handle_t *nh, msg_t *request, const sip_t *invite) {
     struct vx_route_match match;
     const char *refused = refuse_at_once(sip);
@@ -104,7 +131,7 @@ void vx_incoming(struct vx_sip *sip, nua_handle_t *nh, msg_t *request, const sip
     leg->peer_updates = sip_is_allowed(invite->sip_allow, SIP_METHOD_UPDATE);
     leg->over_tcp = invite->sip_via && su_casematch(invite->sip_via->v_protocol, sip_transport_tcp);
     vx_leg_origin(leg);
-    vx_leg_tell(leg, VX_EVENT_CREATE, 100, NULL);
+    tell_of(leg, request);
     follow_route(leg, invite, &match);
 }
 
