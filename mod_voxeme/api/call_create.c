@@ -2,6 +2,7 @@
 #include "api/commands.h"
 #include "api/json_in.h"
 #include "api/sip_uri.h"
+#include "core/percent.h"
 
 #include <stdio.h>
 
@@ -10,7 +11,7 @@ struct creation {
     const struct vx_json *body;
     struct vx_command_args args;
     struct vx_command_header headers[VX_MAX_HEADERS];
-    struct vx_buf target, tag, amd;
+    struct vx_buf target, to, tag, amd;
 };
 
 static bool refuse(struct exchange *x, const char *msg) {
@@ -41,6 +42,21 @@ bool vx_in_tag(struct exchange *x, const struct vx_json *body, const char *key,
 
 /* --- to --- */
 
+/* A call shows what it is for as one that comes in does: not escaped. */
+static bool show_user(struct creation *c, struct vx_str escaped) {
+    struct vx_str shown;
+
+    vx_buf_str(&c->to, escaped);
+    if (!vx_buf_ok(&c->to)) {
+        vx_answer_no_memory(c->x);
+        return false;
+    }
+    shown = (struct vx_str){c->to.at, c->to.len};
+    vx_percent_decode(&shown);
+    c->args.to = shown;
+    return true;
+}
+
 static bool to_sip(struct creation *c, const struct vx_json *to) {
     struct vx_sip_uri uri;
     struct vx_str text;
@@ -55,7 +71,9 @@ static bool to_sip(struct creation *c, const struct vx_json *to) {
         return false;
     }
     vx_sip_uri_write(&c->target, &uri);
-    c->args.to = uri.user.at ? uri.user : uri.host;
+    if (uri.user.at)
+        return show_user(c, uri.user);
+    c->args.to = uri.host;
     return true;
 }
 
@@ -66,23 +84,32 @@ static bool is_number(struct vx_str s) {
     return s.len > (s.at[0] == '+') && s.len <= 32;
 }
 
-static bool to_phone(struct creation *c, const struct vx_json *to) {
+/* NULL: answered; it has gone since the request was let in. */
+static const struct vx_account_spec *account_of(struct creation *c) {
+    const struct vx_config *config = c->x->state->config;
     const struct vx_account_spec *accounts;
-    const struct vx_gateway *gateway = NULL;
-    struct vx_str trunk;
     size_t index;
 
-    if (!vx_in_text(c->x, to, "number", 64, &c->args.to) ||
+    vx_config_accounts(config, &accounts);
+    if (vx_directory_find(vx_config_directory(config), &c->args.account_sid, &index))
+        return &accounts[index];
+    refuse(c->x, "no such account");
+    return NULL;
+}
+
+static bool to_phone(struct creation *c, const struct vx_json *to) {
+    const struct vx_account_spec *account = account_of(c);
+    const struct vx_gateway *gateway = NULL;
+    struct vx_str trunk;
+
+    if (!account || !vx_in_text(c->x, to, "number", 64, &c->args.to) ||
         !vx_in_text(c->x, to, "trunk", 128, &trunk))
         return false;
     if (!c->args.to.at || !is_number(c->args.to))
         return refuse(c->x, "to.number must be a phone number");
-    vx_config_accounts(c->x->state->config, &accounts);
-    if (!vx_directory_find(vx_config_directory(c->x->state->config), &c->args.account_sid, &index))
-        return refuse(c->x, "no such account");
-    for (size_t i = 0; i < accounts[index].gateway_count && !gateway; i++)
-        if (!trunk.at || vx_str_eq(trunk, vx_str(accounts[index].gateways[i].name)))
-            gateway = &accounts[index].gateways[i];
+    for (size_t i = 0; i < account->gateway_count && !gateway; i++)
+        if (!trunk.at || vx_str_eq(trunk, vx_str(account->gateways[i].name)))
+            gateway = &account->gateways[i];
     if (!gateway)
         return refuse(c->x, trunk.at ? "to.trunk names no gateway of the account"
                                      : "the account has no gateway for phone numbers");
@@ -93,6 +120,63 @@ static bool to_phone(struct creation *c, const struct vx_json *to) {
     return true;
 }
 
+/* The realm of the account that the name has, or the first one where it has none. NULL: answered.
+ */
+static const char *realm_of(struct creation *c, struct vx_str domain) {
+    const struct vx_account_spec *account = account_of(c);
+
+    if (!account)
+        return NULL;
+    for (size_t i = 0; i < account->realm_count; i++)
+        if (!domain.at || vx_str_ieq(domain, vx_str(account->realms[i])))
+            return account->realms[i];
+    refuse(c->x, domain.at ? "to.name has a domain that is no realm of the account"
+                           : "to.name has no domain, and the account has no realm");
+    return NULL;
+}
+
+static bool to_user(struct creation *c, const struct vx_json *to) {
+    struct vx_str name, domain = VX_NONE;
+    const char *at, *realm;
+
+    if (!vx_in_text(c->x, to, "name", 320, &name))
+        return false;
+    if (!name.at)
+        return refuse(c->x, "to.name is missing");
+    at = memchr(name.at, '@', name.len);
+    if (at) {
+        domain = (struct vx_str){at + 1, name.len - (size_t)(at + 1 - name.at)};
+        name.len = (size_t)(at - name.at);
+    }
+    if (!vx_sip_is_user_name(name) || (at && !vx_sip_is_host(domain)))
+        return refuse(c->x, "to.name is neither the name of a user nor user@domain");
+    realm = realm_of(c, domain);
+    if (!realm)
+        return false;
+    vx_buf_str(&c->to, name);
+    vx_buf_puts(&c->to, "@");
+    vx_buf_puts(&c->to, realm);
+    if (!vx_buf_ok(&c->to)) {
+        vx_answer_no_memory(c->x);
+        return false;
+    }
+    c->args.user = (struct vx_str){c->to.at, c->to.len};
+    c->args.to = name;
+    return true;
+}
+
+/* What would make another call of it than the client has asked for, were it passed over. */
+static bool has_unable(struct creation *c, const struct vx_json *to) {
+    static const char *const unable[] = {"auth", "overrideTo"};
+
+    for (size_t i = 0; i < sizeof unable / sizeof *unable; i++)
+        if (vx_json_member(to, unable[i])) {
+            vx_fail(c->x, 501, "this server does nothing with to.%s", unable[i]);
+            return true;
+        }
+    return false;
+}
+
 static bool read_to(struct creation *c) {
     static const char *const types[] = {"sip", "phone", "user", "teams", NULL};
     const struct vx_json *to = vx_json_member(c->body, "to");
@@ -100,13 +184,15 @@ static bool read_to(struct creation *c) {
 
     if (!vx_is_object(to))
         return refuse(c->x, "to must be an object");
-    if (!vx_in_word(c->x, to, "type", types, &type))
+    if (!vx_in_word(c->x, to, "type", types, &type) || has_unable(c, to))
         return false;
     switch (type) {
     case 0:
         return to_sip(c, to);
     case 1:
         return to_phone(c, to);
+    case 2:
+        return to_user(c, to);
     case -1:
         return refuse(c->x, "to.type is missing");
     default:
@@ -227,7 +313,8 @@ static void begin(struct creation *c) {
         vx_answer_no_memory(x);
         return;
     }
-    c->args.target = (struct vx_str){c->target.at, c->target.len};
+    if (!c->args.user.at)
+        c->args.target = (struct vx_str){c->target.at, c->target.len};
     /* Before the host may tell of the call. */
     if (c->args.status_hook &&
         !vx_registry_expect_hook(x->api->registry, &c->args.call_sid, c->args.status_hook)) {
@@ -274,6 +361,7 @@ void vx_create_call(struct exchange *x) {
     begin(&c);
     vx_hook_release(&c.args.status_hook);
     vx_buf_free(&c.target);
+    vx_buf_free(&c.to);
     vx_buf_free(&c.tag);
     vx_buf_free(&c.amd);
     vx_json_release(&body);

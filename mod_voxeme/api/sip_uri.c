@@ -50,6 +50,13 @@ bool vx_sip_is_host(struct vx_str host) {
     return is_name(host);
 }
 
+bool vx_sip_is_user_name(struct vx_str name) {
+    for (size_t i = 0; i < name.len; i++)
+        if (!is_alnum(name.at[i]) && (!name.at[i] || !strchr("-_.!*+#", name.at[i])))
+            return false;
+    return name.len > 0 && name.len <= LONGEST_USER;
+}
+
 static bool parse_port(struct vx_sip_uri *uri, struct vx_str text) {
     if (!text.len || text.len > 5)
         return false;

@@ -25,6 +25,10 @@ bool vx_sip_uri_parse(struct vx_sip_uri *uri, struct vx_str text, const char **w
 /* "name", "192.0.2.1" or "[2001:db8::1]". */
 bool vx_sip_is_host(struct vx_str host);
 
+/* The name of a user that a host has to look up: letters, digits and - _ . ! * + #, so that it
+ * means the same wherever it is put. */
+bool vx_sip_is_user_name(struct vx_str name);
+
 /* Appends it. */
 void vx_sip_uri_write(struct vx_buf *out, const struct vx_sip_uri *uri);
 

@@ -23,16 +23,16 @@ struct vx_command {
     void *ctx;
 };
 
-#define PLAIN_TEXTS 18
+#define PLAIN_TEXTS 19
 #define TEXTS       (PLAIN_TEXTS + VX_SPEECH_COUNT)
 
 /* Every text of the arguments, in the order in which they are copied. */
 static void texts_of(struct vx_command_args *a, struct vx_str *texts[TEXTS]) {
     struct vx_str *plain[PLAIN_TEXTS] = {
-        &a->target,       &a->from,       &a->from_host,   &a->caller_name,  &a->to,
-        &a->tag,          &a->digits,     &a->method,      &a->content_type, &a->content,
-        &a->hook,         &a->child_hook, &a->hook_method, &a->wait_hook,    &a->child_hook_method,
-        &a->recording_id, &a->amd,        &a->request_hook};
+        &a->target,       &a->from,       &a->from_host,    &a->caller_name,  &a->to,
+        &a->tag,          &a->digits,     &a->method,       &a->content_type, &a->content,
+        &a->hook,         &a->child_hook, &a->hook_method,  &a->wait_hook,    &a->child_hook_method,
+        &a->recording_id, &a->amd,        &a->request_hook, &a->user};
 
     memcpy(texts, plain, sizeof plain);
     for (size_t i = 0; i < VX_SPEECH_COUNT; i++)

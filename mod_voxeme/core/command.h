@@ -69,6 +69,9 @@ struct vx_command_args {
     enum vx_hangup hangup;
     struct vx_str
         target; /* ORIGINATE, REDIRECT: a SIP URI that has been parsed and put together anew */
+    /* ORIGINATE, instead of `target`: user@realm, a user whom the host knows; checked, and the
+     * realm is the account's. */
+    struct vx_str user;
     struct vx_str from;      /* ORIGINATE: user part; any text */
     struct vx_str from_host; /* host part of From; checked */
     struct vx_str caller_name;

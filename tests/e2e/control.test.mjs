@@ -161,6 +161,71 @@ test('a call over TLS is turned away, and why', async (t) => {
   }
 });
 
+test('a call to a user: whom the routes bridge to by that name, within the account', async (t) => {
+  const owner = account('owner', { realms: ['demo.example'] }), none = account('none'), port = await freePort();
+  const to = (user, of) => route(`^${user}$`, 'bridge', { target: `sip:desk@127.0.0.1:${port}` }, of ? [set('voxeme_account_sid', of.sid)] : []);
+  const sw = await Switch.start(t, { accounts: [owner, none], routes: [to('joe'), to('jim', none), route('^ann$', 'answer')] });
+  const post = (who, name) => sw.client(who.token).request('POST', callsOf(who),
+    { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ from: '1', to: { type: 'user', name }, call_hook: 'https://example.com/', ...speech }) });
+  const watch = new Watch(sw.client(owner.token), callsOf(owner));
+  const ended = async (name, status) => {
+    const answer = await post(owner, name);
+    assert.equal(answer.status, 201, answer.text);
+    return watch.until((calls) => calls.find((c) => c.call_sid === answer.json.sid && c.call_status === status), `${name} to be ${status}`);
+  };
+  const phone = await Sipp.start(t, { port, calls: 2, scenario: s.callee(s.decline('486 Busy Here')) });
+  for (const name of ['joe', 'joe@Demo.Example']) {
+    const call = await ended(name, 'busy');
+    assert.deepEqual([call.to, call.sip_status], ['joe', 486]);
+  }
+  assert.match((await phone.at('invite')).message, /^INVITE sip:desk@/);
+  for (const name of ['nobody', 'jim', 'ann']) {
+    const call = await ended(name, 'failed');
+    assert.deepEqual([call.to, call.sip_status, call.termination_reason, call.call_id], [name, 404, 'NO_ROUTE_DESTINATION', undefined]);
+  }
+  for (const [who, name, msg] of [[owner, 'joe@other.example', /no realm of the account/], [none, 'jim', /no realm/], [owner, 'a,b', /to\.name/]]) {
+    const answer = await post(who, name);
+    assert.equal(answer.status, 400, answer.text);
+    assert.match(answer.json.msg, msg);
+  }
+  await phone.finished();
+});
+
+test('what is asked for with the target and cannot be done is not passed over', async (t) => {
+  const { send } = await setup(t);
+  const answer = await send('POST', '', { from: '1', call_hook: 'https://example.com/', ...speech,
+    to: { type: 'sip', sipUri: 'sip:bob@127.0.0.1:1', auth: { username: 'bob', password: 'secret' } } });
+  assert.equal(answer.status, 501, answer.text);
+  assert.match(answer.json.msg, /to\.auth/);
+});
+
+test('a call shows whom it is for as one that comes in does: not escaped', async (t) => {
+  const { sipp, create, becomes } = await setup(t, s.decline('486 Busy Here'));
+  const sid = await create({ to: { type: 'sip', sipUri: `sip:%2B1508%20x@${sipp.address}` } });
+  assert.match((await sipp.at('invite')).message, /^INVITE sip:%2B1508%20x@/);
+  assert.equal((await becomes(sid, 'busy')).to, '+1508 x');
+  await sipp.finished();
+});
+
+test('a call that comes in from a gateway of the account names it', async (t) => {
+  const port = await freePort();
+  const owner = account('owner', { sources: ['127.0.0.0/8'], gateways: [
+    { name: 'by name', address: 'localhost' }, { name: 'another port', address: '127.0.0.1:1' }, { name: 'cheaprates', address: `127.0.0.1:${port}` }] });
+  const sw = await Switch.start(t, { accounts: [owner], routes: [RING] });
+  const watch = new Watch(sw.client(owner.token), callsOf(owner));
+  const from = async (options) => {
+    const sipp = await Sipp.start(t, { scenario: s.caller({ from: '1', to: '180' }, s.invite(), s.trying(), s.recv(180), s.gate('rings'), s.cancel(), s.refused(487)), remote: sw.sip, ...options });
+    const { callId } = await sipp.at('rings');
+    const { originating_sip_trunk_name: trunk } = await watch.call(callId, 'ringing');
+    sipp.go(callId);
+    await sipp.finished();
+    assert.equal((await watch.call(callId, 'no-answer')).originating_sip_trunk_name, trunk);
+    return trunk;
+  };
+  assert.equal(await from({ port }), 'cheaprates');
+  assert.equal(await from({}), 'another port', 'the address decides where no port does');
+});
+
 test('a call is redirected: its far end calls anew, and an application gets the hook', async (t) => {
   const owner = demo(), appPort = await freePort();
   const sw = await Switch.start(t, {

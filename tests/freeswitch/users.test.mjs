@@ -1,6 +1,7 @@
 // Users of FreeSWITCH's directory: calls that authenticate belong to the account of the user's
 // domain, and calls to a registered user are calls like any other.
 
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { account } from '../e2e/lib/config.mjs';
@@ -24,11 +25,16 @@ const directory = [{
   name: DOMAIN,
   users: [
     { id: '100', password: SECRET },
+    { id: '103', password: SECRET },
     { id: '101', password: SECRET, variables: { accountcode: 'coded' } },
     { id: '102', password: SECRET, variables: { voxeme_account_sid: coded.sid, voxeme_application_sid: APPLICATION } },
   ],
 }];
-const dialplan = [extension('u(\\d+)', ['bridge', `user/$1@${DOMAIN}`])];
+const SPEECH = {
+  speech_synthesis_vendor: 'google', speech_synthesis_language: 'en-US', speech_synthesis_voice: 'en-US-Standard-C',
+  speech_recognizer_vendor: 'google', speech_recognizer_language: 'en-US',
+};
+const dialplan = [extension('voxeme', ['log', 'NOTICE seen ${voxeme_call_hook}'], 'park'), extension('u(\\d+)', ['bridge', `user/$1@${DOMAIN}`])];
 
 const md5 = (text) => createHash('md5').update(text).digest('hex');
 
@@ -89,18 +95,74 @@ describe('users of the directory', () => {
     });
   }
 
-  it('a call to a registered user', async (t) => {
-    const calls = watch(secured);
+  // Where it is called.
+  async function registered(t, user) {
     const port = await freePort();
     const phone = await Sipp.start(t, {
-      scenario: s.caller({ from: '100', to: '100', host: DOMAIN, toHost: DOMAIN }, challenged('REGISTER', 401, 'Authorization', register, register), s.recv(200)),
+      scenario: s.caller({ from: user, to: user, host: DOMAIN, toHost: DOMAIN }, challenged('REGISTER', 401, 'Authorization', register, register), s.recv(200)),
       remote: remote(), port,
     });
     const { callId: registration } = await phone.at('start');
     const { message } = await phone.at('challenged');
-    phone.go(registration, credentials(header(message, 'WWW-Authenticate'), { user: '100', method: 'REGISTER', uri: `sip:${DOMAIN}` }));
+    phone.go(registration, credentials(header(message, 'WWW-Authenticate'), { user, method: 'REGISTER', uri: `sip:${DOMAIN}` }));
     await phone.finished();
+    return port;
+  }
 
+  const post = (name, fields = {}) => fs.client(secured.token).request('POST', callsOf(secured), {
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ from: '15083728299', to: { type: 'user', name }, call_hook: 'https://example.com/', ...SPEECH, ...fields }),
+  });
+
+  it('a call of the API to a registered user', async (t) => {
+    const calls = watch(secured);
+    const b = await Sipp.start(t, { port: await registered(t, '102'), scenario: s.callee(s.provisional('180 Ringing'), s.gate('ringing'), s.accept(), s.hungUp()) });
+    const answer = await post('102', { tag: { order: 7 }, callerName: 'Zoë', headers: { 'X-One': '1, 2' }, timeLimit: 60 });
+    assert.equal(answer.status, 201, answer.text);
+    const becomes = (status) => calls.until((all) => all.find((c) => c.call_sid === answer.json.sid && c.call_status === status), `it to be ${status}`);
+    const rings = await becomes('ringing');
+    // The account is the one that asked, whatever the directory sets for the user.
+    assert.deepEqual([rings.account_sid, rings.direction, rings.from, rings.to, rings.caller_name, rings.tag],
+      [secured.sid, 'outbound', '15083728299', '102', 'Zoë', { order: 7 }]);
+    const invite = await b.at('invite');
+    assert.equal(invite.callId, rings.call_id);
+    assert.equal(header(invite.message, 'X-One'), '1, 2');
+    b.go(invite.callId);
+    await becomes('in-progress');
+    await fs.esl.logged(/seen https:\/\/example\.com\//, 'it is in the dialplan');
+    const del = await fs.client(secured.token).request('DELETE', `${callsOf(secured)}/${answer.json.sid}`);
+    assert.equal(del.status, 204, del.text);
+    await b.finished();
+    assert.equal((await becomes('completed')).termination_reason, 'NORMAL_CLEARING');
+  });
+
+  it('a call of the API to a registered user who is busy', async (t) => {
+    const calls = watch(secured);
+    const b = await Sipp.start(t, { port: await registered(t, '103'), scenario: s.callee(s.decline('486 Busy Here')) });
+    const { json } = await post(`103@${DOMAIN}`);
+    await b.finished();
+    const call = await calls.until((all) => all.find((c) => c.call_sid === json.sid && c.call_status === 'busy'), 'it to be busy');
+    assert.deepEqual([call.to, call.sip_status], ['103', 486]);
+  });
+
+  it('calls of the API to users who are not there end as FreeSWITCH says', async () => {
+    const calls = watch(secured);
+    for (const [name, reason] of [['999', 'SUBSCRIBER_ABSENT'], ['101', 'USER_NOT_REGISTERED']]) {
+      const answer = await post(name);
+      assert.equal(answer.status, 201, answer.text);
+      const call = await calls.until((all) => all.find((c) => c.call_sid === answer.json.sid && c.terminated_at), `${name} to end`);
+      assert.deepEqual([call.to, call.call_status, call.sip_status, call.termination_reason], [name, 'no-answer', 480, reason]);
+      assert.match(await fs.api(`uuid_exists ${call.call_sid}`), /false/);
+    }
+    for (const name of [`100@${OTHER}`, '100,101', '100/101', '${hostname}', '[a=b]100', `100@${DOMAIN},loopback/1`]) {
+      const answer = await post(name);
+      assert.equal(answer.status, 400, `${name}: ${answer.text}`);
+    }
+  });
+
+  it('a call to a registered user', async (t) => {
+    const calls = watch(secured);
+    const port = await registered(t, '100');
     const b = await callee(t, fs, secured, [s.accept(), s.hungUp()], { port });
     const a = await authenticated(t, secured, '100', 'u100');
     const invite = await b.invite();

@@ -39,6 +39,15 @@ static void open_socket(void) {
     w.fd_port = ntohs(at.sin_port);
 }
 
+/* Of an account, by what a route sets. */
+#define SETS(to, name, value)                                                                      \
+    "<route to=\"" to "\" action=\"bridge\" target=\"sip:bridged@127.0.0.1:%u\"><set name=\"" name \
+    "\" value=\"" value "\"/></route>"
+#define OTHERS                                                                                     \
+    SETS("3000", "voxeme_account_sid", BETA_SID)                                                   \
+    SETS("4000", "accountcode", "beta")                                                            \
+    SETS("5000", "voxeme_account_sid", ALPHA_SID) SETS("6000", "accountcode", "alpha")
+
 void vx_test_far_end_open(const char *settings, const char *switch_settings) {
     char error[512], config[4096];
 
@@ -47,11 +56,12 @@ void vx_test_far_end_open(const char *settings, const char *switch_settings) {
     open_socket();
     snprintf(config, sizeof config,
              "<configuration name=\"voxeme.conf\"><settings>%s</settings><accounts><account "
-             "sid=\"" ALPHA_SID "\" name=\"alpha\"/></accounts><switch><param name=\"sip-listen\" "
+             "sid=\"" ALPHA_SID "\" name=\"alpha\"/><account sid=\"" BETA_SID
+             "\" name=\"beta\"/></accounts><switch><param name=\"sip-listen\" "
              "value=\"127.0.0.1:0\"/>%s<routes><route to=\"1000\" action=\"answer\"/>"
              "<route to=\"180\" action=\"ring\"/><route to=\"2000\" action=\"bridge\" "
-             "target=\"sip:bridged@127.0.0.1:%u\"/></routes></switch></configuration>",
-             settings, switch_settings, w.fd_port);
+             "target=\"sip:bridged@127.0.0.1:%u\"/>" OTHERS "</routes></switch></configuration>",
+             settings, switch_settings, w.fd_port, w.fd_port, w.fd_port, w.fd_port, w.fd_port);
     su_init();
     w.root = su_root_create(NULL);
     su_root_threading(w.root, 0);

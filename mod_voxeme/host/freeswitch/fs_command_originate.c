@@ -1,6 +1,7 @@
 /*
- * A call that the API makes: a leg of mod_sofia that FreeSWITCH's own thread runs. No dial string
- * is written: the endpoint is asked for the leg, which then gets its variables one by one.
+ * A call that the API makes: a leg that FreeSWITCH's own thread runs, of mod_sofia, or of whatever
+ * the user's dial-string in FreeSWITCH's directory names. No dial string is written: the endpoint
+ * is asked for the leg, which then gets its variables one by one.
  */
 #include "host/freeswitch/fs_command.h"
 #include "host/freeswitch/fs_command_text.h"
@@ -46,7 +47,9 @@ static struct vx_fs_result plan_call(struct plan *plan, const struct vx_config *
                                      const struct vx_command_args *args) {
     const char *fault = fault_of(args);
 
-    if (!fault)
+    if (!fault && args->user.at)
+        fault = vx_fs_text_user(&plan->destination, args->user);
+    else if (!fault)
         fault =
             vx_fs_text_dial(&plan->destination, vx_config_text(config, VX_SET_FREESWITCH_PROFILE),
                             vx_config_text(config, VX_SET_FREESWITCH_GATEWAY), args->target);
@@ -83,6 +86,69 @@ static struct vx_fs_result refusal(switch_call_cause_t cause) {
     }
 }
 
+/* What FreeSWITCH says of a user that it does not call is how that call ends; anything else is said
+ * of FreeSWITCH. */
+static bool ends_call(switch_call_cause_t cause) {
+    switch ((int)cause) {
+    case SWITCH_CAUSE_UNALLOCATED_NUMBER:
+    case SWITCH_CAUSE_NO_ROUTE_DESTINATION:
+    case SWITCH_CAUSE_USER_BUSY:
+    case SWITCH_CAUSE_NO_USER_RESPONSE:
+    case SWITCH_CAUSE_NO_ANSWER:
+    case SWITCH_CAUSE_SUBSCRIBER_ABSENT:
+    case SWITCH_CAUSE_CALL_REJECTED:
+    case SWITCH_CAUSE_USER_NOT_REGISTERED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static struct vx_fs_result user_refusal(switch_call_cause_t cause) {
+    switch ((int)cause) {
+    case SWITCH_CAUSE_CHAN_NOT_IMPLEMENTED:
+        return VX_FS_ENDS(VX_OUTCOME_UNABLE, "FreeSWITCH has no mod_dptools loaded, or not what "
+                                             "the user's dial-string names");
+    case SWITCH_CAUSE_MANDATORY_IE_MISSING:
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED,
+                          "FreeSWITCH's directory has no dial-string for the user");
+    case SWITCH_CAUSE_SYSTEM_SHUTDOWN:
+        return refusal(cause);
+    default:
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "FreeSWITCH made no leg: it is full, or the user's "
+                                              "dial-string does not fit its configuration");
+    }
+}
+
+/* A call that FreeSWITCH has no leg for. */
+static struct vx_fs_result end_at_once(struct vx_registry *registry, struct vx_command *command,
+                                       switch_call_cause_t cause) {
+    const struct vx_command_args *args = vx_command_args(command);
+    char account[VX_UUID_TEXT + 1], application[VX_UUID_TEXT + 1];
+    struct vx_event over = {.type = VX_EVENT_HANGUP,
+                            .call_sid = args->call_sid,
+                            .direction = VX_OUTBOUND,
+                            .from = args->from,
+                            .to = args->to,
+                            .caller_name = args->caller_name.at ? args->caller_name : VX_STR(""),
+                            .tag = args->tag,
+                            .cause = vx_str(switch_channel_cause2str(cause))};
+    enum vx_applied applied;
+
+    if (!vx_command_wanted(command))
+        return VX_FS_ENDS(VX_OUTCOME_REFUSED, "nobody waits for the call any more");
+    vx_uuid_format(account, &args->account_sid);
+    over.evidence.variable = vx_str(account);
+    if (!vx_uuid_is_nil(&args->application_sid)) {
+        vx_uuid_format(application, &args->application_sid);
+        over.application_sid = vx_str(application);
+    }
+    applied = vx_registry_apply(registry, &over);
+    if (applied == VX_APPLIED || applied == VX_UNCHANGED)
+        return VX_FS_DONE;
+    return VX_FS_ENDS(VX_OUTCOME_REFUSED, "the registry is full");
+}
+
 /* Nobody has been told of it: it was never there. */
 static void leave(struct vx_registry *registry, const struct vx_command_args *args) {
     struct vx_scope *all = vx_registry_all(registry);
@@ -101,11 +167,31 @@ static void leave(struct vx_registry *registry, const struct vx_command_args *ar
     vx_scope_release(&all);
 }
 
+/* Asks for the leg, which has no thread yet. The endpoint of users would run it and wait for its
+ * answer, if it did not take it for one of several that are called at once. */
+static switch_call_cause_t ask_for_leg(switch_core_session_t **session, switch_event_t *variables,
+                                       switch_caller_profile_t *profile, bool is_user) {
+    if (!is_user) {
+        switch_event_add_header_string(variables, SWITCH_STACK_BOTTOM,
+                                       "sofia_suppress_url_encoding", "true");
+        return switch_core_session_outgoing_channel(NULL, variables, "sofia", profile, session,
+                                                    NULL, SOF_NONE, NULL);
+    }
+    return switch_core_session_outgoing_channel(NULL, variables, "user", profile, session, NULL,
+                                                SOF_FORKED_DIAL, NULL);
+}
+
+/* It has been prepared for somebody who waits for it, and would go nowhere once it is answered. */
+static void let_go(switch_channel_t *channel) {
+    switch_channel_clear_state_handler(channel, NULL);
+    switch_channel_clear_flag(channel, CF_ORIGINATING);
+}
+
 /* Read-locked: FreeSWITCH lists a leg before it has a thread, and whoever hangs it up then gives it
  * one, which frees it as soon as nobody reads it. */
 static struct vx_fs_result make_leg(switch_core_session_t **session, const struct plan *plan,
-                                    struct vx_registry *registry,
-                                    const struct vx_command_args *args) {
+                                    struct vx_registry *registry, struct vx_command *command) {
+    const struct vx_command_args *args = vx_command_args(command);
     switch_memory_pool_t *pool = NULL;
     switch_event_t *variables = NULL;
     switch_caller_profile_t *profile;
@@ -120,19 +206,19 @@ static struct vx_fs_result make_leg(switch_core_session_t **session, const struc
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "out of memory");
     }
     switch_event_add_header_string(variables, SWITCH_STACK_BOTTOM, "origination_uuid", uuid);
-    switch_event_add_header_string(variables, SWITCH_STACK_BOTTOM, "sofia_suppress_url_encoding",
-                                   "true");
     /* Without a dialplan the leg waits for its answer, and goes nowhere by itself. */
     profile = switch_caller_profile_new(pool, NULL, NULL, plan->name.at, plan->number.at, NULL,
                                         NULL, NULL, NULL, "mod_voxeme", NULL, plan->destination.at);
     *session = NULL;
     if (profile)
-        cause = switch_core_session_outgoing_channel(NULL, variables, "sofia", profile, session,
-                                                     NULL, SOF_NONE, NULL);
+        cause = ask_for_leg(session, variables, profile, args->user.at);
     switch_event_destroy(&variables);
     switch_core_destroy_memory_pool(&pool);
-    if (*session && switch_core_session_read_lock(*session) == SWITCH_STATUS_SUCCESS)
+    if (*session && switch_core_session_read_lock(*session) == SWITCH_STATUS_SUCCESS) {
+        if (args->user.at)
+            let_go(switch_core_session_get_channel(*session));
         return VX_FS_DONE;
+    }
     if (*session) {
         *session = NULL; /* it ends by itself, and may be gone already */
         /* It says of itself neither whose it is nor that it is discarded. */
@@ -140,6 +226,8 @@ static struct vx_fs_result make_leg(switch_core_session_t **session, const struc
         leave(registry, args);
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "the leg was hung up while it was made");
     }
+    if (args->user.at)
+        return ends_call(cause) ? end_at_once(registry, command, cause) : user_refusal(cause);
     return refusal(cause == SWITCH_CAUSE_SUCCESS ? SWITCH_CAUSE_NONE : cause);
 }
 
@@ -320,7 +408,7 @@ struct vx_fs_result vx_fs_originate(const struct vx_fs_means *means, struct vx_c
     if (result.outcome == VX_OUTCOME_DONE && !caught_up(means, command))
         result = VX_FS_ENDS(VX_OUTCOME_REFUSED, "FreeSWITCH is behind with its events");
     if (result.outcome == VX_OUTCOME_DONE)
-        result = make_leg(&session, &plan, means->registry, args);
+        result = make_leg(&session, &plan, means->registry, command);
     if (session) {
         result = launch(means, session, &plan, command);
         if (result.outcome == VX_OUTCOME_DONE)

@@ -71,6 +71,21 @@ const char *vx_fs_text_dial(struct vx_buf *out, const char *profile, const char 
     return NULL;
 }
 
+const char *vx_fs_text_user(struct vx_buf *out, struct vx_str user) {
+    size_t marks = 0;
+
+    for (size_t i = 0; i < user.len; i++) {
+        if (user.at[i] == '@')
+            marks++;
+        else if (!is_alnum(user.at[i]) && !is_one_of(user.at[i], marks ? "-_." : "-_.!*+#"))
+            return "the user is not a name that FreeSWITCH can be given";
+    }
+    if (marks != 1 || user.at[0] == '@' || user.at[user.len - 1] == '@')
+        return "the user has no name or no domain";
+    vx_buf_str(out, user);
+    return NULL;
+}
+
 bool vx_fs_text_is_value(struct vx_str value) {
     for (size_t i = 0; i < value.len; i++)
         if (is_control(value.at[i]))

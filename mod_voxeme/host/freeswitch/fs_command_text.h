@@ -22,6 +22,10 @@ void vx_fs_text_host(struct vx_buf *out, struct vx_str host);
 const char *vx_fs_text_dial(struct vx_buf *out, const char *profile, const char *gateway,
                             struct vx_str uri);
 
+/* The user that FreeSWITCH's directory is asked for: name@domain, without anything that a
+ * dial-string made of it could be taken apart at. NULL, or what is wrong with it. */
+const char *vx_fs_text_user(struct vx_buf *out, struct vx_str user);
+
 /* Whether it may be the value of a variable: no control character, nothing that FreeSWITCH would
  * look up or take for a list. */
 bool vx_fs_text_is_value(struct vx_str value);

@@ -7,6 +7,7 @@
 #include "host/sip/command.h"
 #include "host/sip/command_text.h"
 #include "host/sip/leg.h"
+#include "host/sip/uri.h"
 
 #include <stdio.h>
 
@@ -14,6 +15,7 @@
 struct plan {
     su_home_t home[1];
     const url_t *target;
+    bool no_user; /* it is to a user whom no route knows: nothing is sent */
     struct vx_buf url, from, headers;
 };
 
@@ -29,6 +31,43 @@ static bool terminate(struct vx_buf *text) {
     return vx_buf_ok(text);
 }
 
+/* Whether calls that follow the route are the account's: by what it sets, or it sets nothing. */
+static bool is_of(const struct vx_route *route, const struct vx_sip *sip,
+                  const struct vx_uuid *account_sid) {
+    const struct vx_account_spec *accounts;
+    struct vx_uuid sid;
+    size_t index;
+
+    if (route->account_sid)
+        return vx_uuid_parse(&sid, vx_str(route->account_sid)) && vx_uuid_eq(&sid, account_sid);
+    if (!route->accountcode)
+        return true;
+    vx_config_accounts(sip->config, &accounts);
+    return vx_directory_find_name(vx_config_directory(sip->config), vx_str(route->accountcode),
+                                  &index) &&
+           vx_uuid_eq(&accounts[index].sid, account_sid);
+}
+
+/* There is no registrar: a user is somebody whom calls to that name would be bridged to. False:
+ * there is none. */
+static bool user_target(struct vx_buf *out, const struct vx_sip *sip,
+                        const struct vx_command_args *args) {
+    const char *at = memchr(args->user.at, '@', args->user.len);
+    struct vx_str name = {args->user.at, at ? (size_t)(at - args->user.at) : args->user.len};
+    struct vx_route_match match;
+    const struct vx_route *route =
+        vx_routes_find(vx_switch_routes(sip->switch_config), name, &match);
+
+    if (!route || route->action != VX_ROUTE_BRIDGE || !is_of(route, sip, &args->account_sid))
+        return false;
+    vx_route_target(route, &match, out);
+    vx_buf_add(out, "", 1);
+    if (!vx_buf_ok(out))
+        return true;
+    out->len--;
+    return !vx_uri_fault(out->at);
+}
+
 /* NULL, or why there can be no such call. plan->target is NULL when memory was short. */
 static const char *plan_call(struct plan *plan, const struct vx_sip *sip,
                              const struct vx_command_args *args) {
@@ -36,12 +75,18 @@ static const char *plan_call(struct plan *plan, const struct vx_sip *sip,
     const char *fault;
 
     snprintf(host, sizeof host, sip->port == 5060 ? "%s" : "%s:%u", sip->host, sip->port);
-    fault = vx_sip_command_target(&plan->url, args);
+    if (args->user.at) {
+        plan->no_user = !user_target(&plan->url, sip, args);
+        fault = NULL;
+    } else {
+        fault = vx_sip_command_target(&plan->url, args);
+    }
     if (!fault)
         fault = vx_sip_command_from(&plan->from, args, host);
     if (!fault)
         fault = vx_sip_command_headers(&plan->headers, args);
-    if (!fault && terminate(&plan->url) && terminate(&plan->from) && terminate(&plan->headers))
+    if (!fault && !plan->no_user && terminate(&plan->url) && terminate(&plan->from) &&
+        terminate(&plan->headers))
         plan->target = url_make(plan->home, plan->url.at);
     return fault;
 }
@@ -97,12 +142,14 @@ static struct vx_leg *make_leg(struct vx_sip *sip, const struct vx_command_args 
 static const char *call(struct vx_sip *sip, const struct plan *plan,
                         const struct vx_command_args *args) {
     char call_id[VX_UUID_TEXT + 1];
-    struct vx_leg *leg = plan->target ? make_leg(sip, args, call_id) : NULL;
+    struct vx_leg *leg = plan->target || plan->no_user ? make_leg(sip, args, call_id) : NULL;
 
     if (!leg) {
         vx_sip_count(&sip->metrics->commands_memory);
         return "the switch is out of memory";
     }
+    if (plan->no_user)
+        leg->facts.event.call_id = VX_NONE;
     vx_leg_tell(leg, VX_EVENT_CREATE, 100, NULL);
     /* A call that nobody could see or end by the API is not made by it. */
     if (!leg->known) {
@@ -110,6 +157,11 @@ static const char *call(struct vx_sip *sip, const struct plan *plan,
         return "the registry is full";
     }
     vx_leg_count(leg);
+    if (plan->no_user) {
+        vx_leg_over(leg, 404, NULL, "NO_ROUTE_DESTINATION");
+        vx_leg_free(leg);
+        return NULL;
+    }
     leg->over_tcp = vx_sip_is_tcp(plan->target);
     send_invite(leg, plan, call_id);
     vx_leg_timer(leg, seconds_or(args->timeout_s, leg, VX_SW_RING_TIMEOUT_SECONDS), rang_out);

@@ -250,6 +250,25 @@ void switch_channel_set_flag(switch_channel_t *channel, switch_channel_flag_t fl
     pthread_mutex_unlock(&double_sessions_lock);
 }
 
+void switch_channel_clear_state_handler(switch_channel_t *channel,
+                                        const switch_state_handler_table_t *handler) {
+    if (!handler)
+        channel->handled = false;
+}
+
+const char *switch_channel_cause2str(switch_call_cause_t cause) {
+    switch ((int)cause) {
+    case SWITCH_CAUSE_SUBSCRIBER_ABSENT:
+        return "SUBSCRIBER_ABSENT";
+    case SWITCH_CAUSE_USER_NOT_REGISTERED:
+        return "USER_NOT_REGISTERED";
+    case SWITCH_CAUSE_USER_BUSY:
+        return "USER_BUSY";
+    default:
+        return "NONE";
+    }
+}
+
 void switch_channel_clear_flag(switch_channel_t *channel, switch_channel_flag_t flag) {
     pthread_mutex_lock(&double_sessions_lock);
     channel->flags &= ~(uint32_t)flag;
@@ -438,7 +457,9 @@ switch_call_cause_t switch_core_session_outgoing_channel(
     const char *uuid = double_event_get(variables, "origination_uuid");
     switch_core_session_t *s;
 
-    (void)session, (void)pool, (void)flags, (void)cancel_cause;
+    (void)session, (void)pool, (void)cancel_cause;
+    if (strcmp(endpoint, "user") == 0 && flags != SOF_FORKED_DIAL)
+        did("WRONG the endpoint of users waits for an answer");
     if (!did("outgoing %s %s <%s> %s", endpoint, profile->caller_id_name, profile->caller_id_number,
              profile->destination_number))
         return SWITCH_CAUSE_DESTINATION_OUT_OF_ORDER;
@@ -447,6 +468,10 @@ switch_call_cause_t switch_core_session_outgoing_channel(
     s = double_session(uuid);
     s->made = true;
     s->channel.outbound = true;
+    if (strcmp(endpoint, "user") == 0) {
+        s->channel.handled = true;
+        switch_channel_set_flag(&s->channel, CF_ORIGINATING);
+    }
     double_event_add(s->channel.data, "Unique-ID", uuid);
     double_event_add(s->channel.data, "Call-Direction", "outbound");
     double_event_add(s->channel.data, "Caller-Destination-Number", "rewritten");
@@ -457,6 +482,8 @@ switch_call_cause_t switch_core_session_outgoing_channel(
 
 switch_status_t switch_core_session_thread_launch(switch_core_session_t *session) {
     meanwhile(session, "launch");
+    if (session->channel.handled || switch_channel_test_flag(&session->channel, CF_ORIGINATING))
+        did("WRONG it would go nowhere");
     if (session->running)
         return SWITCH_STATUS_INUSE;
     session->running = did("launch %s", session->uuid);

@@ -15,6 +15,7 @@ struct switch_channel {
     switch_event_t *data;       /* variables as headers variable_NAME */
     switch_event_header_t *old; /* somebody may still look at their values */
     bool outbound, launched;
+    bool handled; /* somebody's state handlers keep it from its dialplan */
     uint32_t flags;
     switch_channel_state_t state;
     switch_channel_callstate_t callstate;

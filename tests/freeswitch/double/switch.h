@@ -156,7 +156,8 @@ typedef enum {
     CF_HOLD = 8,
     CF_SUSPEND = 16,
     CF_BROADCAST = 32,
-    CF_THREAD_SLEEPING = 64
+    CF_THREAD_SLEEPING = 64,
+    CF_ORIGINATING = 128
 } switch_channel_flag_t;
 typedef enum { CS_NEW, CS_INIT, CS_CONSUME_MEDIA = 8, CS_HANGUP = 10 } switch_channel_state_t;
 typedef enum { CCS_DOWN, CCS_ACTIVE = 5, CCS_HELD } switch_channel_callstate_t;
@@ -167,16 +168,23 @@ typedef enum {
 
 typedef enum {
     SWITCH_CAUSE_NONE = 0,
+    SWITCH_CAUSE_UNALLOCATED_NUMBER = 1,
+    SWITCH_CAUSE_NO_ROUTE_DESTINATION = 3,
     SWITCH_CAUSE_NORMAL_CLEARING = 16,
+    SWITCH_CAUSE_USER_BUSY = 17,
+    SWITCH_CAUSE_NO_USER_RESPONSE = 18,
     SWITCH_CAUSE_NO_ANSWER = 19,
+    SWITCH_CAUSE_SUBSCRIBER_ABSENT = 20,
     SWITCH_CAUSE_CALL_REJECTED = 21,
     SWITCH_CAUSE_DESTINATION_OUT_OF_ORDER = 27,
     SWITCH_CAUSE_SWITCH_CONGESTION = 42,
     SWITCH_CAUSE_CHAN_NOT_IMPLEMENTED = 66,
+    SWITCH_CAUSE_MANDATORY_IE_MISSING = 96,
     SWITCH_CAUSE_SUCCESS = 142,
     SWITCH_CAUSE_ORIGINATOR_CANCEL = 487,
     SWITCH_CAUSE_ALLOTTED_TIMEOUT = 602,
     SWITCH_CAUSE_SYSTEM_SHUTDOWN = 701,
+    SWITCH_CAUSE_USER_NOT_REGISTERED = 806,
     SWITCH_CAUSE_INVALID_GATEWAY = 808,
     SWITCH_CAUSE_GATEWAY_DOWN = 809,
     SWITCH_CAUSE_INVALID_PROFILE = 811,
@@ -185,6 +193,10 @@ typedef enum {
 uint32_t switch_channel_test_flag(switch_channel_t *channel, switch_channel_flag_t flag);
 void switch_channel_set_flag(switch_channel_t *channel, switch_channel_flag_t flag);
 void switch_channel_clear_flag(switch_channel_t *channel, switch_channel_flag_t flag);
+const char *switch_channel_cause2str(switch_call_cause_t cause);
+typedef struct switch_state_handler_table switch_state_handler_table_t;
+void switch_channel_clear_state_handler(switch_channel_t *channel,
+                                        const switch_state_handler_table_t *handler);
 #define switch_channel_up_nosig(channel) (switch_channel_get_state(channel) < CS_HANGUP)
 #define SWITCH_SIGNAL_BRIDGE_VARIABLE    "signal_bridge_to"
 switch_channel_state_t switch_channel_get_state(switch_channel_t *channel);
@@ -213,7 +225,7 @@ typedef struct switch_caller_profile {
     switch_channel_timetable_t *times;
 } switch_caller_profile_t;
 switch_caller_profile_t *switch_channel_get_caller_profile(switch_channel_t *channel);
-typedef enum { SOF_NONE } switch_originate_flag_t;
+typedef enum { SOF_NONE, SOF_FORKED_DIAL = 2 } switch_originate_flag_t;
 
 switch_caller_profile_t *switch_caller_profile_new(switch_memory_pool_t *pool, const char *username,
                                                    const char *dialplan, const char *caller_id_name,

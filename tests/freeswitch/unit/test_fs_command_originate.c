@@ -72,6 +72,62 @@ static void its_end_is_known_before_it_is_launched(void **state) {
     assert_int_equal(deadlines_at_launch, 1);
 }
 
+static struct vx_command_args creation_to_user(void) {
+    struct vx_command_args args = creation();
+
+    args.target = VX_NONE;
+    args.user = VX_STR("bob@alpha.example");
+    return args;
+}
+
+static void made_to_a_user(void **state) {
+    (void)state;
+    ends(VX_VERB_ORIGINATE, creation_to_user(), VX_OUTCOME_DONE, NULL);
+    assert_string_equal(double_done(), "outgoing user Zo\xc3\xab 'Z' <%2215%40$%7Bx%7D> "
+                                       "bob@alpha.example\n"
+                                       "profile " CHANNEL " caller_id_name=Zo\xc3\xab 'Z'\n"
+                                       "launch " CHANNEL "\n");
+    is("voxeme_account_sid", ALPHA_SID);
+    is("sofia_suppress_url_encoding", NULL);
+    is("execute_on_answer_1", "transfer desk XML agents");
+    assert_int_equal(vx_test_calls(&w), 1);
+}
+
+/* There is no leg, but there is a call, which ends as FreeSWITCH says. */
+static void users_that_are_not_there(void **state) {
+    static const struct {
+        switch_call_cause_t cause;
+        const char *status, *reason, *sip_status;
+    } rows[] = {
+        {SWITCH_CAUSE_SUBSCRIBER_ABSENT, "\"no-answer\"", "\"SUBSCRIBER_ABSENT\"", "480"},
+        {SWITCH_CAUSE_USER_NOT_REGISTERED, "\"no-answer\"", "\"USER_NOT_REGISTERED\"", "480"},
+        {SWITCH_CAUSE_USER_BUSY, "\"busy\"", "\"USER_BUSY\"", "486"}};
+    char wanted[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct vx_command_args args = creation_to_user();
+        struct vx_snapshot *call;
+
+        args.call_sid = vx_test_sid((unsigned)i + 1);
+        double_sofia_says(rows[i].cause);
+        ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_DONE, NULL);
+        not_done("launch");
+        call = vx_scope_find(w.alpha, &args.call_sid);
+        assert_non_null(call);
+        struct vx_str json = vx_test_json(call);
+        snprintf(wanted, sizeof wanted, "\"call_status\":%s", rows[i].status);
+        assert_true(vx_test_contains(json, wanted));
+        snprintf(wanted, sizeof wanted, "\"termination_reason\":%s", rows[i].reason);
+        assert_true(vx_test_contains(json, wanted));
+        snprintf(wanted, sizeof wanted, "\"sip_status\":%s", rows[i].sip_status);
+        assert_true(vx_test_contains(json, wanted));
+        assert_true(vx_test_contains(json, "\"to\":\"bob\""));
+        assert_true(vx_test_contains(json, "\"tag\":{\"a\":\"$\"}"));
+        vx_snapshot_release(&call);
+    }
+}
+
 static void made_without_a_timeout(void **state) {
     struct vx_command_args args = creation();
 
@@ -85,6 +141,24 @@ static void made_without_a_timeout(void **state) {
 static void no_ghost(void) {
     assert_int_equal(vx_test_calls(&w), 0);
     assert_null(switch_core_session_locate(CHANNEL));
+}
+
+static void no_leg_to_a_user(void) {
+    static const struct {
+        switch_call_cause_t cause;
+        enum vx_outcome outcome;
+        const char *why;
+    } rows[] = {{SWITCH_CAUSE_CHAN_NOT_IMPLEMENTED, VX_OUTCOME_UNABLE, "mod_dptools"},
+                {SWITCH_CAUSE_MANDATORY_IE_MISSING, VX_OUTCOME_REFUSED, "no dial-string"},
+                {SWITCH_CAUSE_SYSTEM_SHUTDOWN, VX_OUTCOME_REFUSED, "no calls now"},
+                {SWITCH_CAUSE_DESTINATION_OUT_OF_ORDER, VX_OUTCOME_REFUSED, "full"}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double_sofia_says(rows[i].cause);
+        ends(VX_VERB_ORIGINATE, creation_to_user(), rows[i].outcome, rows[i].why);
+        no_ghost();
+    }
+    double_sofia_says(SWITCH_CAUSE_SUCCESS);
 }
 
 static void not_made(void **state) {
@@ -112,6 +186,7 @@ static void not_made(void **state) {
     done("destroy " CHANNEL);
     no_ghost();
     double_fails(NULL);
+    no_leg_to_a_user();
     double_done_clear();
     args.target = VX_STR("sip:a,b@192.0.2.1");
     ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_FAILED, "target");
@@ -139,11 +214,10 @@ static void the_registry_is_full(void **state) {
 }
 
 /* The client has been told 504, or has gone, while FreeSWITCH made the leg. */
-static void given_up_while_it_is_made(void **state) {
-    struct vx_command *c = command(VX_VERB_ORIGINATE, creation());
+static void given_up(struct vx_command_args args) {
+    struct vx_command *c = command(VX_VERB_ORIGINATE, args);
     struct vx_fs_result result;
 
-    (void)state;
     assert_false(vx_command_give_up(c));
     result = vx_fs_perform(&means, c);
     assert_int_equal(result.outcome, VX_OUTCOME_REFUSED);
@@ -151,6 +225,13 @@ static void given_up_while_it_is_made(void **state) {
     not_done("WRONG");
     no_ghost();
     vx_command_release(&c);
+}
+
+static void given_up_while_it_is_made(void **state) {
+    (void)state;
+    given_up(creation());
+    double_sofia_says(SWITCH_CAUSE_SUBSCRIBER_ABSENT);
+    given_up(creation_to_user());
 }
 
 /* Anybody who lists the channels may hang one up that is not quite made. */
@@ -234,6 +315,21 @@ static void made_when_freeswitch_has_caught_up(void **state) {
     ends(VX_VERB_ORIGINATE, args, VX_OUTCOME_REFUSED, "behind");
 }
 
+static void absent_without_memory(void *ctx) {
+    struct vx_command *c;
+    struct vx_fs_result result;
+
+    set_up(ctx);
+    double_sofia_says(SWITCH_CAUSE_SUBSCRIBER_ABSENT);
+    c = command(VX_VERB_ORIGINATE, creation_to_user());
+    vx_test_arm();
+    result = vx_fs_perform(&means, c);
+    vx_test_disarm();
+    vx_command_release(&c);
+    assert_int_equal(vx_test_calls(&w), result.outcome == VX_OUTCOME_DONE);
+    tear_down(ctx);
+}
+
 static void make_without_memory(void *ctx) {
     struct vx_fs_result result;
     struct vx_command *c;
@@ -259,12 +355,15 @@ static void make_without_memory(void *ctx) {
 static void made_without_memory(void **state) {
     (void)state;
     vx_test_every_allocation_fails(make_without_memory, NULL, true);
+    vx_test_every_allocation_fails(absent_without_memory, NULL, true);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         EACH(made),
         EACH(its_end_is_known_before_it_is_launched),
+        EACH(made_to_a_user),
+        EACH(users_that_are_not_there),
         EACH(made_without_a_timeout),
         EACH(not_made),
         EACH(the_registry_is_full),

@@ -48,6 +48,23 @@ static void what_is_said(void **state) {
     makes(vx_fs_text_say, "{a=b}|x${hostname}\n", " a=b  x  hostname  ");
 }
 
+static void users(void **state) {
+    static const char *const bad[] = {"bob",    "@a",      "bob@",   "a@b@c",  "a,b@c",
+                                      "a|b@c",  "a/b@c",   "${a}@b", "[a]b@c", "{a}b@c",
+                                      "<a>b@c", "a:_:b@c", "a b@c",  "a'@b",   "a%40b@c",
+                                      "a@${b}", "a@b,c",   "a@b/c",  "a@[::1]"};
+    struct vx_buf out = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (!vx_fs_text_user(&out, vx_str(bad[i])) || out.len)
+            fail_msg("'%s' is taken", bad[i]);
+    assert_null(vx_fs_text_user(&out, VX_STR("j.o-e_1*#+!@sip_1.a-b.example")));
+    assert_true(
+        vx_str_eq((struct vx_str){out.at, out.len}, VX_STR("j.o-e_1*#+!@sip_1.a-b.example")));
+    vx_buf_free(&out);
+}
+
 static const char *dial(struct vx_buf *out, const char *gateway, const char *uri) {
     const char *fault;
 
@@ -164,10 +181,10 @@ static void never(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),  cmocka_unit_test(hosts),        cmocka_unit_test(json),
-        cmocka_unit_test(urls),   cmocka_unit_test(what_is_said), cmocka_unit_test(targets),
-        cmocka_unit_test(values), cmocka_unit_test(headers),      cmocka_unit_test(what_is_played),
-        cmocka_unit_test(never),
+        cmocka_unit_test(names),          cmocka_unit_test(hosts),  cmocka_unit_test(json),
+        cmocka_unit_test(urls),           cmocka_unit_test(users),  cmocka_unit_test(what_is_said),
+        cmocka_unit_test(targets),        cmocka_unit_test(values), cmocka_unit_test(headers),
+        cmocka_unit_test(what_is_played), cmocka_unit_test(never),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
