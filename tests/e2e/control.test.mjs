@@ -202,7 +202,7 @@ test('what is asked for with the target and cannot be done is not passed over', 
 test('a call shows whom it is for as one that comes in does: not escaped', async (t) => {
   const { sipp, create, becomes } = await setup(t, s.decline('486 Busy Here'));
   const sid = await create({ to: { type: 'sip', sipUri: `sip:%2B1508%20x@${sipp.address}` } });
-  assert.match((await sipp.at('invite')).message, /^INVITE sip:%2B1508%20x@/);
+  assert.match((await sipp.at('invite')).message, /^INVITE sip:\+1508%20x@/);
   assert.equal((await becomes(sid, 'busy')).to, '+1508 x');
   await sipp.finished();
 });

@@ -113,6 +113,15 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     }
   });
 
+  it('a call shows whom it is for as one that comes in does: not escaped', async (t) => {
+    const { create, becomes } = control(fs);
+    const b = await Sipp.start(t, { scenario: s.callee(s.decline('486 Busy Here')) });
+    const sid = await create(b, { to: { type: 'sip', sipUri: `sip:%2B1508%20x@127.0.0.1:${b.port}` } });
+    assert.match((await b.at('invite')).message, /^INVITE sip:(\+|%2B)1508%20x@/);
+    await b.finished();
+    assert.equal((await becomes(sid, 'busy')).to, '+1508 x');
+  });
+
   it('a ringing call is given up', async (t) => {
     const { create, update, becomes } = control(fs);
     const b = await Sipp.start(t, { scenario: s.callee(s.provisional('180 Ringing'), s.cancelled()) });
