@@ -46,6 +46,9 @@ const failedIn = new Set();
 // Of a whole file.
 const TIMEOUT_MS = (process.env.VOXEME_LOAD ? 900_000 : 240_000) * Number(process.env.VOXEME_TEST_SLOW ?? 1);
 
+// What node counts itself.
+const TALLY = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
+
 // Resolves when all of them are through.
 const go = (some, concurrency) => some.length && new Promise((resolve) => {
   run({ files: some, timeout: TIMEOUT_MS, concurrency, testNamePatterns: pattern ? [pattern] : undefined })
@@ -60,6 +63,7 @@ const go = (some, concurrency) => some.length && new Promise((resolve) => {
       console.log(`  ok   ${label(data)} (${seconds(data)})`);
     })
     .on('test:fail', fail)
+    .on('test:diagnostic', ({ message }) => { if (process.env.VOXEME_LOAD && !TALLY.test(message)) console.log(`       ${message}`); })
     .on('test:stderr', (data) => process.stderr.write(data.message ?? ''))
     .on('end', resolve)
     .resume();

@@ -176,34 +176,6 @@ static void test_a_phone_number_goes_to_the_gateway(void **state) {
         vx_str_eq(vx_command_args(host.command)->target, VX_STR("sips:1508@sbc.example.com")));
 }
 
-#define USER(name) "{" FROM ",\"to\":{\"type\":\"user\",\"name\":\"" name "\"}," HOOK "," SPEECH "}"
-
-/* The realm is the account's own, whichever way it is written. */
-static void test_a_user_of_the_account(void **state) {
-    static const char *const bodies[] = {USER("bob"), USER("bob@Alpha.example")};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-        create(bodies[i]);
-        is_held(VX_VERB_ORIGINATE);
-        assert_true(vx_str_eq(vx_command_args(host.command)->user, VX_STR("bob@alpha.example")));
-        assert_true(vx_str_eq(vx_command_args(host.command)->to, VX_STR("bob")));
-        assert_null(vx_command_args(host.command)->target.at);
-    }
-}
-
-/* As the calls that come in. */
-static void test_what_is_called_is_shown_unescaped(void **state) {
-    (void)state;
-    create("{" FROM ",\"to\":{\"type\":\"sip\",\"sipUri\":\"sip:%2B1508%20x@192.0.2.1\"}," HOOK
-           "," SPEECH "}");
-    is_held(VX_VERB_ORIGINATE);
-    assert_true(
-        vx_str_eq(vx_command_args(host.command)->target, VX_STR("sip:%2B1508%20x@192.0.2.1")));
-    assert_true(vx_str_eq(vx_command_args(host.command)->to, VX_STR("+1508 x")));
-    assert_null(vx_command_args(host.command)->user.at);
-}
-
 static void test_bad_creations(void **state) {
     (void)state;
     static const struct {
@@ -221,23 +193,6 @@ static void test_bad_creations(void **state) {
         {"{" FROM ",\"to\":{}}", "to.type", 400},
         {"{" FROM ",\"to\":{\"type\":\"fax\"}}", "type", 400},
         {"{" FROM ",\"to\":{\"type\":\"teams\",\"number\":\"1\"}," HOOK "}", "teams", 501},
-        {"{" FROM ",\"to\":{\"type\":\"sip\",\"sipUri\":\"sip:1@192.0.2.1\",\"auth\":{"
-         "\"username\":\"a\",\"password\":\"b\"}}," HOOK "}",
-         "to.auth", 501},
-        {"{" FROM ",\"to\":{\"type\":\"sip\",\"sipUri\":\"sip:1@192.0.2.1\",\"overrideTo\":"
-         "\"x\"}," HOOK "}",
-         "to.overrideTo", 501},
-        {"{" FROM ",\"to\":{\"type\":\"user\"}," HOOK "}", "to.name", 400},
-        {USER("bob@beta.example"), "no realm of the account", 400},
-        {USER("@alpha.example"), "to.name", 400},
-        {USER("bob@"), "to.name", 400},
-        {USER("bob@alpha.example@x"), "to.name", 400},
-        {USER("b b"), "to.name", 400},
-        {USER("b,b"), "to.name", 400},
-        {USER("b/b"), "to.name", 400},
-        {USER("${b}"), "to.name", 400},
-        {USER("[a=b]c"), "to.name", 400},
-        {USER("b%40c"), "to.name", 400},
         {"{" FROM ",\"to\":{\"type\":\"sip\"}}", "sipUri", 400},
         {"{" FROM ",\"to\":{\"type\":\"sip\",\"sipUri\":7}}", "sipUri", 400},
         {"{" FROM ",\"to\":{\"type\":\"sip\",\"sipUri\":\"sip:a@b;x=y\"}}", "sipUri", 400},
@@ -722,8 +677,6 @@ int main(void) {
         TEST(test_a_call_is_made),
         TEST(test_the_three_forms),
         TEST(test_a_phone_number_goes_to_the_gateway),
-        TEST(test_a_user_of_the_account),
-        TEST(test_what_is_called_is_shown_unescaped),
         TEST(test_bad_creations),
         TEST(test_a_host_that_is_full_or_refuses),
         TEST(test_what_may_be_done_when),

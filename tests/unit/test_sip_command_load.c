@@ -1,6 +1,6 @@
 /*
  * Commands of the API in voxeme-switch: what bounds them, what becomes of them at the end, a burst
- * of them, and the two legs of a bridge.
+ * of them, the two legs of a bridge, and calls to those whom a bridge would call.
  */
 #include "sip_far_end.h"
 
@@ -426,6 +426,43 @@ static void test_a_ringing_bridge_is_hung_up(void **state) {
     }
 }
 
+/* Whoever calls to that name would be bridged to is a user; anybody else ends as such a call does,
+ * and nothing is sent. */
+static void test_users(void **state) {
+    static const char *const nobody[] = {"joe@alpha.example", "1000@alpha.example",
+                                         "180@alpha.example", "3000@alpha.example",
+                                         "4000@alpha.example"};
+    static const char *const known[] = {"2000@alpha.example", "5000@alpha.example",
+                                        "6000@alpha.example"};
+    struct vx_command_args args = originate_args(1);
+    struct vx_call_fields fields;
+    unsigned n = 0;
+
+    (void)state;
+    args.target = VX_NONE;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        args.call_sid = vx_test_sid(++n);
+        args.user = vx_str(known[i]);
+        ends(submit(VX_VERB_ORIGINATE, &args), VX_OUTCOME_DONE);
+        assert_true(hears("INVITE sip:bridged@127.0.0.1", PATIENT));
+        reply(486, "", NULL);
+        becomes(n, VX_CALL_BUSY, 486);
+    }
+    for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++) {
+        args.call_sid = vx_test_sid(++n);
+        args.user = vx_str(nobody[i]);
+        ends(submit(VX_VERB_ORIGINATE, &args), VX_OUTCOME_DONE);
+        vx_test_expect(w.all, n, VX_CALL_FAILED, 404);
+        struct vx_snapshot *call = vx_scope_find(w.all, &args.call_sid);
+        vx_snapshot_fields(call, &fields);
+        assert_true(vx_str_eq(fields.text[VX_TEXT_TERMINATION], VX_STR("NO_ROUTE_DESTINATION")));
+        assert_int_equal(fields.text[VX_TEXT_CALL_ID].len, 0);
+        vx_snapshot_release(&call);
+    }
+    assert_false(hears("INVITE ", BRIEF));
+    all_gone();
+}
+
 #define TEST(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, vx_test_far_end_setup, vx_test_far_end_teardown)
 
@@ -443,6 +480,7 @@ int main(void) {
         cmocka_unit_test(test_a_burst),
         TEST(test_a_bridge_is_hung_up),
         TEST(test_a_ringing_bridge_is_hung_up),
+        TEST(test_users),
     };
     return cmocka_run_group_tests_name("sip_command_load", tests, NULL, NULL);
 }
