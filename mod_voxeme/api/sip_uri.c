@@ -83,20 +83,6 @@ static bool parse_host_port(struct vx_sip_uri *uri, struct vx_str text) {
     return vx_sip_is_host(text) && (!colon || parse_port(uri, port));
 }
 
-static bool parse_parameter(struct vx_sip_uri *uri, struct vx_str text) {
-    static const struct vx_str transports[] = {VX_STR("udp"), VX_STR("tcp"), VX_STR("tls")};
-    const struct vx_str name = VX_STR("transport=");
-
-    if (text.len <= name.len || uri->transport.at ||
-        !vx_str_ieq((struct vx_str){text.at, name.len}, name))
-        return false;
-    text = (struct vx_str){text.at + name.len, text.len - name.len};
-    for (size_t i = 0; i < sizeof transports / sizeof *transports; i++)
-        if (vx_str_ieq(text, transports[i]))
-            uri->transport = transports[i];
-    return uri->transport.at != NULL;
-}
-
 static struct vx_str take(struct vx_str *rest, char mark) {
     const char *found = rest->len ? memchr(rest->at, mark, rest->len) : NULL;
     struct vx_str head = *rest;
@@ -108,6 +94,81 @@ static struct vx_str take(struct vx_str *rest, char mark) {
     head.len = (size_t)(found - rest->at);
     *rest = (struct vx_str){found + 1, rest->len - head.len - 1};
     return head;
+}
+
+/* paramchar (RFC 3261, section 25.1) without what those who handle the URI after us take apart. */
+static bool is_parameter_char(char c) {
+    return is_alnum(c) || (c && strchr("-_.!~*+:", c));
+}
+
+static bool is_parameter_value(struct vx_str value) {
+    char byte;
+
+    if (!value.len)
+        return false;
+    while (value.len)
+        if ((value.at[0] != '%' && !is_parameter_char(value.at[0])) ||
+            !vx_percent_next(&value, &byte) || (unsigned char)byte < 0x20 || byte == 0x7f)
+            return false;
+    return true;
+}
+
+/* Without escapes, which would hide one. */
+static bool is_parameter_name(struct vx_str name) {
+    for (size_t i = 0; i < name.len; i++)
+        if (!is_alnum(name.at[i]) && name.at[i] != '-' && name.at[i] != '_' && name.at[i] != '.')
+            return false;
+    return name.len > 0;
+}
+
+/* They would send the call elsewhere than the host says, or make something else of it; all that
+ * begin with fs_ are FreeSWITCH's own. */
+static bool is_refused(struct vx_str name) {
+    static const struct vx_str names[] = {VX_STR("maddr"), VX_STR("ttl"), VX_STR("method"),
+                                          VX_STR("received"), VX_STR("rport")};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (vx_str_ieq(name, names[i]))
+            return true;
+    return name.len >= 3 && vx_str_ieq((struct vx_str){name.at, 3}, VX_STR("fs_"));
+}
+
+static bool has_parameter(struct vx_str parameters, struct vx_str name) {
+    while (parameters.at) {
+        struct vx_str value = take(&parameters, ';');
+
+        if (vx_str_ieq(take(&value, '='), name))
+            return true;
+    }
+    return false;
+}
+
+static bool parse_transport(struct vx_sip_uri *uri, struct vx_str value) {
+    static const struct vx_str transports[] = {VX_STR("udp"), VX_STR("tcp"), VX_STR("tls")};
+
+    for (size_t i = 0; i < sizeof transports / sizeof *transports; i++)
+        if (vx_str_ieq(value, transports[i]))
+            uri->transport = transports[i];
+    return uri->transport.at != NULL;
+}
+
+/* NULL, or why not. */
+static const char *parse_parameters(struct vx_sip_uri *uri) {
+    struct vx_str rest = uri->parameters;
+
+    while (rest.at) {
+        struct vx_str value = take(&rest, ';'), name = take(&value, '=');
+
+        if (!is_parameter_name(name) || (value.at && !is_parameter_value(value)))
+            return "has a parameter that a target must not have";
+        if (has_parameter(rest, name))
+            return "has a parameter twice";
+        if (is_refused(name))
+            return "may have none of the parameters maddr, ttl, method, received, rport and fs_...";
+        if (vx_str_ieq(name, VX_STR("transport")) && !parse_transport(uri, value))
+            return "may have no transport but udp, tcp or tls";
+    }
+    return NULL;
 }
 
 static bool strip_scheme(struct vx_sip_uri *uri, struct vx_str *text) {
@@ -144,14 +205,14 @@ bool vx_sip_uri_parse(struct vx_sip_uri *uri, struct vx_str text, const char **w
         *why = "has no valid host and port";
         return false;
     }
-    *why = "may have no parameter but transport=udp, tcp or tls";
-    while (rest.at)
-        if (!parse_parameter(uri, take(&rest, ';')))
-            return false;
-    return true;
+    uri->parameters = rest;
+    *why = parse_parameters(uri);
+    return *why == NULL;
 }
 
 void vx_sip_uri_write(struct vx_buf *out, const struct vx_sip_uri *uri) {
+    struct vx_str rest = uri->parameters;
+
     vx_buf_puts(out, uri->secure ? "sips:" : "sip:");
     if (uri->user.at) {
         vx_buf_str(out, uri->user);
@@ -163,6 +224,14 @@ void vx_sip_uri_write(struct vx_buf *out, const struct vx_sip_uri *uri) {
     if (uri->transport.at) {
         vx_buf_puts(out, ";transport=");
         vx_buf_str(out, uri->transport);
+    }
+    while (rest.at) {
+        struct vx_str parameter = take(&rest, ';'), value = parameter;
+
+        if (vx_str_ieq(take(&value, '='), VX_STR("transport")))
+            continue;
+        vx_buf_puts(out, ";");
+        vx_buf_str(out, parameter);
     }
 }
 

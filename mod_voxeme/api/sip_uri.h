@@ -1,7 +1,7 @@
 /*
  * SIP URIs that a client gives as a target (RFC 3261, section 19.1). They are taken apart and put
- * together anew: what comes out has a user, a host, a port and a transport and nothing else,
- * whatever went in.
+ * together anew: what comes out has a user, a host, a port and parameters that do no harm and
+ * nothing else, whatever went in.
  *
  * Threads: any.
  */
@@ -11,11 +11,12 @@
 #include "core/buf.h"
 
 struct vx_sip_uri {
-    bool secure;             /* sips: */
-    struct vx_str user;      /* still escaped; VX_NONE when there is none */
-    struct vx_str host;      /* a name, an IPv4 address, or an IPv6 address in brackets */
-    unsigned port;           /* 0: not given */
-    struct vx_str transport; /* "udp", "tcp" or "tls"; VX_NONE when not given */
+    bool secure;              /* sips: */
+    struct vx_str user;       /* still escaped; VX_NONE when there is none */
+    struct vx_str host;       /* a name, an IPv4 address, or an IPv6 address in brackets */
+    unsigned port;            /* 0: not given */
+    struct vx_str transport;  /* "udp", "tcp" or "tls"; VX_NONE when not given */
+    struct vx_str parameters; /* all of them, as they came; VX_NONE when there are none */
 };
 
 /* Everything borrows from `text`. False, with a reason that fits "sipUri ...": it is none, or has a

@@ -3,7 +3,8 @@
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const CONTROL = /[\u0000-\u001f\u007f]/;
 const HOST = '(?:\\[[0-9a-f:.]+\\]|(?:[0-9a-z_](?:[0-9a-z_-]{0,61}[0-9a-z_])?)(?:\\.[0-9a-z_](?:[0-9a-z_-]{0,61}[0-9a-z_])?)*)';
-const SIP_URI = new RegExp(`^sips?:(?:(?:[0-9a-z_.!~*+=$#&-]|%[0-9a-f]{2}){1,256}@)?${HOST}(?::(\\d{1,5}))?(?:;transport=(?:udp|tcp|tls))?$`, 'i');
+const SIP_URI = new RegExp(`^sips?:(?:(?:[0-9a-z_.!~*+=$#&-]|%[0-9a-f]{2}){1,256}@)?${HOST}(?::(\\d{1,5}))?((?:;[0-9a-z_.-]+(?:=(?:[0-9a-z_.!~*+:-]|%[0-9a-f]{2})+)?)*)$`, 'i');
+const REFUSED = /^(?:maddr|ttl|method|received|rport|fs_.*)$/;
 const HOOK = /^(?:https?|wss?):\/\/[^\u0000-\u0020\u007f]+$/i;
 
 export const SPEECH = [
@@ -12,9 +13,15 @@ export const SPEECH = [
 
 const bytes = (text) => new TextEncoder().encode(text).length;
 
+const areParameters = (text) => {
+  const given = text.toLowerCase().split(';').slice(1).map((parameter) => parameter.split('='));
+  return new Set(given.map(([name]) => name)).size === given.length
+    && given.every(([name, value]) => !REFUSED.test(name) && (name !== 'transport' || ['udp', 'tcp', 'tls'].includes(value)));
+};
+
 const isSipUri = (text) => {
   const found = bytes(text) <= 512 && SIP_URI.exec(text);
-  return Boolean(found) && (found[1] === undefined || (Number(found[1]) > 0 && Number(found[1]) < 65536));
+  return Boolean(found) && (found[1] === undefined || (Number(found[1]) > 0 && Number(found[1]) < 65536)) && areParameters(found[2]);
 };
 
 function text(name, value, most) {

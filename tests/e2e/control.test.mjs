@@ -139,6 +139,23 @@ for (const transport of ['udp', 'tcp']) {
   });
 }
 
+test('parameters of a target go with the request, and what says who is called with its To', async (t) => {
+  const { sipp, create, send, becomes } = await setup(t, s.accept(), s.hungUp());
+  const at = (parameters, user = '+15551234') => ({ to: { type: 'sip', sipUri: `sip:${user}@${sipp.address}${parameters}` } });
+  const sid = await create(at(';user=phone;Transport=UDP;lr;x-a.b=c%20d:e'));
+  const invite = (await sipp.at('invite')).message;
+  assert.ok(invite.startsWith(`INVITE sip:+15551234@${sipp.address};transport=udp;user=phone;lr;x-a.b=c%20d:e SIP/2.0`), invite);
+  assert.equal(header(invite, 'To'), `<sip:+15551234@${sipp.address};user=phone;x-a.b=c%20d:e>`);
+  assert.equal((await becomes(sid, 'in-progress')).to, '+15551234');
+  assert.equal((await send('DELETE', `/${sid}`)).status, 204);
+  await sipp.finished();
+  for (const parameters of [';maddr=127.0.0.2', ';ttl=1', ';method=BYE', ';fs_path=x', ';user=a,b', ';user={a}', ';user=phone|x', ';transport=ws', ';user=a\r\nX: y', ';a=b;A=c', ';']) {
+    const answer = await send('POST', '', { from: '1', call_hook: 'https://example.com/', ...speech, ...at(parameters) });
+    assert.equal(answer.status, 400, parameters);
+    assert.match(answer.json.msg, /^to\.sipUri |^sipUri /);
+  }
+});
+
 test('a far end that has lost the call: the client hears so, and the call ends for all', async (t) => {
   for (const [method, line] of [['MESSAGE', '481 Call Does Not Exist'], ['INFO', '404 Not Found']]) {
     const { sipp, create, update, becomes } = await setup(t, s.accept(), s.recv(method), s.reply('489 Bad Event'), s.recv(method), s.reply(line), s.hungUp());

@@ -274,7 +274,23 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     for (const uri of ['sip:a,b@127.0.0.1', 'sip:a@127.0.0.1|sip:b@127.0.0.1', 'sip:[x=y]a@127.0.0.1', "sip:'a@127.0.0.1", 'sip:a^b@127.0.0.1', 'sip:${hostname}@127.0.0.1']) {
       await create(b, { to: { type: 'sip', sipUri: uri } }, 400);
     }
-    await create(b, { to: { type: 'sip', sipUri: 'sip:fs_path=x@127.0.0.1' } }, 422);
+    for (const uri of ['sip:fs_path=x@127.0.0.1', 'sip:a@127.0.0.1;xfs_path=b', 'sip:a@127.0.0.1;x-port=ws', 'sip:a@127.0.0.1;transport=udp;xtransport=ws']) {
+      await create(b, { to: { type: 'sip', sipUri: uri } }, 422);
+    }
+    for (const parameters of [';fs_path=sip%3Ab', ';user=phone;FS_nat', ';maddr=127.0.0.2', ';received', ';user=a,b', ';user=[a]', ';user=phone|x', ';user=phone^^x']) {
+      await create(b, { to: { type: 'sip', sipUri: `sip:a@127.0.0.1${parameters}` } }, 400);
+    }
+  });
+
+  it('parameters of a target go with the request', async (t) => {
+    const { create, update, becomes } = control(fs);
+    const b = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()) });
+    const sid = await create(b, { to: { type: 'sip', sipUri: `sip:+15551234@${b.address};user=phone;transport=udp;x-a.b=c%20d:e` } });
+    const { message } = await b.at('invite');
+    assert.ok(message.startsWith(`INVITE sip:+15551234@${b.address};transport=udp;user=phone;x-a.b=c%20d:e SIP/2.0`), message);
+    assert.equal((await becomes(sid, 'in-progress')).to, '+15551234');
+    await update(sid, { call_status: 'completed' });
+    await b.finished();
   });
 
   const place = async (sid) => /^Caller-Destination-Number: (.*)$/m.exec(await fs.api(`uuid_dump ${sid}`))?.[1];

@@ -195,7 +195,7 @@ static void test_bad_creations(void **state) {
         {"{" FROM ",\"to\":{\"type\":\"teams\",\"number\":\"1\"}," HOOK "}", "teams", 501},
         {"{" FROM ",\"to\":{\"type\":\"sip\"}}", "sipUri", 400},
         {"{" FROM ",\"to\":{\"type\":\"sip\",\"sipUri\":7}}", "sipUri", 400},
-        {"{" FROM ",\"to\":{\"type\":\"sip\",\"sipUri\":\"sip:a@b;x=y\"}}", "sipUri", 400},
+        {"{" FROM ",\"to\":{\"type\":\"sip\",\"sipUri\":\"sip:a@b;maddr=c\"}}", "maddr", 400},
         {"{" FROM ",\"to\":{\"type\":\"sip\",\"sipUri\":\"sip:a@b\\r\\nX: y\"}}", "control", 400},
         {"{" FROM ",\"to\":{\"type\":\"phone\"}}", "number", 400},
         {"{" FROM ",\"to\":{\"type\":\"phone\",\"number\":\"12a\"}}", "number", 400},

@@ -45,8 +45,37 @@ static struct vx_str user_of(struct vx_str uri) {
     return at ? (struct vx_str){uri.at, (size_t)(at - uri.at)} : VX_STR("");
 }
 
+/* From the first ';' on. */
+static struct vx_str parameters_of(struct vx_str uri) {
+    const char *mark = memchr(uri.at, ';', uri.len);
+
+    return mark ? (struct vx_str){mark, uri.len - (size_t)(mark - uri.at)} : VX_STR("");
+}
+
+/* mod_sofia looks for its own anywhere behind a ';', and takes whatever ends in port= for the
+ * transport. NULL, or why not. */
+static const char *parameters_fault(struct vx_str parameters) {
+    const struct vx_str transport = VX_STR(";transport=");
+    struct vx_str rest = parameters;
+
+    if (has(parameters, VX_STR(";fs_")) || has(parameters, VX_STR(";received")))
+        return "the target has a parameter of FreeSWITCH's own";
+    while (rest.len && !(rest.len > transport.len &&
+                         vx_str_ieq((struct vx_str){rest.at, transport.len}, transport)))
+        rest = (struct vx_str){rest.at + 1, rest.len - 1};
+    parameters.len -= rest.len;
+    if (rest.len)
+        rest = (struct vx_str){rest.at + transport.len, rest.len - transport.len};
+    if (has(parameters, VX_STR("port=")) || has(rest, VX_STR("port=")))
+        return "the target has a parameter that FreeSWITCH would take for its transport";
+    return NULL;
+}
+
 const char *vx_fs_text_dial(struct vx_buf *out, const char *profile, const char *gateway,
                             struct vx_str uri) {
+    struct vx_str parameters = parameters_of(uri);
+    const char *fault;
+
     /* mod_sofia would take what follows for the way to go there. */
     if (has(uri, VX_STR("fs_path=")))
         return "the target holds fs_path=";
@@ -56,6 +85,9 @@ const char *vx_fs_text_dial(struct vx_buf *out, const char *profile, const char 
     /* It looks for these anywhere, not only in the parameters of the URI. */
     if (has(user_of(uri), VX_STR("port=")))
         return "the user part of the target holds port= or transport=";
+    fault = parameters_fault(parameters);
+    if (fault)
+        return fault;
     if (!*gateway) {
         vx_buf_printf(out, "%s/", profile);
         vx_buf_str(out, uri);
@@ -64,8 +96,10 @@ const char *vx_fs_text_dial(struct vx_buf *out, const char *profile, const char 
     if (uri.len < 4 || !vx_str_eq((struct vx_str){uri.at, 4}, VX_STR("sip:")) ||
         !memchr(uri.at, '@', uri.len))
         return "a gateway calls sip: URIs with a user";
-    if (memchr(uri.at, ';', uri.len))
-        return "a gateway calls URIs without parameters";
+    if (has(parameters, VX_STR("@")))
+        return "a gateway calls URIs without parameters in the user part";
+    if (has(parameters, VX_STR(";transport=")))
+        return "a gateway has a transport of its own, and calls no other";
     vx_buf_printf(out, "gateway/%s/", gateway);
     vx_buf_add(out, uri.at + 4, uri.len - 4);
     return NULL;

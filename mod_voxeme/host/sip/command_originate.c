@@ -15,7 +15,8 @@
 struct plan {
     su_home_t home[1];
     const url_t *target;
-    bool no_user; /* it is to a user whom no route knows: nothing is sent */
+    bool no_user;        /* it is to a user whom no route knows: nothing is sent */
+    char *to_parameters; /* NULL: none */
     struct vx_buf url, from, headers;
 };
 
@@ -68,6 +69,21 @@ static bool user_target(struct vx_buf *out, const struct vx_sip *sip,
     return !vx_uri_fault(out->at);
 }
 
+/* A To has what says who is called, and nothing of the way there (RFC 3261, section 19.1.1). */
+static void plan_target(struct plan *plan) {
+    static const char *const of_requests[] = {"transport", "lr"};
+    const url_t *target = url_make(plan->home, plan->url.at);
+
+    if (target && target->url_params) {
+        plan->to_parameters = su_strdup(plan->home, target->url_params);
+        if (!plan->to_parameters)
+            return;
+        for (size_t i = 0; i < sizeof of_requests / sizeof *of_requests; i++)
+            plan->to_parameters = url_strip_param_string(plan->to_parameters, of_requests[i]);
+    }
+    plan->target = target;
+}
+
 /* NULL, or why there can be no such call. plan->target is NULL when memory was short. */
 static const char *plan_call(struct plan *plan, const struct vx_sip *sip,
                              const struct vx_command_args *args) {
@@ -87,7 +103,7 @@ static const char *plan_call(struct plan *plan, const struct vx_sip *sip,
         fault = vx_sip_command_headers(&plan->headers, args);
     if (!fault && !plan->no_user && terminate(&plan->url) && terminate(&plan->from) &&
         terminate(&plan->headers))
-        plan->target = url_make(plan->home, plan->url.at);
+        plan_target(plan);
     return fault;
 }
 
@@ -96,7 +112,7 @@ static void send_invite(struct vx_leg *leg, const struct plan *plan, const char 
 
     sip_to_init(to);
     *to->a_url = *plan->target;
-    to->a_url->url_params = NULL;
+    to->a_url->url_params = plan->to_parameters;
     nua_invite(leg->nh, NUTAG_URL(plan->target), SIPTAG_FROM_STR(plan->from.at), SIPTAG_TO(to),
                SIPTAG_CALL_ID_STR(call_id), VX_LEG_CONTACT(leg),
                TAG_IF(plan->headers.at[0], SIPTAG_HEADER_STR(plan->headers.at)),

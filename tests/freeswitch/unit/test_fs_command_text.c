@@ -93,6 +93,26 @@ static void targets(void **state) {
     assert_non_null(dial(&out, "", "sip:a;Port=tls@192.0.2.1;x"));
     assert_null(dial(&out, "", "sip:report@192.0.2.1;transport=tls"));
     assert_non_null(dial(&out, "carrier", "sip:bob@192.0.2.1;transport=tcp"));
+    assert_non_null(dial(&out, "carrier", "sip:bob@192.0.2.1;user=phone;transport=tcp"));
+    assert_null(dial(&out, "carrier", "sip:+1508@192.0.2.1;user=phone;lr"));
+    assert_string_equal(out.at, "gateway/carrier/+1508@192.0.2.1;user=phone;lr");
+    assert_null(dial(&out, "", "sip:+1508@192.0.2.1;transport=tcp;user=phone;x=fs_path"));
+    assert_string_equal(out.at, "external/sip:+1508@192.0.2.1;transport=tcp;user=phone;x=fs_path");
+    static const char *const theirs[] = {"fs_nat",         "FS_nat=yes",      "fs_path=sip%3Ax",
+                                         "received",       "received=x:5060", "rport=tls",
+                                         "x-transport=ws", "port=ws"};
+    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
+        static const char *const befores[] = {"", ";transport=tcp", ";user=phone"};
+
+        for (size_t j = 0; j < sizeof befores / sizeof *befores; j++) {
+            char uri[128];
+
+            snprintf(uri, sizeof uri, "sip:b@192.0.2.1%s;%s", befores[j], theirs[i]);
+            assert_non_null(dial(&out, "", uri));
+            assert_non_null(dial(&out, "carrier", uri));
+        }
+    }
+    assert_non_null(dial(&out, "", "sip:b@192.0.2.1;rport=ws;transport=tcp"));
     assert_non_null(dial(&out, "carrier", "sip:bob;x=y@192.0.2.1"));
     for (const char *bad = ",|{}<>^'\"\\ \t/()?`"; *bad; bad++) {
         char uri[64];
