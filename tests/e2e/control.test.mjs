@@ -169,6 +169,18 @@ test('a far end that has lost the call: the client hears so, and the call ends f
   }
 });
 
+test('a header that is refused is named', async (t) => {
+  const { sipp, create, send, update, becomes } = await setup(t, s.accept(), s.hungUp());
+  const sid = await create({});
+  await becomes(sid, 'in-progress');
+  const headers = { 'X-Good': '1', 'User-Agent': 'x' };
+  const made = await send('POST', '', { from: '1', to: { type: 'sip', sipUri: `sip:bob@${sipp.address}` }, call_hook: 'https://example.com/', ...speech, headers });
+  const sent = await update(sid, { sip_request: { method: 'INFO', content_type: 'text/plain', content: 'x', headers } }, 501);
+  for (const { status, json } of [made, sent]) assert.deepEqual([status, json.msg], [501, 'headers: User-Agent belongs to the dialog or to the switch']);
+  await update(sid, { call_status: 'completed' });
+  await sipp.finished();
+});
+
 test('a call over TLS is turned away, and why', async (t) => {
   const { send } = await setup(t);
   for (const sipUri of ['sips:bob@127.0.0.1', 'sip:bob@127.0.0.1;transport=tls']) {

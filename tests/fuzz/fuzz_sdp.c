@@ -90,12 +90,13 @@ static void command_texts(struct vx_str in) {
                                          .digits = in};
     struct vx_command_args one = args, host = args;
     struct vx_buf out = {0};
+    char why[VX_SIP_WHY];
     one.header_count = 1;
-    if (!vx_sip_command_headers(&out, &one))
+    if (!vx_sip_command_headers(&out, &one, why))
         FUZZ_CHECK(memchr(out.at, '\r', out.len) == out.at + out.len - 2);
     out.len = 0;
     one.headers = headers + 1;
-    if (!vx_sip_command_headers(&out, &one))
+    if (!vx_sip_command_headers(&out, &one, why))
         FUZZ_CHECK(memchr(out.at, '\r', out.len) == out.at + out.len - 2);
     out.len = 0;
     host.from_host = VX_NONE;

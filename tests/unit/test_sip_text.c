@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "core/sip.h"
+#include "host/sip/command_text.h"
 #include "host/sip/leg_event.h"
 #include "host/sip/routes.h"
 #include "host/sip/sdp.h"
@@ -345,6 +346,37 @@ static void test_reasons_are_those_of_the_library(void **state) {
     assert_true(known > 50);
 }
 
+/* Of the many that a command may have, in no more than a reason may be. */
+static void test_a_refused_header_is_named(void **state) {
+    (void)state;
+    static const char longest[] =
+        "content-89012345678901234567890123456789012345678901234567890123";
+    static const struct {
+        const char *name, *value, *why;
+    } rows[] = {
+        {"User-Agent", "1", "headers: User-Agent belongs to the dialog or to the switch"},
+        {longest, "1", NULL},
+        {"X-A", "1\r\nVia: x", "headers: X-A holds control characters"},
+        {"X\r\nVia", "1", "headers: not the name of a header"},
+        {"", "1", "headers: not the name of a header"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct vx_command_header headers[] = {{VX_STR("X-Good"), VX_STR("1")},
+                                                    {vx_str(rows[i].name), vx_str(rows[i].value)}};
+        const struct vx_command_args args = {.headers = headers, .header_count = 2};
+        struct vx_buf out = {0};
+        char why[VX_SIP_WHY], reason[sizeof((struct vx_command_result *)0)->reason];
+        const char *fault = vx_sip_command_headers(&out, &args, why);
+        assert_non_null(fault);
+        assert_true(strlen(fault) < sizeof reason);
+        if (rows[i].why)
+            assert_string_equal(fault, rows[i].why);
+        else
+            assert_non_null(strstr(fault, longest));
+        vx_buf_free(&out);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_plain_invite),
@@ -359,6 +391,7 @@ int main(void) {
         cmocka_unit_test(test_sdp_that_passes),
         cmocka_unit_test(test_sdp_where_media_goes),
         cmocka_unit_test(test_trunks),
+        cmocka_unit_test(test_a_refused_header_is_named),
         cmocka_unit_test(test_reasons_are_those_of_the_library),
     };
     return cmocka_run_group_tests_name("sip_text", tests, NULL, NULL);

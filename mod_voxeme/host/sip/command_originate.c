@@ -18,6 +18,7 @@ struct plan {
     bool no_user;        /* it is to a user whom no route knows: nothing is sent */
     char *to_parameters; /* NULL: none */
     struct vx_buf url, from, headers;
+    char why[VX_SIP_WHY];
 };
 
 static void plan_clear(struct plan *plan) {
@@ -100,7 +101,7 @@ static const char *plan_call(struct plan *plan, const struct vx_sip *sip,
     if (!fault)
         fault = vx_sip_command_from(&plan->from, args, host);
     if (!fault)
-        fault = vx_sip_command_headers(&plan->headers, args);
+        fault = vx_sip_command_headers(&plan->headers, args, plan->why);
     if (!fault && !plan->no_user && terminate(&plan->url) && terminate(&plan->from) &&
         terminate(&plan->headers))
         plan_target(plan);

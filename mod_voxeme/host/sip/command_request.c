@@ -17,6 +17,7 @@ struct vx_requesting {
     struct vx_command *command;
     size_t digit; /* the one that is under way, or next */
     bool sent;
+    char why[VX_SIP_WHY]; /* it was not */
 };
 
 static void push(struct vx_leg *leg, struct vx_requesting *r) {
@@ -94,8 +95,9 @@ static bool send_body(struct vx_leg *leg, const struct vx_command_args *args, co
 }
 
 /* NULL when it has been sent; else why not. */
-static const char *send_request(struct vx_leg *leg, const struct vx_command_args *args,
+static const char *send_request(struct vx_leg *leg, struct vx_requesting *r,
                                 enum vx_outcome *outcome) {
+    const struct vx_command_args *args = vx_command_args(r->command);
     struct vx_buf type = {0}, headers = {0};
     const char *fault = method_of(args) ? NULL : "sip_request: not INFO, NOTIFY or MESSAGE";
 
@@ -103,7 +105,7 @@ static const char *send_request(struct vx_leg *leg, const struct vx_command_args
     if (!fault)
         fault = vx_sip_command_content_type(&type, args);
     if (!fault)
-        fault = vx_sip_command_headers(&headers, args);
+        fault = vx_sip_command_headers(&headers, args, r->why);
     if (!fault) {
         *outcome = VX_OUTCOME_FAILED;
         fault = vx_sip_command_method_headers(&headers, args);
@@ -121,14 +123,13 @@ static const char *send_request(struct vx_leg *leg, const struct vx_command_args
 }
 
 /* The same. */
-static const char *hand_over(struct vx_leg *leg, const struct vx_requesting *r,
+static const char *hand_over(struct vx_leg *leg, struct vx_requesting *r,
                              enum vx_outcome *outcome) {
-    const struct vx_command_args *args = vx_command_args(r->command);
     const char *fault;
 
     if (!is_dtmf(r->command))
-        return send_request(leg, args, outcome);
-    fault = vx_sip_command_digits_fault(args);
+        return send_request(leg, r, outcome);
+    fault = vx_sip_command_digits_fault(vx_command_args(r->command));
     *outcome = VX_OUTCOME_UNABLE;
     if (fault)
         return fault;

@@ -2,6 +2,8 @@
 
 #include "host/sip/uri.h"
 
+#include <stdio.h>
+
 #define MAX_HEADERS      64
 #define MAX_NAME         64
 #define MAX_HEADER_BYTES 16384
@@ -112,30 +114,39 @@ static bool is_refused(struct vx_str name) {
     return false;
 }
 
+/* NULL, or what is wrong, behind the name of the header. */
 static const char *header_fault(const struct vx_command_header *h) {
-    if (h->name.len == 0 || h->name.len > MAX_NAME || !is_all(h->name, is_token_char))
-        return "headers: not the name of a header";
     if (is_refused(h->name))
-        return "headers: one of them belongs to the dialog or to the switch";
+        return "belongs to the dialog or to the switch";
     if (!is_all(h->value, is_text_char))
-        return "headers: a value holds control characters";
+        return "holds control characters";
     return NULL;
 }
 
-const char *vx_sip_command_headers(struct vx_buf *out, const struct vx_command_args *args) {
+static bool is_name(struct vx_str name) {
+    return name.len > 0 && name.len <= MAX_NAME && is_all(name, is_token_char);
+}
+
+const char *vx_sip_command_headers(struct vx_buf *out, const struct vx_command_args *args,
+                                   char why[VX_SIP_WHY]) {
     size_t bytes = 0;
 
     if (args->header_count > MAX_HEADERS)
         return "headers: too many";
     for (size_t i = 0; i < args->header_count; i++) {
         const struct vx_command_header *h = &args->headers[i];
-        const char *fault = header_fault(h);
+        const char *fault;
 
         bytes += h->name.len + h->value.len;
-        if (!fault && bytes > MAX_HEADER_BYTES)
-            fault = "headers: too long";
-        if (fault)
-            return fault;
+        if (!is_name(h->name))
+            return "headers: not the name of a header";
+        if (bytes > MAX_HEADER_BYTES)
+            return "headers: too long";
+        fault = header_fault(h);
+        if (fault) {
+            snprintf(why, VX_SIP_WHY, "headers: %.*s %s", (int)h->name.len, h->name.at, fault);
+            return why;
+        }
         vx_buf_str(out, h->name);
         vx_buf_puts(out, ": ");
         vx_buf_str(out, h->value);

@@ -12,8 +12,11 @@
 /* Each of these returns NULL, or what is wrong, static. Whether memory was short is for
  * vx_buf_ok() to tell. */
 
-/* Appends "Name: value\r\n" for each header. */
-const char *vx_sip_command_headers(struct vx_buf *out, const struct vx_command_args *args);
+/* Appends "Name: value\r\n" for each header. What is wrong is written to `why`, with the name of
+ * that one, and not static. */
+#define VX_SIP_WHY 128
+const char *vx_sip_command_headers(struct vx_buf *out, const struct vx_command_args *args,
+                                   char why[VX_SIP_WHY]);
 
 /* Appends "Display name" <sip:from@host>; `own_host` stands in where the command has no from_host.
  */
