@@ -55,6 +55,49 @@ static void test_an_offer_after_one_that_was_cancelled(void **state) {
     hang_up();
 }
 
+static struct vx_command *info(const struct end *end, const char *content) {
+    const struct vx_command_args args = {.call_sid = end->sid,
+                                         .method = VX_STR("INFO"),
+                                         .content_type = VX_STR("text/plain"),
+                                         .content = vx_str(content)};
+    return submit(VX_VERB_REQUEST, &args);
+}
+
+/* The caller takes back an offer that the callee is at. */
+static void take_back(void) {
+    w.dialog = caller.dialog;
+    request("INVITE", "", made("caller", 8, 41002, "sendrecv"));
+    end_hears(&callee, "INVITE ");
+    memcpy(invite, w.got, sizeof invite);
+    reply(100, "", NULL);
+    w.dialog = caller.dialog;
+    request("CANCEL", "", NULL);
+    end_hears(&caller, "SIP/2.0 487 ");
+    acknowledge();
+    end_hears(&callee, "CANCEL ");
+    reply(200, "", NULL);
+}
+
+/* Whatever that end says of it then, the call goes on as it was: it is no refresh of the session,
+ * which would have been the last. Nor does a request wait for it. */
+static void test_one_that_was_cancelled_is_refused_otherwise(void **state) {
+    (void)state;
+    static const unsigned statuses[] = {488, 500, 503, 600};
+    struct vx_command *c;
+    bridge();
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        take_back();
+        c = info(&callee, "meanwhile");
+        end_hears(&callee, "INFO ");
+        reply(200, "", NULL);
+        ends(c, VX_OUTCOME_DONE);
+        reply_to_invite(statuses[i], NULL);
+        end_hears(&callee, "ACK ");
+        is_carried(&caller, &callee, "INVITE");
+    }
+    hang_up();
+}
+
 /* An UPDATE of nua's own is on its way: the answer to that is not the other end's. */
 static void test_an_offer_while_the_session_is_refreshed(void **state) {
     (void)state;
@@ -265,14 +308,6 @@ static void test_not_twice_at_once(void **state) {
 
 /* --- one request at a time --- */
 
-static struct vx_command *info(const struct end *end, const char *content) {
-    const struct vx_command_args args = {.call_sid = end->sid,
-                                         .method = VX_STR("INFO"),
-                                         .content_type = VX_STR("text/plain"),
-                                         .content = vx_str(content)};
-    return submit(VX_VERB_REQUEST, &args);
-}
-
 static void give_up(struct vx_command **c) {
     assert_false(vx_command_give_up(*c));
     vx_command_release(c);
@@ -347,6 +382,7 @@ static void test_a_request_waits_for_other_kinds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_an_offer_after_one_that_was_cancelled),
+        TEST(test_one_that_was_cancelled_is_refused_otherwise),
         TEST(test_an_offer_while_the_session_is_refreshed),
         cmocka_unit_test(test_a_hold_that_is_never_answered),
         TEST(test_a_hold_waits_for_the_ack),

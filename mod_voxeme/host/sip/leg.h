@@ -73,6 +73,7 @@ struct vx_leg {
     bool counted;               /* in the calls of `sip` */
     bool originated;            /* by a command: it has neither route nor peer */
     bool inviting;              /* an INVITE or UPDATE of nua's is on its way, ours or its own */
+    bool cancelled;             /* and it is one of the peer's, who has taken it back */
     struct vx_leg *same_bucket; /* of the index */
     bool indexed;
     int64_t limit_ms;             /* originated: once answered; 0: none */

@@ -63,7 +63,7 @@ bool vx_relay_expects(const struct vx_leg *leg, sip_method_t method) {
 }
 
 bool vx_relay_queues(const struct vx_leg *leg) {
-    bool invites = leg->holding;
+    bool invites = leg->holding || leg->cancelled;
 
     for (const struct vx_relay *r = leg->peer ? leg->peer->relays : NULL; r; r = r->next) {
         if (r->method != sip_method_invite)
@@ -198,8 +198,10 @@ void vx_relay_cancel(struct vx_leg *leg) {
     if (!relay)
         return;
     relay_free(relay); /* nua has answered it with 487 */
-    if (leg->peer)
-        nua_cancel(leg->peer->nh, TAG_END());
+    if (!leg->peer)
+        return;
+    leg->peer->cancelled = true;
+    nua_cancel(leg->peer->nh, TAG_END());
 }
 
 void vx_relay_ack(struct vx_leg *leg, const sip_t *ack) {

@@ -105,7 +105,7 @@ static void on_request(struct vx_leg *leg, int status, const sip_t *sip) {
 static void on_invite_response(struct vx_leg *leg, int status, const char *phrase,
                                const sip_t *sip) {
     if (status >= 200)
-        leg->inviting = false;
+        leg->inviting = leg->cancelled = false;
     if (leg->originated && !leg->answered)
         vx_originate_response(leg, status, phrase, sip);
     else if (leg->facts.event.direction == VX_OUTBOUND && !leg->answered)
@@ -128,7 +128,7 @@ static void leg_response(struct vx_leg *leg, nua_event_t event, int status, cons
                          const sip_t *sip) {
     sip_method_t method = method_of(event, sip);
     bool refresh = (method == sip_method_invite || method == sip_method_update) && !leg->holding &&
-                   !vx_relay_expects(leg, method);
+                   !leg->cancelled && !vx_relay_expects(leg, method);
 
     switch ((int)event) {
     case nua_r_invite:
