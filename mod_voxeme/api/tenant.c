@@ -253,6 +253,8 @@ bool vx_tenant_tick(struct tenant *t, const struct vx_config *config, int64_t no
         t->view = NULL;
         t->settled = false;
     }
+    if (t->view)
+        vx_view_tick(t->view, now_us, VIEW_IDLE_US);
     if (t->view && !t->subs && now_us - t->followed_us > VIEW_IDLE_US)
         set_quiet(t, true);
     more = !let_go(&t->dying);

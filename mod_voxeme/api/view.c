@@ -473,6 +473,10 @@ enum vx_turn vx_view_gzip(struct vx_view *v, struct vx_gzip *gzip, uint64_t turn
     return VX_TURN_DONE;
 }
 
+void vx_view_tick(struct vx_view *v, int64_t now_us, int64_t idle_us) {
+    vx_gzip_part_tick(&v->part, now_us, idle_us);
+}
+
 /* --- walks --- */
 
 size_t vx_view_segments(const struct vx_view *v) {

@@ -61,6 +61,10 @@ enum vx_turn vx_view_list(struct vx_view *view, struct vx_body **list);
 enum vx_turn vx_view_gzip(struct vx_view *view, struct vx_gzip *gzip, uint64_t turns,
                           const struct vx_around *around, struct vx_body **list);
 
+/* Now and then: lets go of what was begun for a list in gzip, and for `idle_us` by nobody gone on
+ * with. */
+void vx_view_tick(struct vx_view *view, int64_t now_us, int64_t idle_us);
+
 /* What walks call for each call, until it returns false; the entry is borrowed. */
 typedef bool vx_view_each(void *ctx, const struct vx_entry *entry);
 

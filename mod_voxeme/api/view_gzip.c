@@ -13,6 +13,15 @@ void vx_gzip_part_clear(struct vx_gzip_part *part) {
     *part = (struct vx_gzip_part){0};
 }
 
+void vx_gzip_part_tick(struct vx_gzip_part *part, int64_t now_us, int64_t idle_us) {
+    if (part->at != part->seen) {
+        part->seen = part->at;
+        part->seen_us = now_us;
+    } else if (now_us - part->seen_us > idle_us) {
+        vx_gzip_part_clear(part);
+    }
+}
+
 struct turn {
     struct vx_gzip *gzip;
     struct vx_deflate *deflate;

@@ -16,8 +16,13 @@ struct vx_gzip_part {
     size_t at;      /* of its JSON, what comes next */
     uint32_t sum;
     struct vx_buf out;
+    size_t seen; /* how far it was, since then */
+    int64_t seen_us;
 };
 void vx_gzip_part_clear(struct vx_gzip_part *part);
+
+/* Now and then: clears what has come no further for `idle_us`. */
+void vx_gzip_part_tick(struct vx_gzip_part *part, int64_t now_us, int64_t idle_us);
 
 /* Deflates chunks, all of which have their JSON, up to `left` of the `whole` work that a turn may
  * be. VX_GZIP_DONE: all have their `gzip`. */

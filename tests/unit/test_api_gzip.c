@@ -1,5 +1,5 @@
 /* Lists in gzip as the API answers them: to whom, which, with what headers, and when not. */
-#include "api_support.h"
+#include "sub_client.h"
 
 static struct vx_test_service s;
 static struct vx_test_answer a;
@@ -196,6 +196,54 @@ static void test_more_changes_than_is_deflated(void **state) {
     same((struct vx_test_ask){.target = ALPHA_CALLS}, true);
 }
 
+static bool left;
+
+/* The client is as good as gone: it has half of the segment's work done, and asks no more. The
+ * minute and a half is over at the second tick. */
+static void leave(unsigned turn) {
+    if (!left || turn != 4)
+        return;
+    for (unsigned i = 0; i < 3; i++) {
+        vx_test_advance(&s.world.time, 46 * VX_SECOND_US);
+        while (vx_api_tick(s.api))
+            ;
+    }
+}
+
+/* How much is deflated for one list of calls so long that each segment takes several turns. */
+static uint64_t deflated(void) {
+    static char name[4096];
+    uint64_t bytes;
+    open_with("rate-limit-per-minute=0;gzip-level=9;max-field-bytes=4096");
+    for (unsigned n = 1; n <= CALLS; n++) {
+        struct vx_event e = vx_test_event(VX_EVENT_CREATE, CALLS + n);
+        for (size_t i = 0; i < sizeof name - 1; i++)
+            name[i] = (char)('a' + (i * n >> 3) % 26);
+        e.caller_name = vx_str(name);
+        assert_int_equal(vx_registry_apply(s.world.registry, &e), VX_APPLIED);
+    }
+    /* Who follows the calls keeps their view. */
+    struct vx_test_client follower = vx_test_join(&s, ALPHA_CALLS, "alpha-token");
+    assert_string_not_equal(vx_test_next(&follower), "");
+    ask((struct vx_test_ask){.target = ALPHA_CALLS, .takes_gzip = true, .between = leave});
+    assert_true(is_gzip());
+    assert_true(a.turns > 8);
+    bytes = metric("voxeme_gzip_input_bytes_total");
+    vx_test_quit(&follower);
+    close_service(NULL);
+    return bytes;
+}
+
+/* What has been deflated of a segment for a client that left is not kept for the next one. */
+static void test_a_client_that_leaves(void **state) {
+    uint64_t stays;
+    (void)state;
+    left = false;
+    stays = deflated();
+    left = true;
+    assert_in_range(deflated(), stays + 32768, stays + 262144);
+}
+
 static void starve(void *ctx) {
     const char *target = ctx;
     open_with("rate-limit-per-minute=0");
@@ -229,6 +277,7 @@ int main(void) {
         TEST(test_off),
         TEST(test_over_the_limit_of_a_second),
         TEST(test_more_changes_than_is_deflated),
+        cmocka_unit_test(test_a_client_that_leaves),
         cmocka_unit_test(test_every_allocation_fails),
     };
     return cmocka_run_group_tests_name("api_gzip", tests, NULL, NULL);
