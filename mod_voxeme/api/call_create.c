@@ -62,7 +62,7 @@ static bool to_sip(struct creation *c, const struct vx_json *to) {
     struct vx_str text;
     const char *why;
 
-    if (!vx_in_text(c->x, to, "sipUri", 512, &text))
+    if (!vx_in_text(c->x, to, "to.sipUri", 512, &text))
         return false;
     if (!text.at)
         return refuse(c->x, "to.sipUri is missing");
@@ -102,8 +102,8 @@ static bool to_phone(struct creation *c, const struct vx_json *to) {
     const struct vx_gateway *gateway = NULL;
     struct vx_str trunk;
 
-    if (!account || !vx_in_text(c->x, to, "number", 64, &c->args.to) ||
-        !vx_in_text(c->x, to, "trunk", 128, &trunk))
+    if (!account || !vx_in_text(c->x, to, "to.number", 64, &c->args.to) ||
+        !vx_in_text(c->x, to, "to.trunk", 128, &trunk))
         return false;
     if (!c->args.to.at || !is_number(c->args.to))
         return refuse(c->x, "to.number must be a phone number");
@@ -139,7 +139,7 @@ static bool to_user(struct creation *c, const struct vx_json *to) {
     struct vx_str name, domain = VX_NONE;
     const char *at, *realm;
 
-    if (!vx_in_text(c->x, to, "name", 320, &name))
+    if (!vx_in_text(c->x, to, "to.name", 320, &name))
         return false;
     if (!name.at)
         return refuse(c->x, "to.name is missing");
@@ -183,8 +183,8 @@ static bool read_to(struct creation *c) {
     int type = -1;
 
     if (!vx_is_object(to))
-        return refuse(c->x, "to must be an object");
-    if (!vx_in_word(c->x, to, "type", types, &type) || has_unable(c, to))
+        return refuse(c->x, to ? "to must be an object" : "to is missing");
+    if (!vx_in_word(c->x, to, "to.type", types, &type) || has_unable(c, to))
         return false;
     switch (type) {
     case 0:

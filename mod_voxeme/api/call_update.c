@@ -70,8 +70,8 @@ static bool read_dtmf(struct change *c, const char *key) {
 
     c->verb = VX_VERB_DTMF;
     c->args.duration_ms = 250;
-    if (!dtmf || !vx_in_text(c->x, dtmf, "digit", 32, &c->args.digits) ||
-        !vx_in_number(c->x, dtmf, "duration", 40, 10000, &c->args.duration_ms))
+    if (!dtmf || !vx_in_text(c->x, dtmf, "dtmf.digit", 32, &c->args.digits) ||
+        !vx_in_number(c->x, dtmf, "dtmf.duration", 40, 10000, &c->args.duration_ms))
         return false;
     if (!c->args.digits.at)
         return vx_change_refuse(c, 400, "dtmf.digit is missing");
@@ -115,8 +115,8 @@ static bool read_sip_request(struct change *c, const char *key) {
 
     c->verb = VX_VERB_REQUEST;
     c->seconds = REQUEST_SECONDS;
-    if (!request || !vx_in_word(c->x, request, "method", methods, &method) ||
-        !vx_in_text(c->x, request, "content_type", 128, &c->args.content_type) ||
+    if (!request || !vx_in_word(c->x, request, "sip_request.method", methods, &method) ||
+        !vx_in_text(c->x, request, "sip_request.content_type", 128, &c->args.content_type) ||
         !vx_command_headers(c->x, request, c->headers, &c->args.header_count))
         return false;
     c->args.headers = c->headers;
@@ -179,6 +179,15 @@ static const struct kind {
 
 #define KINDS (sizeof kinds / sizeof *kinds)
 
+/* What is no change by itself. False: answered. */
+static bool goes_with(struct change *c, const struct kind *found, const char *key,
+                      const char *with) {
+    if (!vx_json_member(c->body, key) || (found && strcmp(found->key, with) == 0))
+        return true;
+    vx_fail(c->x, 400, "%s goes together with %s only", key, with);
+    return false;
+}
+
 /* The one kind of change that the body holds; NULL: answered. */
 static const struct kind *find_kind(struct change *c) {
     const struct kind *found = NULL;
@@ -195,15 +204,12 @@ static const struct kind *find_kind(struct change *c) {
         }
         found = found ? found : &kinds[i];
     }
+    if (!goes_with(c, found, "call_status_hook", "call_hook") ||
+        !goes_with(c, found, "wait_hook", "conf_hold_status"))
+        return NULL;
     if (!found)
         vx_fail(c->x, 400, "the body holds no change that is known");
-    else if (vx_json_member(c->body, "call_status_hook") && strcmp(found->key, "call_hook") != 0)
-        vx_fail(c->x, 400, "call_status_hook goes together with call_hook only");
-    else if (vx_json_member(c->body, "wait_hook") && strcmp(found->key, "conf_hold_status") != 0)
-        vx_fail(c->x, 400, "wait_hook goes together with conf_hold_status only");
-    else
-        return found;
-    return NULL;
+    return found;
 }
 
 static void retag(struct change *c) {

@@ -27,8 +27,8 @@ bool vx_read_record(struct change *c, const char *key) {
 
     c->verb = VX_VERB_RECORD;
     if (!record || !vx_command_able(c->x, c->verb) ||
-        !vx_in_word(c->x, record, "action", actions, &action) ||
-        !vx_in_text(c->x, record, "recordingID", LONGEST_ID, &c->args.recording_id))
+        !vx_in_word(c->x, record, "record.action", actions, &action) ||
+        !vx_in_text(c->x, record, "record.recordingID", LONGEST_ID, &c->args.recording_id))
         return false;
     if (action < 0)
         return vx_change_refuse(c, 400, "record.action is missing");
@@ -51,10 +51,10 @@ static bool add_sound(struct change *c, bool say, struct vx_str text) {
 static bool read_say(struct change *c, const struct vx_json *verb) {
     struct vx_str text;
 
-    if (!vx_in_text(c->x, verb, "text", LONGEST_SAY, &text))
+    if (!vx_in_text(c->x, verb, "whisper.text", LONGEST_SAY, &text))
         return false;
     if (!text.at)
-        return vx_change_refuse(c, 400, "whisper: say wants text");
+        return vx_change_refuse(c, 400, "whisper.text is missing: say wants it");
     return add_sound(c, true, text);
 }
 
@@ -65,7 +65,7 @@ static bool read_play(struct change *c, const struct vx_json *verb) {
         each = url->first;
     for (; each; each = url->type == VX_JSON_ARRAY ? each->next : NULL) {
         if (!vx_is_string(each) || !each->text.len || each->text.len > LONGEST_PLAY)
-            return vx_change_refuse(c, 400, "whisper: play.url must be a text or a list of texts");
+            return vx_change_refuse(c, 400, "whisper.url must be a text or a list of texts");
         if (!add_sound(c, false, each->text))
             return false;
     }
@@ -78,10 +78,10 @@ static bool read_sound(struct change *c, const struct vx_json *verb) {
 
     if (!vx_is_object(verb))
         return vx_change_refuse(c, 400, "whisper must be a verb or a list of verbs");
-    if (!vx_in_word(c->x, verb, "verb", verbs, &which))
+    if (!vx_in_word(c->x, verb, "whisper.verb", verbs, &which))
         return false;
     if (which < 0)
-        return vx_change_refuse(c, 400, "whisper: verb is missing");
+        return vx_change_refuse(c, 400, "whisper.verb is missing");
     return which ? read_play(c, verb) : read_say(c, verb);
 }
 

@@ -165,9 +165,13 @@ bool vx_command_headers(struct exchange *x, const struct vx_json *object,
             return false;
         }
         h->name = value->name;
-        if (!is_token(h->name) || is_reserved(h->name, notify)) {
-            vx_fail(x, 400, "headers may not hold %.*s", is_token(h->name) ? (int)h->name.len : 11,
-                    is_token(h->name) ? h->name.at : "such a name");
+        if (!is_token(h->name)) {
+            vx_fail(x, 400,
+                    "headers: a name must be made of 1 to 64 letters, digits and -.!%%*_+`'~");
+            return false;
+        }
+        if (is_reserved(h->name, notify)) {
+            vx_fail(x, 400, "headers may not hold %.*s", (int)h->name.len, h->name.at);
             return false;
         }
         if (!is_value(value)) {

@@ -1,6 +1,8 @@
 /* Webhooks in the bodies of requests: an object with url, or the URL alone. */
 #include "api/json_in.h"
 
+#include <stdio.h>
+
 static bool is_url(struct vx_str url, bool relative) {
     static const struct vx_str schemes[] = {VX_STR("http://"), VX_STR("https://"), VX_STR("ws://"),
                                             VX_STR("wss://")};
@@ -17,10 +19,19 @@ static bool is_url(struct vx_str url, bool relative) {
     return false;
 }
 
+static bool text_of(struct exchange *x, const struct vx_json *hook, const char *key,
+                    const char *field, size_t max, struct vx_str *out) {
+    char path[64];
+
+    snprintf(path, sizeof path, "%s.%s", key, field);
+    return vx_in_text(x, hook, path, max, out);
+}
+
 /* f->url is VX_NONE when there is no such hook. False: answered. */
 static bool read_hook(struct exchange *x, const struct vx_json *body, const char *key,
                       struct vx_hook_fields *f) {
     static const char *const methods[] = {"POST", "GET", "post", "get", NULL};
+    char path[64];
     const struct vx_json *hook = vx_json_member(body, key);
     int method = 0;
 
@@ -33,15 +44,16 @@ static bool read_hook(struct exchange *x, const struct vx_json *body, const char
         vx_fail(x, 400, "%s must be a URL or an object with url", key);
         return false;
     }
-    if (!vx_in_text(x, hook, "url", VX_HOOK_URL_BYTES, &f->url) ||
-        !vx_in_word(x, hook, "method", methods, &method) ||
-        !vx_in_text(x, hook, "username", 256, &f->username) ||
-        !vx_in_text(x, hook, "password", 256, &f->password))
+    snprintf(path, sizeof path, "%s.method", key);
+    if (!text_of(x, hook, key, "url", VX_HOOK_URL_BYTES, &f->url) ||
+        !vx_in_word(x, hook, path, methods, &method) ||
+        !text_of(x, hook, key, "username", 256, &f->username) ||
+        !text_of(x, hook, key, "password", 256, &f->password))
         return false;
     f->get = method & 1;
     if (f->url.at)
         return true;
-    vx_fail(x, 400, "%s has no absolute URL", key);
+    vx_fail(x, 400, "%s.url is missing", key);
     return false;
 }
 
@@ -53,7 +65,8 @@ bool vx_in_hook(struct exchange *x, const struct vx_json *body, const char *key,
     if (!read_hook(x, body, key, &f))
         return false;
     if (f.url.at && !is_url(f.url, relative)) {
-        vx_fail(x, 400, "%s has no absolute URL", key);
+        vx_fail(x, 400, "%s has no absolute URL%s", key,
+                relative ? ", and no path that begins with /" : "");
         return false;
     }
     *url = f.url;

@@ -28,9 +28,15 @@ struct vx_json_document *vx_in_body(struct exchange *x) {
     return NULL;
 }
 
+static const struct vx_json *member(const struct vx_json *object, const char *key) {
+    const char *dot = strrchr(key, '.');
+
+    return vx_json_member(object, dot ? dot + 1 : key);
+}
+
 bool vx_in_text(struct exchange *x, const struct vx_json *object, const char *key, size_t max,
                 struct vx_str *out) {
-    const struct vx_json *value = vx_json_member(object, key);
+    const struct vx_json *value = member(object, key);
 
     *out = VX_NONE;
     if (!value)
@@ -50,7 +56,7 @@ bool vx_in_text(struct exchange *x, const struct vx_json *object, const char *ke
 
 bool vx_in_number(struct exchange *x, const struct vx_json *object, const char *key, unsigned min,
                   unsigned max, unsigned *out) {
-    const struct vx_json *value = vx_json_member(object, key);
+    const struct vx_json *value = member(object, key);
     int64_t n = 0;
 
     if (!value)
@@ -65,7 +71,7 @@ bool vx_in_number(struct exchange *x, const struct vx_json *object, const char *
 
 bool vx_in_word(struct exchange *x, const struct vx_json *object, const char *key,
                 const char *const *words, int *index) {
-    const struct vx_json *value = vx_json_member(object, key);
+    const struct vx_json *value = member(object, key);
     char list[128] = "";
 
     if (!value)

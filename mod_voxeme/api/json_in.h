@@ -8,6 +8,9 @@
 /* The body, which has to be one object; NULL: answered why not. The caller releases it. */
 struct vx_json_document *vx_in_body(struct exchange *x);
 
+/* `key` is the name of the member, perhaps behind the path to `object`, as answers name it:
+ * "to.sipUri". */
+
 /* A text member of 1 to `max` bytes without control characters. Not there (or null): VX_NONE and
  * true. False: answered with 400. */
 bool vx_in_text(struct exchange *x, const struct vx_json *object, const char *key, size_t max,

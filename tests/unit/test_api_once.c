@@ -362,7 +362,7 @@ static void test_answers_that_are_kept_or_not(void **state) {
     assert_false(a.response.replayed);
     assert_int_equal(ask(bad), 400);
     assert_true(a.response.replayed);
-    says("to must be an object");
+    says("to is missing");
 }
 
 /* --- keys --- */

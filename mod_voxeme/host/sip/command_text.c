@@ -210,7 +210,7 @@ const char *vx_sip_command_target(struct vx_buf *out, const struct vx_command_ar
     size_t before = out->len;
 
     if (!is_all(args->target, is_uri_char))
-        return "target: it is not a URI";
+        return "to: it is not a URI";
     vx_buf_str(out, args->target);
     vx_buf_add(out, "", 1);
     if (!vx_buf_ok(out))
@@ -219,9 +219,9 @@ const char *vx_sip_command_target(struct vx_buf *out, const struct vx_command_ar
     if (!vx_uri_fault(out->at + before))
         return NULL;
     return vx_uri_wants_tls(out->at + before)
-               ? "target: voxeme-switch has no TLS: it calls sip: URIs over UDP or TCP, none of "
+               ? "to: voxeme-switch has no TLS: it calls sip: URIs over UDP or TCP, none of "
                  "sips:"
-               : "target: voxeme-switch calls sip: URIs over UDP or TCP";
+               : "to: voxeme-switch calls sip: URIs over UDP or TCP";
 }
 
 const char *vx_sip_command_content_type(struct vx_buf *out, const struct vx_command_args *args) {
