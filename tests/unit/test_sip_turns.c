@@ -98,6 +98,62 @@ static void test_one_that_was_cancelled_is_refused_otherwise(void **state) {
     hang_up();
 }
 
+/* Of the caller's description: it grows with every offer, whatever became of the one before. */
+static void is_newer(unsigned *version) {
+    const char *at = strstr(w.got, "\r\no=caller ");
+    unsigned before = *version;
+    assert_non_null(at);
+    assert_int_equal(sscanf(at, "\r\no=caller %*u %u ", version), 1);
+    assert_true(*version > before);
+}
+
+static unsigned heard;
+
+/* What the callee is offered by this command is what the caller has said last that counts. */
+static void offers(enum vx_verb verb, const char *direction, const char *answer) {
+    struct vx_command *c = command(verb, &callee);
+    end_hears(&callee, "INVITE ");
+    has("\r\nm=audio 41000 ");
+    has(direction);
+    is_newer(&heard);
+    reply(200, "", made("callee", 12, 42000, answer));
+    end_hears(&callee, "ACK ");
+    ends(c, VX_OUTCOME_DONE);
+    hears_nothing();
+}
+
+/* An offer that came to nothing has changed nothing. */
+static void test_a_hold_after_an_offer_that_was_refused(void **state) {
+    (void)state;
+    static const char *const methods[] = {"INVITE", "UPDATE", NULL};
+    bridge();
+    heard = 7;
+    for (int i = 0; i < 3; i++) {
+        if (methods[i]) {
+            char beginning[16];
+            snprintf(beginning, sizeof beginning, "%s ", methods[i]);
+            w.dialog = caller.dialog;
+            request(methods[i], "", made("caller", 8, 41002, "sendrecv"));
+            end_hears(&callee, beginning);
+            is_newer(&heard);
+            reply(488, "", NULL);
+            end_hears(&caller, "SIP/2.0 488 ");
+            w.dialog = caller.dialog;
+            if (i == 0)
+                acknowledge();
+        } else {
+            take_back();
+            reply_to_invite(487, NULL);
+            end_hears(&callee, "ACK ");
+        }
+        hears("nothing", BRIEF);
+        offers(VX_VERB_HOLD, "\r\na=sendonly\r\n", "recvonly");
+        offers(VX_VERB_UNHOLD, "\r\na=sendrecv\r\n", "sendrecv");
+    }
+    is_carried(&caller, &callee, "INVITE");
+    hang_up();
+}
+
 /* An UPDATE of nua's own is on its way: the answer to that is not the other end's. */
 static void test_an_offer_while_the_session_is_refreshed(void **state) {
     (void)state;
@@ -383,6 +439,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_an_offer_after_one_that_was_cancelled),
         TEST(test_one_that_was_cancelled_is_refused_otherwise),
+        TEST(test_a_hold_after_an_offer_that_was_refused),
         TEST(test_an_offer_while_the_session_is_refreshed),
         cmocka_unit_test(test_a_hold_that_is_never_answered),
         TEST(test_a_hold_waits_for_the_ack),

@@ -118,7 +118,8 @@ static bool offer_bridged(struct vx_leg *leg, struct vx_command *command, enum v
 
     if (!h)
         return false;
-    leg->shift++;
+    leg->shift += 1 + leg->spent; /* behind those, too, that the far end has refused */
+    leg->spent = 0;
     vx_sdp_pass(&h->sdp, (struct vx_str){leg->sdp.at, leg->sdp.len}, leg->shift,
                 media == VX_SDP_SENDONLY ? VX_SDP_HOLD : VX_SDP_KEEP);
     vx_buf_add(&h->sdp, "", 1);

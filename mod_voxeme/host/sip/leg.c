@@ -222,6 +222,7 @@ void vx_leg_free(struct vx_leg *leg) {
     vx_leg_event_clear(&leg->facts);
     vx_buf_free(&leg->sdp);
     vx_buf_free(&leg->passed);
+    vx_buf_free(&leg->before);
     vx_free(leg->hook);
     vx_switch_config_release(&leg->config);
     vx_free(leg);

@@ -80,7 +80,8 @@ struct vx_leg {
     struct vx_holding *holding;   /* an INVITE of our own, until the far end has answered */
     struct vx_command *postponed; /* a HOLD or UNHOLD, until an ACK has come */
     unsigned shift;               /* bridge: so many descriptions were sent in between (sdp.h) */
-    struct vx_buf passed;         /* bridge: `sdp` as the far end was told it, where that differs */
+    unsigned spent; /* bridge: so many that passed since the last one that was taken were refused */
+    struct vx_buf passed; /* bridge: `sdp` as the far end was told it, where that differs */
     struct vx_command
         *redirecting;        /* a REFER, until the far end has answered or told how it went */
     bool referring;          /* until it has answered */
@@ -98,6 +99,7 @@ struct vx_leg {
     struct vx_sdp_origin origin;
     struct vx_buf
         sdp; /* the last description sent on this leg; bridge: as its author has numbered it */
+    struct vx_buf before; /* bridge: what that was, while an offer of the peer's waits */
     struct vx_relay *relays;
     unsigned relay_count;
 };

@@ -108,7 +108,28 @@ static void refuse(struct vx_leg *leg, msg_t *request, unsigned status) {
         TAG_IF(!(sdp), SIPTAG_CONTENT_ENCODING((sip)->sip_content_encoding)),                      \
         TAG_IF(!(sdp), SIPTAG_PAYLOAD((sip)->sip_payload))
 
+static void keep_description(struct vx_leg *leg) {
+    vx_buf_free(&leg->before);
+    vx_buf_str(&leg->before, (struct vx_str){leg->sdp.at, leg->sdp.len});
+}
+
+/* An offer that comes to nothing has changed nothing (RFC 3261, section 14.1): a hold would offer
+ * it once more. */
+static void end_offer(struct vx_leg *leg, bool refused) {
+    if (leg->before.len > 0) {
+        leg->spent = refused ? leg->spent + 1 : 0;
+        if (refused) {
+            vx_buf_free(&leg->sdp);
+            leg->sdp = leg->before;
+            leg->before = (struct vx_buf){0};
+        }
+    }
+    vx_buf_free(&leg->before);
+}
+
 static void send_on(struct vx_leg *to, sip_method_t method, const sip_t *sip) {
+    if (negotiates(method))
+        keep_description(to);
     const char *sdp = vx_leg_pass_sdp(to, negotiates(method) ? sip : NULL);
 
     if (method == sip_method_invite)
@@ -177,6 +198,8 @@ void vx_relay_response(struct vx_leg *leg, sip_method_t method, int status, cons
 
     if (status < 200)
         return;
+    if (negotiates(method))
+        end_offer(leg, status >= 300);
     struct vx_relay *relay = origin ? pop(origin, method) : NULL;
     if (!relay) {
         if (taken)
