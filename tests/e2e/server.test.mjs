@@ -86,6 +86,9 @@ for (const [signal, args] of [['SIGTERM', []], ['SIGINT', []], ['SIGTERM', ['--n
       const [made, ofReadme] = await Promise.all(posts.map(async (command) => JSON.parse(await output(command))));
       assert.match(ofReadme.sid ?? JSON.stringify(ofReadme), /^[0-9a-f-]{36}$/);
       await watch.until((calls) => calls.some((call) => call.call_sid === made.sid && call.call_status === 'in-progress'), `the call made by ${posts[0]} (${JSON.stringify(made)})`);
+      const hold = posts[0].replace('-X POST', "-o /dev/null -w '%{http_code}' -X PUT")
+        .replace(/-d '[^']*' (\S+)/, `-d '{"conf_hold_status":"hold"}' $1/${made.sid}`);
+      assert.equal(await output(hold), '204', hold);
     }
     const processes = await descendants(server.child.pid);
     assert.ok(processes.length >= (args.length ? 1 : 8), `${processes.length} processes`);
