@@ -61,12 +61,18 @@ static void keep_line(void *ctx, enum vx_log_level level, const char *line) {
 }
 
 void vx_test_capture_log(void) {
+    pthread_mutex_lock(&log_lock);
     log_text[0] = '\0';
+    pthread_mutex_unlock(&log_lock);
     vx_log_to(keep_line, NULL);
 }
 
 const char *vx_test_log_text(void) {
-    return log_text;
+    static _Thread_local char copy[sizeof log_text];
+    pthread_mutex_lock(&log_lock);
+    memcpy(copy, log_text, sizeof copy);
+    pthread_mutex_unlock(&log_lock);
+    return copy;
 }
 
 /* --- random --- */

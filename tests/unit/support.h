@@ -99,7 +99,7 @@ bool vx_test_contains(struct vx_str bytes, const char *text);
 
 /* --- log --- */
 
-/* Log lines go here instead of stderr; the last line is kept. */
+/* Log lines go here instead of stderr; the last line is kept, of which the caller gets a copy. */
 void vx_test_capture_log(void);
 const char *vx_test_log_text(void);
 
