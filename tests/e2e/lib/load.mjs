@@ -10,7 +10,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as after } from 'node:timers/promises';
 import { metric } from './metrics.mjs';
 import { freePort } from './ports.mjs';
-import { SLOW } from './wait.mjs';
+import { deadline, SLOW } from './wait.mjs';
 import { callsOf } from './watch.mjs';
 
 export const FULL = Boolean(process.env.VOXEME_LOAD);
@@ -62,6 +62,12 @@ const FAR_END = `<?xml version="1.0" encoding="UTF-8"?>
 </scenario>
 `;
 
+// A program that has no way to say that it listens. Nobody else is to take the port to find out.
+async function listens(port) {
+  const bound = ` 0100007F:${port.toString(16).toUpperCase().padStart(4, '0')} `;
+  while (!(await readFile('/proc/net/udp', 'utf8')).includes(bound)) await after(5);
+}
+
 export async function farEnd(t) {
   const dir = await mkdtemp(join(tmpdir(), 'voxeme-load-'));
   const port = await freePort();
@@ -72,6 +78,7 @@ export async function farEnd(t) {
     child.kill('SIGKILL');
     await rm(dir, { recursive: true, force: true });
   });
+  await deadline(listens(port), 'the far end to listen');
   return `127.0.0.1:${port}`;
 }
 
