@@ -31,21 +31,27 @@ static void is_carried(const struct end *end, const struct end *other, const cha
     hears("nothing", BRIEF);
 }
 
-/* The other end has not answered the INVITE that was cancelled: its 487 is not the next one's. */
-static void test_an_offer_after_one_that_was_cancelled(void **state) {
-    (void)state;
-    bridge();
+/* The caller takes back an offer that the callee is at, and has answered with `provisional`.
+ */
+static void take_back(unsigned provisional) {
     w.dialog = caller.dialog;
     request("INVITE", "", made("caller", 8, 41002, "sendrecv"));
     end_hears(&callee, "INVITE ");
     memcpy(invite, w.got, sizeof invite);
-    reply(180, "", NULL);
+    reply(provisional, "", NULL);
     w.dialog = caller.dialog;
     request("CANCEL", "", NULL);
     end_hears(&caller, "SIP/2.0 487 ");
     acknowledge();
     end_hears(&callee, "CANCEL ");
     reply(200, "", NULL);
+}
+
+/* The other end has not answered the INVITE that was cancelled: its 487 is not the next one's. */
+static void test_an_offer_after_one_that_was_cancelled(void **state) {
+    (void)state;
+    bridge();
+    take_back(180);
     is_refused(&caller, "INVITE");
     is_refused(&caller, "UPDATE");
     is_refused(&callee, "UPDATE");
@@ -63,21 +69,6 @@ static struct vx_command *info(const struct end *end, const char *content) {
     return submit(VX_VERB_REQUEST, &args);
 }
 
-/* The caller takes back an offer that the callee is at. */
-static void take_back(void) {
-    w.dialog = caller.dialog;
-    request("INVITE", "", made("caller", 8, 41002, "sendrecv"));
-    end_hears(&callee, "INVITE ");
-    memcpy(invite, w.got, sizeof invite);
-    reply(100, "", NULL);
-    w.dialog = caller.dialog;
-    request("CANCEL", "", NULL);
-    end_hears(&caller, "SIP/2.0 487 ");
-    acknowledge();
-    end_hears(&callee, "CANCEL ");
-    reply(200, "", NULL);
-}
-
 /* Whatever that end says of it then, the call goes on as it was: it is no refresh of the session,
  * which would have been the last. Nor does a request wait for it. */
 static void test_one_that_was_cancelled_is_refused_otherwise(void **state) {
@@ -86,7 +77,7 @@ static void test_one_that_was_cancelled_is_refused_otherwise(void **state) {
     struct vx_command *c;
     bridge();
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
-        take_back();
+        take_back(100);
         c = info(&callee, "meanwhile");
         end_hears(&callee, "INFO ");
         reply(200, "", NULL);
@@ -142,7 +133,7 @@ static void test_a_hold_after_an_offer_that_was_refused(void **state) {
             if (i == 0)
                 acknowledge();
         } else {
-            take_back();
+            take_back(100);
             reply_to_invite(487, NULL);
             end_hears(&callee, "ACK ");
         }

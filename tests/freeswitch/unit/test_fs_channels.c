@@ -151,6 +151,18 @@ static void hang_up(const char *uuid) {
     fs_fire(hangup);
 }
 
+/* The registry has a call that FreeSWITCH's list has not. */
+static pthread_t audit_while_events_wait(char *says) {
+    pthread_t auditor;
+
+    fs_load();
+    fs_fire(fs_inbound(SWITCH_EVENT_CHANNEL_CREATE, CHANNEL, NULL, NULL));
+    double_hold_up_events();
+    assert_int_equal(pthread_create(&auditor, NULL, audit, says), 0);
+    double_wait_fired();
+    return auditor;
+}
+
 /* Its channel has gone from the list, and the event that tells of it has not come. */
 static void not_lost_but_late(void **state) {
     char says[] = "+OK 0 channels, 0 taken in, 0 lost";
@@ -158,11 +170,7 @@ static void not_lost_but_late(void **state) {
     pthread_t auditor;
 
     (void)state;
-    fs_load();
-    fs_fire(fs_inbound(SWITCH_EVENT_CHANNEL_CREATE, CHANNEL, NULL, NULL));
-    double_hold_up_events();
-    assert_int_equal(pthread_create(&auditor, NULL, audit, says), 0);
-    double_wait_fired();
+    auditor = audit_while_events_wait(says);
     hang_up(CHANNEL);
     double_deliver_events();
     pthread_join(auditor, &said);
@@ -198,11 +206,7 @@ static void what_waits_for_events_keeps_no_other_command(void **state) {
     pthread_t auditor;
 
     (void)state;
-    fs_load();
-    fs_fire(fs_inbound(SWITCH_EVENT_CHANNEL_CREATE, CHANNEL, NULL, NULL));
-    double_hold_up_events();
-    assert_int_equal(pthread_create(&auditor, NULL, audit, says), 0);
-    double_wait_fired();
+    auditor = audit_while_events_wait(says);
     assert_true(fs_says("accounts", "demo,1,0,0"));
     assert_true(fs_says("reload", "+OK"));
     double_deliver_events();
