@@ -1,11 +1,12 @@
 /*
  * A server whose calls come and go by the hundreds a second, without a SIP stack: two host threads
  * tell the registry of calls that ring, are answered and end, change accounts and come back, are
- * renamed and named back. For tests/e2e/feed_sum.test.mjs.
+ * renamed and named back. For tests/e2e/lib/feed_host.mjs.
  *
  *   feed_host CALLS_A_SECOND [NAME=VALUE;...]
  *
- * Prints "ready PORT", and ends when its standard input does.
+ * Prints "ready PORT", and ends when its standard input does. An `h` on it makes the calls hold
+ * still, which "held" says, and a `g` go on.
  */
 #include "support.h"
 
@@ -24,6 +25,10 @@
 
 static struct vx_registry *registry;
 static atomic_bool over;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t turned = PTHREAD_COND_INITIALIZER;
+static bool hold;         /* under lock */
+static unsigned holding;  /* under lock: threads that tell of nothing */
 static unsigned per_tick; /* calls of one thread */
 
 static uint32_t hash(uint32_t n) {
@@ -75,21 +80,64 @@ static void step(unsigned n, unsigned age) {
         tell(VX_EVENT_HANGUP, sid, 0, none);
 }
 
+static void hold_still(void) {
+    pthread_mutex_lock(&lock);
+    holding++;
+    pthread_cond_broadcast(&turned);
+    while (hold && !atomic_load(&over))
+        pthread_cond_wait(&turned, &lock);
+    holding--;
+    pthread_mutex_unlock(&lock);
+}
+
+/* A machine that is too slow for the rate has fewer calls, not ever more that are due. */
+static void wait_until_due(int64_t *due_us) {
+    int64_t now = vx_mono_us(&vx_clock_system);
+    struct timespec at;
+
+    *due_us += TICK_US;
+    if (*due_us < now)
+        *due_us = now;
+    at.tv_sec = *due_us / VX_SECOND_US;
+    at.tv_nsec = *due_us % VX_SECOND_US * 1000;
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+}
+
 static void *drive(void *ctx) {
     unsigned base = *(unsigned *)ctx * 0x1000000U;
-    struct timespec due;
+    int64_t due_us = vx_mono_us(&vx_clock_system);
 
-    clock_gettime(CLOCK_MONOTONIC, &due);
     for (unsigned tick = 0; !atomic_load(&over); tick++) {
+        hold_still();
         for (unsigned age = 0; age < AGE && age <= tick; age++)
             for (unsigned i = 0; i < per_tick; i++)
                 step(base + (tick - age) * per_tick + i, age);
-        due.tv_nsec += TICK_US * 1000;
-        due.tv_sec += due.tv_nsec / 1000000000;
-        due.tv_nsec %= 1000000000;
-        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+        wait_until_due(&due_us);
     }
     return NULL;
+}
+
+static void make_hold(bool on) {
+    pthread_mutex_lock(&lock);
+    hold = on;
+    pthread_cond_broadcast(&turned);
+    while (on && holding < THREADS)
+        pthread_cond_wait(&turned, &lock);
+    pthread_mutex_unlock(&lock);
+    if (on) {
+        printf("held\n");
+        fflush(stdout);
+    }
+}
+
+static void obey(void) {
+    char byte;
+
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        if (byte == 'h' || byte == 'g')
+            make_hold(byte == 'h');
+    atomic_store(&over, true);
+    make_hold(false);
 }
 
 /* Sockets that take little at once, so that a client which stalls is noticed; those that are
@@ -107,7 +155,6 @@ static void make_sockets_small(void) {
 static void run(struct vx_server *server) {
     static unsigned numbers[THREADS];
     pthread_t threads[THREADS];
-    char byte;
 
     make_sockets_small();
     for (unsigned i = 0; i < THREADS; i++) {
@@ -117,9 +164,7 @@ static void run(struct vx_server *server) {
     }
     printf("ready %u\n", vx_server_port(server));
     fflush(stdout);
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        ;
-    atomic_store(&over, true);
+    obey();
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
 }
