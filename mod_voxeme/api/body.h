@@ -87,9 +87,9 @@ void vx_body_count_use(struct vx_body *body);
  * one call to the next. A large body that has been sent often is given one, for which this may take
  * a fraction of a millisecond. The thread has to have SIGXFSZ blocked. */
 struct vx_body_file *vx_body_file(struct vx_body *body);
-/* Borrowed; for reading at given places only. */
+/* Borrowed; for reading at given places only. -1: it is in a pipe. */
 int vx_body_file_fd(const struct vx_body_file *file);
-/* A pipe that holds all of it, for tee() only, where it is small; -1: there is none. Borrowed. */
+/* A pipe that holds all of it, for tee() only, where it is small; -1: it is in the file. Borrowed. */
 int vx_body_file_pages(const struct vx_body_file *file);
 void vx_body_file_release(struct vx_body_file **file);
 
@@ -102,8 +102,9 @@ void vx_body_retire(struct vx_body **body);
 void vx_body_set_files(size_t most);
 /* All files of a pot (NULL: of all) go, because what they take is needed. False: there was none. */
 bool vx_body_drop_files(const struct vx_pot *pot);
-/* They cannot be sent here: there will be none from now on. */
+/* They cannot be sent here: there will be none from now on, or none in pipes. */
 void vx_body_no_files(void);
+void vx_body_no_pipes(void);
 
 /* Files now, made since the start, how often one was wanted when as many as may be were in use, and
  * those that could not be made or sent. */

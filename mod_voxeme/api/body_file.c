@@ -8,13 +8,18 @@
  * client has them. A file costs what it saves in a few answers: a body gets one when it has been
  * sent so often, so that this costs at most twice what the better choice would have.
  *
+ * What is small needs no file, for it fits into a pipe, from which tee() gives the same pages again
+ * and again: no page has to be looked up. They come out of a socket, which asks the kernel for
+ * memory in pieces of 32 kB where it can; so there are few of them, and no name by which anybody
+ * could write to one.
+ *
  * A file may go at any time, to make room or because nobody will ask for its body any more: whoever
  * is in the middle of sending goes on from the body's own memory, at the same byte.
  *
  * `lock` guards the list of files, and which body has which; it is held for no system call but
  * memfd_create().
  */
-#include "config.h" /* _GNU_SOURCE, for memfd_create() */
+#include "config.h" /* _GNU_SOURCE, for memfd_create(), pipe2(), splice() */
 
 #include "api/body_private.h"
 
@@ -24,6 +29,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,14 +39,16 @@
 #define STEP         1048576 /* written at once: a fraction of a millisecond */
 #define RUNS_AT_ONCE 64
 #define PAGE         ((size_t)4096)
-#define PIPE_PAGES   16
-#define IDLE_S       2 /* one that nobody has been sent from for so long makes room for another */
-#define SEALS        (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+/* A pipe has places for 16 pieces. A socket makes of each 32 kB one that goes with its own head,
+ * and where memory lies in shreds one of each page. */
+#define IN_A_PIPE (14 * PAGE)
+#define IDLE_S    2 /* one that nobody has been sent from for so long makes room for another */
+#define SEALS     (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct vx_body_file {
     atomic_uint refs;
-    int fd;
-    int pages;  /* a pipe that holds all of it; -1: none. Fixed once all is written */
+    int fd;     /* -1: it is in the pipe */
+    int pages;  /* a pipe that holds all of it, once it is written; -1: it is in the file */
     size_t cap; /* what is counted */
     struct vx_pot *pot;
     /* Under `lock`. */
@@ -54,7 +62,8 @@ struct vx_body_file {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct vx_body_file *newest, *oldest; /* by their last use */
 static size_t count, limit;
-static bool unusable; /* this system has no such thing */
+static bool unusable;        /* this system has no such thing */
+static atomic_bool pipeless; /* nor pipes that would do */
 static atomic_uint_fast64_t made, failures, crowded;
 
 static struct vx_body_file *ref(struct vx_body_file *f) {
@@ -86,12 +95,14 @@ static struct vx_body_file *take_away(struct vx_body_file *f) {
     return f;
 }
 
-static struct vx_body_file *open_file(void) {
+static struct vx_body_file *open_file(size_t len) {
     struct vx_body_file *f = vx_calloc(1, sizeof *f);
 
     if (!f)
         return NULL;
-    f->pages = -1;
+    f->fd = f->pages = -1;
+    if (len <= IN_A_PIPE && !atomic_load(&pipeless))
+        return f;
     f->fd = memfd_create("voxeme", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (f->fd < 0) {
         unusable = errno == ENOSYS || errno == EPERM || errno == EINVAL;
@@ -122,7 +133,7 @@ static struct vx_body_file *make(struct vx_body *body) {
     body->fileless = true; /* this is its only chance */
     if (!vx_body_take_memory(cap, body->len, body->pot, false))
         return NULL;
-    f = open_file();
+    f = open_file(body->len);
     if (!f) {
         vx_body_give_back(cap, body->pot);
         atomic_fetch_add(&failures, 1);
@@ -165,7 +176,8 @@ void vx_body_file_release(struct vx_body_file **file) {
     *file = NULL;
     if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
         return;
-    close(f->fd);
+    if (f->fd >= 0)
+        close(f->fd);
     if (f->pages >= 0)
         close(f->pages);
     vx_body_give_back(f->cap, f->pot);
@@ -173,24 +185,28 @@ void vx_body_file_release(struct vx_body_file **file) {
     vx_free(f);
 }
 
+/* Some of what is between the two. */
+static ssize_t write_runs(int fd, const struct vx_body *body, size_t from, size_t end) {
+    struct vx_str runs[RUNS_AT_ONCE];
+    struct iovec iov[RUNS_AT_ONCE];
+    size_t n = vx_body_runs(body, from, runs, RUNS_AT_ONCE), left = end - from, used = 0;
+
+    for (; used < n && left; used++) {
+        size_t len = runs[used].len < left ? runs[used].len : left;
+
+        iov[used] = (struct iovec){(void *)(uintptr_t)runs[used].at, len};
+        left -= len;
+    }
+    return writev(fd, iov, (int)used);
+}
+
 /* Writes up to a step of what is missing. False: it could not. */
 static bool write_step(const struct vx_body_file *f, const struct vx_body *body, size_t *written) {
     size_t end = body->len - *written < STEP ? body->len : *written + STEP;
 
     while (*written < end) {
-        struct vx_str runs[RUNS_AT_ONCE];
-        struct iovec iov[RUNS_AT_ONCE];
-        size_t n = vx_body_runs(body, *written, runs, RUNS_AT_ONCE), left = end - *written,
-               used = 0;
-        ssize_t done;
+        ssize_t done = write_runs(f->fd, body, *written, end);
 
-        for (; used < n && left; used++) {
-            size_t len = runs[used].len < left ? runs[used].len : left;
-
-            iov[used] = (struct iovec){(void *)(uintptr_t)runs[used].at, len};
-            left -= len;
-        }
-        done = writev(f->fd, iov, (int)used);
         if (done <= 0)
             return false;
         *written += (size_t)done;
@@ -198,19 +214,47 @@ static bool write_step(const struct vx_body_file *f, const struct vx_body *body,
     return *written < body->len || fcntl(f->fd, F_ADD_SEALS, SEALS) == 0;
 }
 
-/* Puts its pages, which are references to those of the file, into a pipe. A pipe has places for so
- * many pages, or fewer where its user has too many pipes; it does without then. */
-static void fill_pipe(struct vx_body_file *f, size_t len) {
-    int ends[2];
-    off_t at = 0;
+static bool move_all(int from, int to, size_t len) {
+    while (len) {
+        ssize_t n = splice(from, NULL, to, NULL, len, SPLICE_F_NONBLOCK);
 
-    if (len > PIPE_PAGES * PAGE || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-        return;
-    if (splice(f->fd, &at, ends[1], NULL, len, SPLICE_F_NONBLOCK) == (ssize_t)len)
-        f->pages = ends[0];
-    else
-        close(ends[0]);
+        if (n <= 0)
+            return false;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static bool write_to_pipe(const int sockets[2], int pipe, const struct vx_body *body) {
+    for (size_t written = 0; written < body->len;) {
+        ssize_t n = write_runs(sockets[0], body, written, body->len);
+
+        if (n <= 0 || !move_all(sockets[1], pipe, (size_t)n))
+            return false;
+        written += (size_t)n;
+    }
+    return true;
+}
+
+/* A pipe that holds the body, for reading; -1: it could not be made. */
+static int make_pipe(const struct vx_body *body) {
+    int ends[2], sockets[2];
+    bool ok, have_sockets;
+
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -1;
+    have_sockets = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) == 0;
+    ok = have_sockets && write_to_pipe(sockets, ends[1], body);
+    if (!ok && (errno == ENOSYS || errno == EPERM || errno == EINVAL))
+        atomic_store(&pipeless, true);
+    if (have_sockets) {
+        close(sockets[0]);
+        close(sockets[1]);
+    }
     close(ends[1]);
+    if (!ok)
+        close(ends[0]);
+    return ok ? ends[0] : -1;
 }
 
 /* With the lock, which it leaves meanwhile. False: the file has been taken away. */
@@ -220,9 +264,13 @@ static bool write_on(struct vx_body_file *f, struct vx_body *body, struct vx_bod
 
     f->writing = true;
     pthread_mutex_unlock(&lock);
-    ok = write_step(f, body, &written);
-    if (ok && written == body->len)
-        fill_pipe(f, body->len);
+    if (f->fd >= 0) {
+        ok = write_step(f, body, &written);
+    } else {
+        f->pages = make_pipe(body);
+        ok = f->pages >= 0;
+        written = ok ? body->len : 0;
+    }
     pthread_mutex_lock(&lock);
     f->writing = false;
     f->written = written;
@@ -321,6 +369,7 @@ void vx_body_set_files(size_t most) {
     pthread_mutex_lock(&lock);
     limit = most;
     unusable = false; /* whoever reloads may have changed that */
+    atomic_store(&pipeless, false);
     pthread_mutex_unlock(&lock);
     drop(NULL, most);
 }
@@ -329,6 +378,12 @@ void vx_body_no_files(void) {
     pthread_mutex_lock(&lock);
     unusable = true;
     pthread_mutex_unlock(&lock);
+    atomic_fetch_add(&failures, 1);
+    drop(NULL, 0);
+}
+
+void vx_body_no_pipes(void) {
+    atomic_store(&pipeless, true);
     atomic_fetch_add(&failures, 1);
     drop(NULL, 0);
 }

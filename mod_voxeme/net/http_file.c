@@ -2,8 +2,8 @@
  * Bodies that are files in memory, sent by reference to their pages.
  *
  * sendfile() looks each page up for each client, and in such a file that takes longer than to send
- * it. The pages of a small one lie in a pipe as well, found already: tee() gives a second pipe the
- * same pages, and from there they go to the socket.
+ * it. A small one lies in a pipe: tee() gives a second pipe the same pages, and from there they go
+ * to the socket; what it does not take at once is sent from the body's own memory.
  */
 #include "config.h" /* pipe2(), splice(), tee() */
 
@@ -46,10 +46,15 @@ static ssize_t send_pages(struct vx_conn *conn, const struct vx_body_file *file,
     if (pages < 0 || !have_pipe(worker))
         return -1;
     there = tee(pages, worker->pipe[1], len, SPLICE_F_NONBLOCK);
-    if (there <= 0)
+    if (there <= 0) {
+        if (there < 0 && cannot_send_files(errno))
+            vx_body_no_pipes();
         return -1;
+    }
     n = splice(worker->pipe[0], NULL, lws_get_socket_fd(conn->wsi), NULL, (size_t)there,
                SPLICE_F_NONBLOCK);
+    if (n < 0 && cannot_send_files(errno))
+        vx_body_no_pipes();
     if (n < 0 && is_full(errno))
         n = 0;
     if (n < there) /* the next client is not to get what is left in it */
@@ -63,8 +68,11 @@ static ssize_t send_pages(struct vx_conn *conn, const struct vx_body_file *file,
 static ssize_t send_file(struct vx_conn *conn, const struct vx_body_file *file, size_t from,
                          size_t len) {
     off_t at = (off_t)from;
-    ssize_t n = sendfile(lws_get_socket_fd(conn->wsi), vx_body_file_fd(file), &at, len);
+    ssize_t n;
 
+    if (vx_body_file_fd(file) < 0)
+        return -1;
+    n = sendfile(lws_get_socket_fd(conn->wsi), vx_body_file_fd(file), &at, len);
     if (n < 0 && is_full(errno))
         n = 0;
     if (n < 0 && cannot_send_files(errno))

@@ -11,11 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { USES = 5, SMALLEST = 32768, STEP = 1048576 };
+enum { USES = 5, SMALLEST = 32768, IN_A_PIPE = 14 * 4096, LARGE = 70000, STEP = 1048576 };
 
 /* --- in front of libc's --- */
 
-static int memfd_errno; /* 0: it works */
+static int memfd_errno;  /* 0: it works */
+static int socket_errno; /* likewise */
+static bool pipeless;
 static int64_t ahead_s; /* of the clock that tells which file is idle */
 
 __attribute__((visibility("default"))) int memfd_create(const char *name, unsigned flags) {
@@ -24,6 +26,15 @@ __attribute__((visibility("default"))) int memfd_create(const char *name, unsign
         return -1;
     }
     return (int)syscall(SYS_memfd_create, name, flags);
+}
+
+__attribute__((visibility("default"))) int socketpair(int domain, int type, int protocol,
+                                                      int sockets[2]) {
+    if (socket_errno) {
+        errno = socket_errno;
+        return -1;
+    }
+    return (int)syscall(SYS_socketpair, domain, type, protocol, sockets);
 }
 
 __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *t) {
@@ -43,7 +54,8 @@ static int prepare(void **state) {
         bytes[i] = (char)(i * 2654435761u >> 13);
     vx_body_set_files(4);
     vx_body_set_limits(0, 0, 0);
-    memfd_errno = 0;
+    memfd_errno = socket_errno = 0;
+    pipeless = false;
     ahead_s = 0;
     return 0;
 }
@@ -73,8 +85,20 @@ static void expect_bytes(const struct vx_body_file *file, const char *want, size
     static char got[sizeof bytes + 1];
     size_t at = 0;
     ssize_t n;
-    while ((n = pread(vx_body_file_fd(file), got + at, sizeof got - at, (off_t)at)) > 0)
-        at += (size_t)n;
+    int pages = vx_body_file_pages(file), ends[2];
+    assert_int_equal(pages >= 0, len <= IN_A_PIPE && !pipeless);
+    assert_int_equal(vx_body_file_fd(file) < 0, pages >= 0);
+    if (pages >= 0) {
+        assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+        assert_int_equal(tee(pages, ends[1], sizeof got, SPLICE_F_NONBLOCK), len);
+        while ((n = read(ends[0], got + at, sizeof got - at)) > 0)
+            at += (size_t)n;
+        close(ends[0]);
+        close(ends[1]);
+    } else {
+        while ((n = pread(vx_body_file_fd(file), got + at, sizeof got - at, (off_t)at)) > 0)
+            at += (size_t)n;
+    }
     assert_int_equal(at, len);
     assert_memory_equal(got, want, len);
 }
@@ -88,9 +112,10 @@ static struct vx_body *body_of(size_t len) {
 
 static void test_the_same_bytes(void **state) {
     (void)state;
-    static const size_t sizes[] = {SMALLEST,     SMALLEST + 1, 40351,        STEP - 1,
-                                   STEP,         STEP + 1,     2 * STEP - 1, 4035001,
-                                   sizeof bytes, 4096 * 9,     4096 * 9 - 1, 4096 * 9 + 1};
+    static const size_t sizes[] = {SMALLEST,     SMALLEST + 1,  40351,        STEP - 1,
+                                   STEP,         STEP + 1,      2 * STEP - 1, 4035001,
+                                   sizeof bytes, 4096 * 9,      4096 * 9 - 1, 4096 * 9 + 1,
+                                   IN_A_PIPE,    IN_A_PIPE - 1, IN_A_PIPE + 1};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct vx_body *body = body_of(sizes[i]);
         struct vx_body_file *file = file_of(body), *again = vx_body_file(body);
@@ -156,15 +181,15 @@ static void test_only_when_it_is_worth_it(void **state) {
 /* Its pages may lie in sockets long after. */
 static void test_it_never_changes(void **state) {
     (void)state;
-    struct vx_body *body = body_of(50000);
+    struct vx_body *body = body_of(LARGE);
     struct vx_body_file *file = file_of(body);
     int fd = vx_body_file_fd(file);
     assert_int_equal(pwrite(fd, "x", 1, 0), -1);
     assert_int_equal(ftruncate(fd, 10), -1);
-    assert_int_equal(ftruncate(fd, 100000), -1);
+    assert_int_equal(ftruncate(fd, 2 * LARGE), -1);
     assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
     assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-    expect_bytes(file, bytes, 50000);
+    expect_bytes(file, bytes, LARGE);
     vx_body_file_release(&file);
     vx_body_release(&body);
 }
@@ -175,7 +200,7 @@ static bool is_open(int fd) {
 
 static void test_it_goes_with_its_body(void **state) {
     (void)state;
-    struct vx_body *body = body_of(50000);
+    struct vx_body *body = body_of(LARGE);
     struct vx_body_file *file = file_of(body);
     int fd = vx_body_file_fd(file);
     vx_body_file_release(&file);
@@ -188,20 +213,20 @@ static void test_it_goes_with_its_body(void **state) {
 /* Clients in the middle of it go on with the body, of which nobody else is given anything. */
 static void test_it_goes_when_its_body_retires(void **state) {
     (void)state;
-    struct vx_body *body = body_of(50000), *sending = vx_body_ref(body);
+    struct vx_body *body = body_of(LARGE), *sending = vx_body_ref(body);
     struct vx_body_file *file = file_of(body);
     int fd = vx_body_file_fd(file);
     vx_body_retire(&body);
     assert_null(body);
     assert_int_equal(vx_body_files(), 0);
-    expect_bytes(file, bytes, 50000); /* for whoever has a reference */
+    expect_bytes(file, bytes, LARGE); /* for whoever has a reference */
     vx_body_file_release(&file);
     assert_false(is_open(fd));
     use(sending, 100);
     assert_null(file_of(sending));
     struct vx_str run;
     assert_int_equal(vx_body_runs(sending, 0, &run, 1), 1);
-    assert_memory_equal(run.at, bytes, 50000);
+    assert_memory_equal(run.at, bytes, LARGE);
     vx_body_release(&sending);
 }
 
@@ -339,7 +364,7 @@ static void test_every_allocation_fails(void **state) {
 static void test_out_of_descriptors(void **state) {
     (void)state;
     uint64_t failures = vx_body_file_failures();
-    struct vx_body *body = body_of(50000), *next = body_of(50000);
+    struct vx_body *body = body_of(LARGE), *next = body_of(LARGE);
     memfd_errno = EMFILE;
     assert_null(file_of(body));
     assert_int_equal(vx_body_file_failures(), failures + 1);
@@ -357,7 +382,7 @@ static void test_systems_without(void **state) {
     (void)state;
     static const int errors[] = {ENOSYS, EPERM};
     for (size_t i = 0; i < 2; i++) {
-        struct vx_body *body = body_of(50000), *next = body_of(50000);
+        struct vx_body *body = body_of(LARGE), *next = body_of(LARGE);
         memfd_errno = errors[i];
         assert_null(file_of(body));
         memfd_errno = 0;
@@ -371,6 +396,36 @@ static void test_systems_without(void **state) {
         vx_body_release(&body);
         vx_body_release(&next);
         vx_body_set_files(4);
+    }
+}
+
+/* What is small is in a file then, as what is large. */
+static void test_systems_without_such_pipes(void **state) {
+    (void)state;
+    static const int errors[] = {ENOSYS, EPERM, EINVAL, EMFILE};
+    for (size_t i = 0; i < 4; i++) {
+        struct vx_body *body = body_of(50000), *next = body_of(50000), *last = body_of(50000);
+        uint64_t failures = vx_body_file_failures();
+        socket_errno = errors[i];
+        assert_null(file_of(body));
+        assert_int_equal(vx_body_file_failures(), failures + 1);
+        socket_errno = 0;
+        pipeless = i < 3;
+        struct vx_body_file *file = file_of(next);
+        assert_non_null(file);
+        expect_bytes(file, bytes, 50000);
+        vx_body_file_release(&file);
+        vx_body_no_pipes();
+        assert_int_equal(vx_body_files(), 0);
+        vx_body_set_files(4); /* a reload tries again */
+        pipeless = false;
+        file = file_of(last);
+        assert_non_null(file);
+        expect_bytes(file, bytes, 50000);
+        vx_body_file_release(&file);
+        vx_body_release(&body);
+        vx_body_release(&next);
+        vx_body_release(&last);
     }
 }
 
@@ -404,7 +459,7 @@ static void test_threads(void **state) {
         atomic_store(&over, false);
         vx_body_set_files(2);
         for (size_t i = 0; i < 2; i++)
-            shared[i] = vx_body_copy(bytes, i ? 3 * STEP + 17 : 50000, NULL);
+            shared[i] = vx_body_copy(bytes, i ? 3 * STEP + 17 : LARGE, NULL);
         for (size_t i = 0; i < 4; i++)
             assert_int_equal(pthread_create(&threads[i], NULL, send_all_the_time, NULL), 0);
         while (vx_body_files_made() - made < 2)
@@ -434,13 +489,21 @@ static void test_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_the_same_bytes),           TEST(test_joined),
-        TEST(test_only_when_it_is_worth_it), TEST(test_it_never_changes),
-        TEST(test_it_goes_with_its_body),    TEST(test_it_goes_when_its_body_retires),
-        TEST(test_no_more_than_allowed),     TEST(test_their_memory_counts),
-        TEST(test_none_beyond_the_limits),   TEST(test_they_make_room_for_bodies),
-        TEST(test_every_allocation_fails),   TEST(test_out_of_descriptors),
-        TEST(test_systems_without),          TEST(test_threads),
+        TEST(test_the_same_bytes),
+        TEST(test_joined),
+        TEST(test_only_when_it_is_worth_it),
+        TEST(test_it_never_changes),
+        TEST(test_it_goes_with_its_body),
+        TEST(test_it_goes_when_its_body_retires),
+        TEST(test_no_more_than_allowed),
+        TEST(test_their_memory_counts),
+        TEST(test_none_beyond_the_limits),
+        TEST(test_they_make_room_for_bodies),
+        TEST(test_every_allocation_fails),
+        TEST(test_out_of_descriptors),
+        TEST(test_systems_without),
+        TEST(test_systems_without_such_pipes),
+        TEST(test_threads),
     };
     return cmocka_run_group_tests_name("body_file", tests, NULL, NULL);
 }
