@@ -89,7 +89,7 @@ void vx_body_count_use(struct vx_body *body);
 struct vx_body_file *vx_body_file(struct vx_body *body);
 /* Borrowed; for reading at given places only. -1: it is in a pipe. */
 int vx_body_file_fd(const struct vx_body_file *file);
-/* A pipe that holds all of it, for tee() only, where it is small; -1: it is in the file. Borrowed. */
+/* A pipe that holds all of it, for tee() only, where it is small; -1: it is in the file. */
 int vx_body_file_pages(const struct vx_body_file *file);
 void vx_body_file_release(struct vx_body_file **file);
 
@@ -97,7 +97,7 @@ void vx_body_file_release(struct vx_body_file **file);
  * read its answer. So does vx_body_leave(). */
 void vx_body_retire(struct vx_body **body);
 
-/* How many bodies may have a file at the same time, which takes one or two file descriptors each;
+/* How many bodies may have a file at the same time, which takes a file descriptor each;
  * 0: none, as at first. */
 void vx_body_set_files(size_t most);
 /* All files of a pot (NULL: of all) go, because what they take is needed. False: there was none. */

@@ -80,7 +80,7 @@ const struct vx_setting vx_settings[VX_SET_COUNT] = {
     [VX_SET_MAX_RESPONSE_FILES] =
         {"max-response-files", VX_INT, 0, 1024, "32", true, "files",
          "Large answers that many are sent kept as files in memory, which the kernel sends without "
-         "copying; each takes one or two file descriptors. 0: none."},
+         "copying; each takes a file descriptor. 0: none."},
     [VX_SET_GZIP_LEVEL] = {"gzip-level", VX_INT, 0, 9, "1", true, "",
                            "How hard lists are compressed for clients that send Accept-Encoding: "
                            "gzip. 1: fastest, 9: smallest, 0: not at all."},
