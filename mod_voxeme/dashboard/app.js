@@ -3,6 +3,7 @@
 import { Activity } from './activity.js';
 import { CallStore } from './call_store.js';
 import { UNASSIGNED } from './calls.js';
+import { startChoice } from './choice.js';
 import { Confirm } from './confirm.js';
 import { ConnectionView } from './connection_view.js';
 import { Controls } from './controls.js';
@@ -19,7 +20,6 @@ import { ServerClock } from './server_clock.js';
 import { dropSession, keepSession, loadSession } from './session.js';
 import { refusal, SignIn } from './sign_in.js';
 import { CallTable } from './table.js';
-import { startTheme } from './theme.js';
 import { Tiles } from './tiles.js';
 import { VisibleCalls } from './visible_calls.js';
 
@@ -154,13 +154,17 @@ function leave(message) {
 
 const isText = (target) => target.matches?.('input, select, textarea');
 
+// Who speaks to a computer, or has a keyboard that misses, can switch the shortcuts of a single letter off (WCAG 2.1.4).
+let letters = true;
+const takesLetters = ({ target }) => letters && !isText(target);
+
 document.addEventListener('keydown', (event) => {
   if (find('dashboard').hidden || event.ctrlKey || event.metaKey || event.altKey) return;
   if (drawer.covers && event.key !== 'Escape') return;
-  if (event.key === '/' && !isText(event.target)) {
+  if (event.key === '/' && takesLetters(event)) {
     event.preventDefault();
     filters.focus();
-  } else if (event.key === 'n' && !isText(event.target)) {
+  } else if (event.key === 'n' && takesLetters(event)) {
     event.preventDefault();
     openNewCall();
   } else if (event.key === 'Escape') {
@@ -186,7 +190,20 @@ setInterval(() => {
   requestFrame();
 }, 1000);
 
-startTheme(find('theme'));
+// Light, dark, or as the system has it.
+startChoice(find('theme'), { name: 'theme', label: 'Theme', values: ['auto', 'light', 'dark'], apply: (theme) => { document.documentElement.dataset.theme = theme; } });
+startChoice(find('letters'), {
+  name: 'letters', label: 'Shortcuts', values: ['on', 'off'],
+  apply: (value) => {
+    letters = value === 'on';
+    for (const hint of document.querySelectorAll('.letter')) hint.hidden = !letters;
+    for (const [id, key] of [['search', '/'], ['new-call-open', 'n']]) {
+      if (letters) find(id).setAttribute('aria-keyshortcuts', key);
+      else find(id).removeAttribute('aria-keyshortcuts');
+    }
+  },
+});
+
 const kept = loadSession();
 if (kept) {
   start(kept);

@@ -186,6 +186,33 @@ test('only what the server can do is offered', withPage({}, async (t, page) => {
   assert.equal(await page.isVisible('#new-call'), false);
 }));
 
+test('shortcuts of a single letter are switched off, and stay so', withPage({}, async (t, page) => {
+  const mock = await Mock.start(t);
+  await signIn(page, mock.url, mock);
+  await page.waitForSelector('#new-call-open');
+  const keys = () => page.$$eval('[aria-keyshortcuts]', (all) => all.map((node) => node.getAttribute('aria-keyshortcuts')).sort());
+  const hints = () => page.$$eval('.letter', (all) => all.filter((node) => node.checkVisibility()).length);
+  assert.deepEqual(await keys(), ['/', 'n']);
+  assert.equal(await hints(), 3);
+  await page.click('#letters');
+  assert.equal(await textOf(page, '#letters'), 'Shortcuts: off');
+  for (let i = 0; i < 2; i++) {
+    await page.focus('#calls');
+    for (const key of ['/', 'n']) await page.keyboard.press(key);
+    assert.equal(await focused(page), 'calls');
+    assert.equal(await page.isVisible('#new-call'), false);
+    assert.deepEqual(await keys(), []);
+    assert.equal(await hints(), 0);
+    if (i) break;
+    await page.reload(); // the token is kept by the tab
+    await page.waitForSelector('#new-call-open');
+  }
+  await page.click('#letters');
+  await page.focus('#calls');
+  await page.keyboard.press('/');
+  assert.equal(await focused(page), 'search');
+}));
+
 test('a server that comes back and can do less is offered less', withPage({ expectErrors: REFUSED }, async (t, page) => {
   const { mock } = await answered(t, page);
   mock.commands = ['hangup'];
