@@ -33,7 +33,7 @@ static void turn(struct vx_str last) {
 /* The same of one that is not ours; turned, it still leads to the same place. */
 static void pass(struct vx_str sdp, enum vx_sdp_turning turning) {
     struct vx_buf out = {0};
-    vx_sdp_pass(&out, sdp, 3, turning);
+    vx_sdp_pass(&out, sdp, NULL, 3, turning);
     const struct vx_str passed = {out.at, out.len};
     FUZZ_CHECK(vx_buf_ok(&out));
     for (size_t i = 0; i < out.len; i++)

@@ -254,7 +254,7 @@ static void test_sdp_that_passes(void **state) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct vx_buf out = {0};
-        vx_sdp_pass(&out, vx_str(rows[i].in), rows[i].shift, rows[i].turning);
+        vx_sdp_pass(&out, vx_str(rows[i].in), NULL, rows[i].shift, rows[i].turning);
         vx_buf_add(&out, "", 1);
         assert_string_equal(out.at, rows[i].out);
         vx_buf_free(&out);

@@ -118,13 +118,12 @@ static struct vx_leg *call_child(struct vx_leg *parent, const sip_t *invite, con
     return child;
 }
 
-/* The route's target for this call, made in `home`; NULL when the caller's digits make no URI. */
-static url_t *target_of(su_home_t *home, const struct vx_leg *leg,
+url_t *vx_bridge_target(su_home_t *home, const struct vx_route *route,
                         const struct vx_route_match *match) {
     struct vx_buf text = {0};
     url_t *url = NULL;
 
-    vx_route_target(leg->route, match, &text);
+    vx_route_target(route, match, &text);
     vx_buf_add(&text, "", 1);
     if (vx_buf_ok(&text) && !vx_uri_fault(text.at))
         url = url_make(home, text.at);
@@ -141,7 +140,7 @@ void vx_bridge_start(struct vx_leg *leg, const sip_t *invite, const struct vx_ro
         return;
     }
     su_home_init(home);
-    const url_t *target = target_of(home, leg, match);
+    const url_t *target = vx_bridge_target(home, leg->route, match);
     if (!target)
         vx_leg_hangup(leg, 404, NULL, "NO_ROUTE_DESTINATION");
     else if (!call_child(leg, invite, target))

@@ -27,11 +27,16 @@ void vx_sip_command_fail(struct vx_command *command, unsigned status, const char
 /* command_originate.c: a new leg, and the responses to its INVITE until it is answered or over. */
 void vx_originate(struct vx_sip *sip, struct vx_command *command);
 void vx_originate_response(struct vx_leg *leg, int status, const char *phrase, const sip_t *sip);
+/* Counts its limit_ms from now on. */
+void vx_originate_limit(struct vx_leg *leg);
 
 /* command_hold.c: HOLD and UNHOLD of a leg that is not over. */
 void vx_leg_hold(struct vx_leg *leg, struct vx_command *command);
 /* An ACK has come: what has waited for that is done. */
 void vx_leg_hold_next(struct vx_leg *leg);
+/* The leg of a bridge is offered what the other end says, for the first time (handoff.c). False:
+ * out of memory. */
+bool vx_leg_hold_join(struct vx_leg *leg);
 /* Whether a response to an INVITE belonged to it. */
 bool vx_leg_hold_response(struct vx_leg *leg, int status, const char *phrase, const sip_t *sip);
 

@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/log.h"
 #include "host/sip/command.h"
+#include "host/sip/handoff.h"
 #include "host/sip/leg.h"
 #include "host/sip/sdp_pass.h"
 
@@ -16,6 +17,7 @@
 
 struct vx_holding {
     struct vx_command *command; /* NULL: the end of a bridge is told what the other has answered */
+    bool joins;                 /* for the first time */
     enum vx_sdp_media media;
     struct vx_buf sdp; /* what has been offered; of a leg of a bridge it is kept there */
     unsigned rounds;
@@ -120,7 +122,8 @@ static bool offer_bridged(struct vx_leg *leg, struct vx_command *command, enum v
         return false;
     leg->shift += 1 + leg->spent; /* behind those, too, that the far end has refused */
     leg->spent = 0;
-    vx_sdp_pass(&h->sdp, (struct vx_str){leg->sdp.at, leg->sdp.len}, leg->shift,
+    vx_sdp_pass(&h->sdp, (struct vx_str){leg->sdp.at, leg->sdp.len},
+                leg->own_origin ? &leg->origin : NULL, leg->shift,
                 media == VX_SDP_SENDONLY ? VX_SDP_HOLD : VX_SDP_KEEP);
     vx_buf_add(&h->sdp, "", 1);
     if (!vx_buf_ok(&h->sdp)) {
@@ -128,6 +131,18 @@ static bool offer_bridged(struct vx_leg *leg, struct vx_command *command, enum v
         return false;
     }
     invite(leg, h->sdp.at);
+    return true;
+}
+
+bool vx_leg_hold_join(struct vx_leg *leg) {
+    enum vx_sdp_media media = vx_leg_is_held(leg) ? VX_SDP_SENDONLY : VX_SDP_SENDRECV;
+    const char *sdp = vx_leg_passed_text(leg);
+    struct vx_holding *h = sdp ? begin(leg, NULL, media) : NULL;
+
+    if (!h)
+        return false;
+    h->joins = true;
+    invite(leg, sdp);
     return true;
 }
 
@@ -218,16 +233,19 @@ bool vx_leg_hold_response(struct vx_leg *leg, int status, const char *phrase, co
         return h;
     bool bridged = vx_leg_is_bridged(leg);
     /* That a held end only receives is nothing that the other has to be told. */
-    bool directions = h->command && h->media == VX_SDP_SENDRECV;
+    bool directions = (h->command || h->joins) && h->media == VX_SDP_SENDRECV;
+    bool joins = h->joins;
     unsigned rounds = h->rounds;
     if (status < 300)
         taken(leg, h);
     else if (h->command)
         vx_sip_command_fail(h->command, (unsigned)status, phrase);
-    else
+    else if (!joins)
         disagree();
     drop(leg);
     if (status < 300 && bridged)
         settle(leg, sip, directions, rounds + 1);
+    if (joins)
+        vx_handoff_joined(leg, status);
     return true;
 }

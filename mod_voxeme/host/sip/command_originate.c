@@ -6,6 +6,8 @@
 #include "core/log.h"
 #include "host/sip/command.h"
 #include "host/sip/command_text.h"
+#include "host/sip/handoff.h"
+#include "host/sip/handoff_text.h"
 #include "host/sip/leg.h"
 #include "host/sip/uri.h"
 
@@ -17,7 +19,7 @@ struct plan {
     const url_t *target;
     bool no_user;        /* it is to a user whom no route knows: nothing is sent */
     char *to_parameters; /* NULL: none */
-    struct vx_buf url, from, headers;
+    struct vx_buf url, from, headers, handoff;
     char why[VX_SIP_WHY];
 };
 
@@ -25,6 +27,7 @@ static void plan_clear(struct plan *plan) {
     vx_buf_free(&plan->url);
     vx_buf_free(&plan->from);
     vx_buf_free(&plan->headers);
+    vx_buf_free(&plan->handoff);
     su_home_deinit(plan->home);
 }
 
@@ -108,6 +111,17 @@ static const char *plan_call(struct plan *plan, const struct vx_sip *sip,
     return fault;
 }
 
+/* As plan_call(). What cannot be handed on matters only where it would be. */
+static const char *plan_handoff(struct plan *plan, const struct vx_sip *sip,
+                                const struct vx_command_args *args) {
+    const char *fault = vx_handoff_headers(&plan->handoff, args, plan->why);
+
+    if (!fault)
+        return NULL;
+    vx_buf_free(&plan->handoff);
+    return vx_switch_text(sip->switch_config, VX_SW_REDIRECT_TO)[0] ? fault : NULL;
+}
+
 static void send_invite(struct vx_leg *leg, const struct plan *plan, const char *call_id) {
     sip_to_t to[1];
 
@@ -156,10 +170,10 @@ static struct vx_leg *make_leg(struct vx_sip *sip, const struct vx_command_args 
     return leg;
 }
 
-static const char *call(struct vx_sip *sip, const struct plan *plan,
-                        const struct vx_command_args *args) {
+static const char *call(struct vx_sip *sip, struct plan *plan, const struct vx_command_args *args) {
     char call_id[VX_UUID_TEXT + 1];
-    struct vx_leg *leg = plan->target || plan->no_user ? make_leg(sip, args, call_id) : NULL;
+    bool planned = (plan->target || plan->no_user) && vx_buf_ok(&plan->handoff);
+    struct vx_leg *leg = planned ? make_leg(sip, args, call_id) : NULL;
 
     if (!leg) {
         vx_sip_count(&sip->metrics->commands_memory);
@@ -180,6 +194,8 @@ static const char *call(struct vx_sip *sip, const struct plan *plan,
         return NULL;
     }
     leg->over_tcp = vx_sip_is_tcp(plan->target);
+    leg->handoff = plan->handoff;
+    plan->handoff = (struct vx_buf){0};
     send_invite(leg, plan, call_id);
     vx_leg_timer(leg, seconds_or(args->timeout_s, leg, VX_SW_RING_TIMEOUT_SECONDS), rang_out);
     return NULL;
@@ -205,7 +221,9 @@ void vx_originate(struct vx_sip *sip, struct vx_command *command) {
         outcome = VX_OUTCOME_REFUSED;
     } else {
         why = plan_call(&plan, sip, args);
-        if (!why) {
+        if (!why && (why = plan_handoff(&plan, sip, args))) {
+            outcome = VX_OUTCOME_FAILED;
+        } else if (!why) {
             why = call(sip, &plan, args);
             outcome = why ? VX_OUTCOME_REFUSED : VX_OUTCOME_DONE;
         }
@@ -216,7 +234,12 @@ void vx_originate(struct vx_sip *sip, struct vx_command *command) {
 
 static void over_time(struct vx_leg *leg) {
     vx_sip_count(&leg->sip->metrics->time_limits);
+    vx_leg_part(leg, 487, NULL, "ALLOTTED_TIMEOUT");
     vx_leg_hangup(leg, 200, NULL, "ALLOTTED_TIMEOUT");
+}
+
+void vx_originate_limit(struct vx_leg *leg) {
+    vx_leg_timer(leg, leg->limit_ms, leg->limit_ms > 0 ? over_time : NULL);
 }
 
 static void on_answer(struct vx_leg *leg, unsigned status, const char *phrase, const sip_t *sip) {
@@ -228,7 +251,8 @@ static void on_answer(struct vx_leg *leg, unsigned status, const char *phrase, c
     leg->peer_updates = sip_is_allowed(sip->sip_allow, SIP_METHOD_UPDATE);
     vx_leg_tell(leg, VX_EVENT_ANSWER, status, phrase);
     nua_ack(leg->nh, NUTAG_UPDATE_REFRESH(leg->peer_updates), TAG_END());
-    vx_leg_timer(leg, leg->limit_ms, leg->limit_ms > 0 ? over_time : NULL);
+    vx_originate_limit(leg);
+    vx_handoff(leg, sip);
 }
 
 static void on_progress(struct vx_leg *leg, unsigned status, const char *phrase, const sip_t *sip) {

@@ -223,6 +223,7 @@ void vx_leg_free(struct vx_leg *leg) {
     vx_buf_free(&leg->sdp);
     vx_buf_free(&leg->passed);
     vx_buf_free(&leg->before);
+    vx_buf_free(&leg->handoff);
     vx_free(leg->hook);
     vx_switch_config_release(&leg->config);
     vx_free(leg);
@@ -248,7 +249,8 @@ const char *vx_leg_passed_text(struct vx_leg *leg) {
     if (!leg->shift || !sdp.len)
         return vx_leg_sdp_text(leg);
     vx_buf_free(&leg->passed);
-    vx_sdp_pass(&leg->passed, sdp, leg->shift, vx_leg_is_held(leg) ? VX_SDP_HOLD : VX_SDP_KEEP);
+    vx_sdp_pass(&leg->passed, sdp, leg->own_origin ? &leg->origin : NULL, leg->shift,
+                vx_leg_is_held(leg) ? VX_SDP_HOLD : VX_SDP_KEEP);
     vx_buf_add(&leg->passed, "", 1);
     return vx_buf_ok(&leg->passed) ? leg->passed.at : NULL;
 }
@@ -261,7 +263,7 @@ const char *vx_leg_pass_sdp(struct vx_leg *leg, const sip_t *sip) {
     const struct vx_str sdp = {sip->sip_payload->pl_data, sip->sip_payload->pl_len};
     leg->sdp.len = 0;
     if (release)
-        vx_sdp_pass(&leg->sdp, sdp, 0, VX_SDP_RELEASE);
+        vx_sdp_pass(&leg->sdp, sdp, NULL, 0, VX_SDP_RELEASE);
     else
         vx_buf_str(&leg->sdp, sdp);
     return release || leg->shift ? vx_leg_passed_text(leg) : NULL;

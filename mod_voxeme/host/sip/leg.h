@@ -71,15 +71,19 @@ struct vx_leg {
     bool peer_updates;          /* its other end allows UPDATE */
     bool over_tcp;              /* the dialog began over TCP */
     bool counted;               /* in the calls of `sip` */
-    bool originated;            /* by a command: it has neither route nor peer */
+    bool originated;            /* by a command: it has a route and a peer once it is handed on */
+    bool third_party;           /* outbound: for a leg that had been answered before (handoff.c) */
+    unsigned offers;            /* of what it has said to that one */
     bool inviting;              /* an INVITE or UPDATE of nua's is on its way, ours or its own */
     bool cancelled;             /* and it is one of the peer's, who has taken it back */
     struct vx_leg *same_bucket; /* of the index */
     bool indexed;
-    int64_t limit_ms;             /* originated: once answered; 0: none */
+    int64_t limit_ms;      /* originated: once answered; 0: none */
+    struct vx_buf handoff; /* originated: headers for who it is handed to; then what that says */
     struct vx_holding *holding;   /* an INVITE of our own, until the far end has answered */
     struct vx_command *postponed; /* a HOLD or UNHOLD, until an ACK has come */
     unsigned shift;               /* bridge: so many descriptions were sent in between (sdp.h) */
+    bool own_origin;              /* bridge: of which the first was ours, as is their o= line */
     unsigned spent; /* bridge: so many that passed since the last one that was taken were refused */
     struct vx_buf passed; /* bridge: `sdp` as the far end was told it, where that differs */
     struct vx_command
@@ -196,6 +200,9 @@ bool vx_answer_sdp(struct vx_leg *leg, const sip_t *sip);
 /* bridge.c: from INVITE to ACK of two legs. */
 void vx_bridge_start(struct vx_leg *leg, const sip_t *invite, const struct vx_route_match *match);
 void vx_bridge_response(struct vx_leg *child, int status, const char *phrase, const sip_t *sip);
+/* The route's target for this call, made in `home`; NULL when the caller's digits make no URI. */
+url_t *vx_bridge_target(su_home_t *home, const struct vx_route *route,
+                        const struct vx_route_match *match);
 
 /* relay.c: requests within the dialogs of a bridge. */
 void vx_relay_request(struct vx_leg *leg, msg_t *request, const sip_t *sip);

@@ -11,14 +11,14 @@ static const char *family_of(const struct vx_sdp_origin *origin) {
     return strchr(origin->host, ':') ? "IP6" : "IP4";
 }
 
-static void origin_line(struct vx_buf *out, const struct vx_sdp_origin *origin) {
-    vx_buf_printf(out, "o=voxeme %" PRIu64 " %u IN %s %s\r\n", origin->session, origin->version,
+void vx_sdp_origin_line(struct vx_buf *out, const struct vx_sdp_origin *origin, uint64_t version) {
+    vx_buf_printf(out, "o=voxeme %" PRIu64 " %" PRIu64 " IN %s %s\r\n", origin->session, version,
                   family_of(origin), origin->host);
 }
 
 static void session_lines(struct vx_buf *out, const struct vx_sdp_origin *origin) {
     vx_buf_puts(out, "v=0\r\n");
-    origin_line(out, origin);
+    vx_sdp_origin_line(out, origin, origin->version);
     vx_buf_printf(out,
                   "s=-\r\n"
                   "c=IN %s %s\r\n"
@@ -226,7 +226,7 @@ void vx_sdp_turn(struct vx_buf *out, const struct vx_sdp_origin *origin, struct 
             open = !is_refused(line);
         }
         if (begins(line, "o=")) {
-            origin_line(out, origin);
+            vx_sdp_origin_line(out, origin, origin->version);
         } else if (!is_media_attribute(line)) {
             vx_buf_str(out, line);
             vx_buf_puts(out, "\r\n");

@@ -18,6 +18,9 @@ struct vx_sdp_origin {
     enum vx_sdp_media media;
 };
 
+/* Appends the o= line of a description of this version. */
+void vx_sdp_origin_line(struct vx_buf *out, const struct vx_sdp_origin *origin, uint64_t version);
+
 /* Appends an offer of PCMU, PCMA and telephone-event. */
 void vx_sdp_offer(struct vx_buf *out, const struct vx_sdp_origin *origin);
 

@@ -1,7 +1,5 @@
 #include "host/sip/sdp_pass.h"
 
-#include "host/sip/sdp.h"
-
 #include <inttypes.h>
 
 static const char *const directions_of[] = {
@@ -57,14 +55,20 @@ static bool parse_version(struct vx_str text, uint64_t *version) {
 }
 
 /* "o=user session version ..." */
-static void pass_origin(struct vx_buf *out, struct vx_str line, unsigned shift) {
+static void pass_origin(struct vx_buf *out, struct vx_str line, const struct vx_sdp_origin *ours,
+                        unsigned shift) {
     struct vx_str rest = line;
     uint64_t version;
 
     take(&rest, ' ');
     take(&rest, ' ');
     size_t before = line.len - rest.len;
-    if (parse_version(take(&rest, ' '), &version) && version <= UINT64_MAX - shift) {
+    bool counts = parse_version(take(&rest, ' '), &version) && version <= UINT64_MAX - shift;
+    if (ours) {
+        vx_sdp_origin_line(out, ours, counts ? version + shift : shift);
+        return;
+    }
+    if (counts) {
         vx_buf_add(out, line.at, before);
         vx_buf_printf(out, "%" PRIu64 " ", version + shift);
         vx_buf_str(out, rest);
@@ -99,13 +103,16 @@ static void end_stream(struct vx_buf *out, const struct section *at, enum vx_sdp
 
     if (turning == VX_SDP_KEEP || !at->in_stream || !at->open)
         return;
-    media = turning == VX_SDP_HOLD ? media & VX_SDP_SENDONLY : media | VX_SDP_SENDONLY;
+    if (turning == VX_SDP_OPEN)
+        media = VX_SDP_SENDRECV;
+    else
+        media = turning == VX_SDP_HOLD ? media & VX_SDP_SENDONLY : media | VX_SDP_SENDONLY;
     vx_buf_puts(out, directions_of[media]);
     vx_buf_puts(out, "\r\n");
 }
 
-void vx_sdp_pass(struct vx_buf *out, struct vx_str sdp, unsigned shift,
-                 enum vx_sdp_turning turning) {
+void vx_sdp_pass(struct vx_buf *out, struct vx_str sdp, const struct vx_sdp_origin *ours,
+                 unsigned shift, enum vx_sdp_turning turning) {
     struct section at = {.session = VX_SDP_SENDRECV};
 
     while (sdp.len > 0) {
@@ -114,7 +121,7 @@ void vx_sdp_pass(struct vx_buf *out, struct vx_str sdp, unsigned shift,
         if (begins(line, "m="))
             end_stream(out, &at, turning);
         if (begins(line, "o=") && !at.in_stream) {
-            pass_origin(out, line, shift);
+            pass_origin(out, line, ours, shift);
         } else if (!read_direction(&at, line) || turning == VX_SDP_KEEP || begins(line, "m=")) {
             vx_buf_str(out, line);
             vx_buf_puts(out, "\r\n");

@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/log.h"
 #include "host/sip/command.h"
+#include "host/sip/handoff.h"
 #include "host/sip/leg.h"
 #include "host/sip/probe.h"
 #include "host/sip/resolver.h"
@@ -69,6 +70,7 @@ static void on_confirmed(struct vx_leg *leg) {
     vx_leg_hold_next(leg);
     if (leg->peer)
         vx_leg_hold_next(leg->peer);
+    vx_handoff_next(leg);
 }
 
 static void on_state(struct vx_leg *leg, int status, tagi_t tags[]) {
@@ -108,6 +110,8 @@ static void on_invite_response(struct vx_leg *leg, int status, const char *phras
         leg->inviting = leg->cancelled = false;
     if (leg->originated && !leg->answered)
         vx_originate_response(leg, status, phrase, sip);
+    else if (leg->third_party && !leg->answered)
+        vx_handoff_response(leg, status, phrase, sip);
     else if (leg->facts.event.direction == VX_OUTBOUND && !leg->answered)
         vx_bridge_response(leg, status, phrase, sip);
     else if (!vx_leg_hold_response(leg, status, phrase, sip))
@@ -152,8 +156,10 @@ static void leg_response(struct vx_leg *leg, nua_event_t event, int status, cons
         return;
     }
     vx_dialog_response(leg, method, status, refresh);
-    if (status >= 200)
+    if (status >= 200) {
         vx_leg_request_next(leg);
+        vx_handoff_next(leg);
+    }
 }
 
 static void leg_event(struct vx_leg *leg, nua_event_t event, int status, const char *phrase,
