@@ -25,7 +25,7 @@
 
 /* Whether anything is under way that another INVITE would meet. */
 static bool is_busy(const struct vx_leg *leg) {
-    return leg->unconfirmed || leg->inviting || vx_relay_negotiating(leg);
+    return leg->unconfirmed || leg->inviting || leg->holding;
 }
 
 static void give_up(struct vx_leg *leg, const char *cause) {
@@ -72,7 +72,7 @@ static void again(struct vx_leg *child) {
 
     if (!leg || leg->over)
         return;
-    if (is_busy(leg) || is_busy(child))
+    if (is_busy(leg) || is_busy(child) || vx_relay_negotiating(leg) || vx_relay_negotiating(child))
         try_later(child);
     else
         offer(leg);

@@ -52,7 +52,8 @@ bool vx_relay_negotiating(const struct vx_leg *leg) {
     for (const struct vx_relay *r = leg->relays; r; r = r->next)
         if (negotiates(r->method))
             return true;
-    return leg->unacked || leg->holding;
+    /* The latter: what the other leg has said is still to be offered (handoff.c). */
+    return leg->unacked || leg->holding || (leg->peer && leg->handoff.len);
 }
 
 bool vx_relay_expects(const struct vx_leg *leg, sip_method_t method) {
