@@ -1,8 +1,9 @@
 // Calls that the API makes, handed to the route of redirect-to once they are answered; SIPp plays both far ends.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import test from 'node:test';
-import { demo, route } from './lib/config.mjs';
+import { account, route } from './lib/config.mjs';
 import { freePort } from './lib/ports.mjs';
 import * as s from './lib/scenario.mjs';
 import { body, header, Sipp } from './lib/sipp.mjs';
@@ -18,10 +19,11 @@ const lines = (message) => body(message).trim().split(/\r?\n/);
 const origin = (message) => /^o=(\S+ \S+) (\d+) /m.exec(body(message)).slice(1);
 
 // A switch whose redirect-to is bridged to an application at `port`.
-async function setup(t, { action = 'bridge', attributes = {}, sip = {}, to = 'apps' } = {}) {
-  const owner = demo(), port = await freePort();
+async function setup(t, { action = 'bridge', attributes = {}, redirect = true } = {}) {
+  const applicationSid = randomUUID(), port = await freePort();
+  const owner = account('demo', { sources: ['127.0.0.0/8'], applications: [applicationSid] });
   const target = action === 'bridge' ? { target: `sip:app@127.0.0.1:${port}` } : {};
-  const sw = await Switch.start(t, { accounts: [owner], sip: { 'redirect-to': to, ...sip }, routes: [route('^apps$', action, { ...target, ...attributes })] });
+  const sw = await Switch.start(t, { accounts: [owner], sip: redirect ? { 'redirect-to': 'apps' } : {}, routes: [route('^apps$', action, { ...target, ...attributes })] });
   const client = sw.client(owner.token), watch = new Watch(client, callsOf(owner));
   const send = (method, path, content) =>
     client.request(method, callsOf(owner) + path, { headers: { 'Content-Type': 'application/json' }, body: content && JSON.stringify(content) });
@@ -39,7 +41,7 @@ async function setup(t, { action = 'bridge', attributes = {}, sip = {}, to = 'ap
   const child = (sid, status) => watch.until((calls) => calls.find((c) => c.parent_call_sid === sid && c.call_status === status), `the child of ${sid} to be ${status}`);
   const phone = (...steps) => Sipp.start(t, { scenario: s.callee(...steps) });
   const application = (...steps) => Sipp.start(t, { scenario: s.callee(...steps), port });
-  return { sw, watch, send, post, create, update, becomes, child, phone, application };
+  return { sw, watch, applicationSid, post, create, update, becomes, child, phone, application };
 }
 
 const ends = (call) => [call.call_status, call.sip_status, call.termination_reason];
@@ -77,4 +79,186 @@ test('an answered call goes to the application: what its creator gave, and what 
   assert.deepEqual(ends(await becomes(sid, 'completed')), ['completed', 200, 'NORMAL_CLEARING']);
   assert.deepEqual(ends(await child(sid, 'completed')), ['completed', 200, 'NORMAL_CLEARING']);
   assert.equal(watch.calls.length, 2);
+});
+
+test('with an application_sid it is that which the application is told of', async (t) => {
+  const { create, update, child, phone, application, applicationSid } = await setup(t);
+  const app = await application(s.accept({ body: s.sdp(5) }), s.hungUp());
+  const far = await phone(s.accept(), s.reinvited(s.sdp(8)), s.report('joined'), s.hungUp());
+  const sid = await create(far, { application_sid: applicationSid, call_hook: undefined, ...Object.fromEntries(Object.keys(speech).map((key) => [key, undefined])) });
+  assert.deepEqual((await app.at('invite')).message.match(/^X-.*?(?=\r?$)/gm), [`X-Voxeme-Application-Sid: ${applicationSid}`]);
+  assert.equal((await child(sid, 'in-progress')).application_sid, applicationSid);
+  await far.at('joined');
+  await update(sid, { call_status: 'completed' });
+  await Promise.all([far.finished(), app.finished()]);
+});
+
+// What becomes of the two: the far end's leg and the application's.
+const CLEARED = ['completed', 200, 'NORMAL_CLEARING'];
+const joining = () => [s.accept(), s.recv('INVITE'), s.reply('100 Trying'), s.report('offered')];
+// A BYE, and a CANCEL of the INVITE that waits.
+const endedMeanwhile = () => [s.recv('CANCEL', { optional: true }), s.recv('BYE'), s.okay()];
+
+test('an application that is busy: the far end is hung up', async (t) => {
+  const { create, becomes, child, phone, application } = await setup(t);
+  const [app, far] = [await application(s.decline('486 Busy Here')), await phone(s.accept(), s.hungUp())];
+  const sid = await create(far);
+  await Promise.all([app.finished(), far.finished()]);
+  assert.deepEqual(ends(await becomes(sid, 'completed')), ['completed', 200, 'USER_BUSY']);
+  assert.deepEqual(ends(await child(sid, 'busy')), ['busy', 486, 'USER_BUSY']);
+});
+
+test('an application that does not answer in the time of its route', async (t) => {
+  const { create, becomes, child, phone, application } = await setup(t, { attributes: { timeout: 1 } });
+  const [app, far] = [await application(s.provisional('180 Ringing'), s.cancelled()), await phone(s.accept(), s.hungUp())];
+  const sid = await create(far);
+  await Promise.all([app.finished(), far.finished()]);
+  assert.deepEqual(ends(await becomes(sid, 'completed')), ['completed', 200, 'NO_ANSWER']);
+  assert.deepEqual(ends(await child(sid, 'no-answer')), ['no-answer', 487, 'NO_ANSWER']);
+});
+
+test('a far end that hangs up while the application rings: that is cancelled', async (t) => {
+  const { create, becomes, child, phone, application } = await setup(t);
+  const app = await application(s.provisional('180 Ringing'), s.cancelled());
+  const far = await phone(s.accept(), s.gate('up'), s.calleeBye());
+  const sid = await create(far);
+  await child(sid, 'ringing');
+  far.go((await far.at('up')).callId);
+  await app.at('cancel');
+  await Promise.all([app.finished(), far.finished()]);
+  assert.deepEqual(ends(await becomes(sid, 'completed')), CLEARED);
+  assert.deepEqual(ends(await child(sid, 'no-answer')), ['no-answer', 487, 'NORMAL_CLEARING']);
+});
+
+test('an end that hangs up during the re-INVITE', async (t) => {
+  for (const first of ['application', 'far end']) {
+    const { create, becomes, child, phone, application } = await setup(t);
+    const app = await application(s.accept(), ...(first === 'application' ? [s.gate('up'), s.calleeBye()] : [s.hungUp()]));
+    const far = await phone(...joining(), ...(first === 'application' ? endedMeanwhile() : [s.gate('up'), s.calleeBye()]));
+    const sid = await create(far);
+    await far.at('offered');
+    const quitter = first === 'application' ? app : far;
+    quitter.go((await quitter.at('up')).callId);
+    await Promise.all([app.finished(), far.finished()]);
+    assert.deepEqual(ends(await becomes(sid, 'completed')), CLEARED, first);
+    assert.deepEqual(ends(await child(sid, 'completed')), CLEARED, first);
+  }
+});
+
+test('a far end that refuses the re-INVITE: both are hung up', async (t) => {
+  const { create, becomes, child, phone, application } = await setup(t);
+  const app = await application(s.accept(), s.hungUp());
+  const far = await phone(s.accept(), s.recv('INVITE'), s.reply('488 Not Acceptable Here'), s.recv('ACK'), s.hungUp());
+  const sid = await create(far);
+  await Promise.all([app.finished(), far.finished()]);
+  assert.deepEqual(ends(await becomes(sid, 'completed')), ['completed', 200, 'INCOMPATIBLE_DESTINATION']);
+  assert.deepEqual(ends(await child(sid, 'completed')), ['completed', 200, 'INCOMPATIBLE_DESTINATION']);
+});
+
+test('a re-INVITE at a bad moment (491) comes again', async (t) => {
+  const { create, update, child, phone, application } = await setup(t);
+  const app = await application(s.accept({ body: s.sdp(5) }), s.hungUp());
+  const far = await phone(s.accept(), s.recv('INVITE'), s.reply('491 Request Pending'), s.recv('ACK'), s.reinvited(s.sdp(8)), s.report('joined'), s.hungUp());
+  const sid = await create(far);
+  await far.at('joined');
+  assert.equal((await child(sid, 'in-progress')).sip_status, 200);
+  await update(sid, { call_status: 'completed' });
+  await Promise.all([app.finished(), far.finished()]);
+});
+
+test('it is hung up by the API in each phase, by either sid', async (t) => {
+  const ringing = { app: [s.provisional('180 Ringing'), s.cancelled()], far: [s.accept(), s.hungUp()], status: 'ringing' };
+  const joined = { app: [s.accept({ body: s.sdp(5) }), s.hungUp()], far: [s.accept(), s.reinvited(s.sdp(8)), s.report('there'), s.hungUp()], status: 'in-progress' };
+  const offered = { app: [s.accept(), s.hungUp()], far: [...joining(), s.report('there'), ...endedMeanwhile()], status: 'in-progress' };
+  for (const [of, phase, change, parent, second] of [
+    ['parent', ringing, 'completed', CLEARED, ['no-answer', 487, 'NORMAL_CLEARING']],
+    ['child', ringing, 'no-answer', ['completed', 200, 'NO_ANSWER'], ['no-answer', 487, 'ORIGINATOR_CANCEL']],
+    ['parent', offered, 'completed', CLEARED, CLEARED],
+    ['child', offered, 'completed', CLEARED, CLEARED],
+    ['parent', joined, 'completed', CLEARED, CLEARED],
+    ['child', joined, 'completed', CLEARED, CLEARED],
+  ]) {
+    const { create, update, watch, becomes, child, phone, application } = await setup(t);
+    const [app, far] = [await application(...phase.app), await phone(...phase.far)];
+    const sid = await create(far);
+    const { call_sid: other } = await child(sid, phase.status);
+    if (phase !== ringing) await far.at('there');
+    await update(of === 'child' ? other : sid, { call_status: change });
+    await Promise.all([app.finished(), far.finished()]);
+    assert.deepEqual(ends(await becomes(sid, 'completed')), parent);
+    assert.deepEqual(ends(await child(sid, second[0])), second);
+    assert.equal(watch.calls.length, 2);
+  }
+});
+
+test('the time limit of the call ends both legs', async (t) => {
+  const { create, becomes, child, phone, application } = await setup(t);
+  const app = await application(s.accept({ body: s.sdp(5) }), s.hungUp());
+  const far = await phone(s.accept(), s.reinvited(s.sdp(8)), s.hungUp());
+  const sid = await create(far, { timeLimit: 3 });
+  await Promise.all([app.finished(), far.finished()]);
+  assert.deepEqual(ends(await becomes(sid, 'completed')), ['completed', 200, 'ALLOTTED_TIMEOUT']);
+  assert.deepEqual(ends(await child(sid, 'completed')), ['completed', 200, 'ALLOTTED_TIMEOUT']);
+});
+
+test('routes that are no bridge: answer and ring leave the call up, reject hangs it up', async (t) => {
+  for (const [action, attributes, timeLimit, end] of [
+    ['reject', { status: 603 }, undefined, 'CALL_REJECTED'],
+    ['answer', { 'time-limit': 1 }, undefined, 'ALLOTTED_TIMEOUT'],
+    ['answer', { 'time-limit': 1 }, 600, 'ALLOTTED_TIMEOUT'],
+    ['answer', { 'time-limit': 600 }, 1, 'ALLOTTED_TIMEOUT'],
+    ['answer', {}, undefined, 'NORMAL_CLEARING'],
+    ['ring', { 'time-limit': 1 }, undefined, 'NORMAL_CLEARING'],
+  ]) {
+    const { create, update, becomes, phone, watch } = await setup(t, { action, attributes });
+    const far = await phone(s.accept(), s.recv('INFO'), s.okay(), s.hungUp());
+    const ended = await phone(s.accept(), s.hungUp());
+    const stays = end === 'NORMAL_CLEARING', sid = await create(stays ? far : ended, { timeLimit });
+    if (stays) {
+      await becomes(sid, 'in-progress');
+      await update(sid, { dtmf: { digit: '1' } });
+      await update(sid, { call_status: 'completed' });
+    }
+    await (stays ? far : ended).finished();
+    assert.equal((await becomes(sid, 'completed')).termination_reason, end, action);
+    assert.equal(watch.calls.length, 1);
+  }
+});
+
+test('what cannot be in a header is refused before the call is made, and only where it would be handed on', async (t) => {
+  const { post, phone, sw, watch } = await setup(t);
+  const far = await phone(s.accept());
+  for (const [field, value, status, msg] of [
+    ['speech_synthesis_vendor', 'a\r\nX-Evil: 1', 400, 'speech_synthesis_vendor has a control character'],
+    ['speech_synthesis_language', '\u{1f600}', 422, 'speech_synthesis_language cannot be in a header'],
+    ['speech_synthesis_voice', 'Zo\u00eb', 422, 'speech_synthesis_voice cannot be in a header'],
+    ['speech_recognizer_vendor', ' a', 422, 'speech_recognizer_vendor cannot be in a header'],
+    ['speech_recognizer_language', 'a ', 422, 'speech_recognizer_language cannot be in a header'],
+    ['call_hook', 'https://example.com/\u00eb', 422, 'call_hook: its URL cannot be in a header'],
+  ]) {
+    const answer = await post(far, { [field]: value });
+    assert.deepEqual([answer.status, answer.json.msg], [status, msg]);
+  }
+  assert.deepEqual((await sw.client(sw.spec.accounts[0].token).get(callsOf(sw.spec.accounts[0]))).json, []);
+  const without = await setup(t, { redirect: false });
+  const stays = await without.phone(s.accept(), s.hungUp());
+  const sid = await without.create(stays, { speech_synthesis_voice: 'Zo\u00eb' });
+  await without.becomes(sid, 'in-progress');
+  await without.update(sid, { call_status: 'completed' });
+  await stays.finished();
+  assert.equal(without.watch.calls.length, 1);
+});
+
+test('redirect-to is asked when the call is answered', async (t) => {
+  const { sw, create, update, child, phone, application } = await setup(t, { redirect: false });
+  const app = await application(s.accept({ body: s.sdp(5) }), s.hungUp());
+  const far = await phone(s.provisional('180 Ringing'), s.gate('ringing'), s.accept(), s.reinvited(s.sdp(8)), s.report('joined'), s.hungUp());
+  const sid = await create(far);
+  const { callId } = await far.at('ringing');
+  await sw.reload({ ...sw.spec, sip: { ...sw.spec.sip, 'redirect-to': 'apps' } });
+  far.go(callId);
+  await far.at('joined');
+  await child(sid, 'in-progress');
+  await update(sid, { call_status: 'completed' });
+  await Promise.all([app.finished(), far.finished()]);
 });

@@ -18,8 +18,8 @@ export const route = (to, action, attributes = {}, children = []) =>
 export const set = (name, value) => element('set', { name, value });
 
 // An account with a token of its own; gateways: {name, address}. By default every source on loopback belongs to it.
-export const account = (name, { sid = randomUUID(), tokens = [randomUUID()], realms = [], sources = [], gateways = [], webhook } = {}) =>
-  ({ name, sid, tokens, token: tokens[0], realms, sources, gateways, webhook });
+export const account = (name, { sid = randomUUID(), tokens = [randomUUID()], realms = [], sources = [], gateways = [], applications = [], webhook } = {}) =>
+  ({ name, sid, tokens, token: tokens[0], realms, sources, gateways, applications, webhook });
 
 export const demo = () => account('demo', { sources: ['127.0.0.0/8'] });
 
@@ -38,6 +38,7 @@ export function configXml({ settings = {}, accounts = [], adminTokens = [], sip 
       ...a.realms.map((name) => element('realm', { name })),
       ...a.sources.map((cidr) => element('source', { cidr })),
       ...(a.gateways ?? []).map((gateway) => element('gateway', gateway)),
+      ...(a.applications ?? []).map((sid) => element('application', { sid })),
       ...(a.webhook ? [element('webhook', a.webhook)] : []),
     ])}`),
     ' </accounts>',
