@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 #include "host/sip/command_text.h"
+#include "host/sip/handoff_text.h"
 #include "host/sip/sdp.h"
 #include "host/sip/sdp_pass.h"
 #include "host/sip/uri.h"
@@ -31,9 +32,9 @@ static void turn(struct vx_str last) {
 }
 
 /* The same of one that is not ours; turned, it still leads to the same place. */
-static void pass(struct vx_str sdp, enum vx_sdp_turning turning) {
+static void pass(struct vx_str sdp, const struct vx_sdp_origin *ours, enum vx_sdp_turning turning) {
     struct vx_buf out = {0};
-    vx_sdp_pass(&out, sdp, NULL, 3, turning);
+    vx_sdp_pass(&out, sdp, ours, 3, turning);
     const struct vx_str passed = {out.at, out.len};
     FUZZ_CHECK(vx_buf_ok(&out));
     for (size_t i = 0; i < out.len; i++)
@@ -111,13 +112,36 @@ static void command_texts(struct vx_str in) {
     vx_buf_free(&out);
 }
 
+/* Each of these is a header of its own, or none. */
+static void handed_on(struct vx_str in) {
+    const struct vx_command_args args[] = {
+        {.hook = in}, {.speech[VX_RECOGNIZER_LANGUAGE] = in}, {.tag = in}};
+    char why[VX_SIP_WHY];
+    for (size_t i = 0; i < sizeof args / sizeof *args; i++) {
+        struct vx_buf out = {0};
+        size_t lines = 0;
+        bool fits = !vx_handoff_headers(&out, &args[i], why);
+        for (size_t j = 0; j < out.len; j++) {
+            FUZZ_CHECK((out.at[j] >= ' ' && out.at[j] <= '~') || out.at[j] == '\r' ||
+                       out.at[j] == '\n');
+            lines += out.at[j] == '\n';
+        }
+        FUZZ_CHECK(!fits || lines == (args[i].hook.at ? 2 : 1));
+        vx_buf_free(&out);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const struct vx_sdp_origin ours = {1, 2, "127.0.0.1", VX_SDP_SENDRECV};
     struct vx_str in = {(const char *)data, size};
     answer(in);
-    pass(in, VX_SDP_KEEP);
-    pass(in, VX_SDP_HOLD);
-    pass(in, VX_SDP_RELEASE);
+    pass(in, NULL, VX_SDP_KEEP);
+    pass(in, NULL, VX_SDP_HOLD);
+    pass(in, NULL, VX_SDP_RELEASE);
+    pass(in, NULL, VX_SDP_OPEN);
+    pass(in, &ours, VX_SDP_KEEP);
     texts(in);
     command_texts(in);
+    handed_on(in);
     return 0;
 }

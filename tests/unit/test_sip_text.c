@@ -3,6 +3,7 @@
 
 #include "core/sip.h"
 #include "host/sip/command_text.h"
+#include "host/sip/handoff_text.h"
 #include "host/sip/leg_event.h"
 #include "host/sip/routes.h"
 #include "host/sip/sdp.h"
@@ -245,6 +246,8 @@ static void test_sdp_that_passes(void **state) {
          VX_SDP_HOLD, FROM("8") AT("1", "a=inactive\r\n") AT("2", "a=sendonly\r\n") AT("0", "")},
         {FROM("7") AT("1", "a=recvonly\r\n") AT("2", "a=inactive\r\n"), 0, VX_SDP_RELEASE,
          FROM("7") AT("1", "a=sendrecv\r\n") AT("2", "a=sendonly\r\n")},
+        {FROM("7") "a=inactive\r\n" AT("1", "") AT("2", "a=recvonly\r\n") AT("0", ""), 0,
+         VX_SDP_OPEN, FROM("7") AT("1", "a=sendrecv\r\n") AT("2", "a=sendrecv\r\n") AT("0", "")},
         /* Numbers that are none, or the highest there is, are left alone. */
         {FROM("x"), 1, VX_SDP_KEEP, FROM("x")},
         {FROM("18446744073709551615"), 1, VX_SDP_KEEP, FROM("18446744073709551615")},
@@ -257,6 +260,25 @@ static void test_sdp_that_passes(void **state) {
         vx_sdp_pass(&out, vx_str(rows[i].in), NULL, rows[i].shift, rows[i].turning);
         vx_buf_add(&out, "", 1);
         assert_string_equal(out.at, rows[i].out);
+        vx_buf_free(&out);
+    }
+}
+
+/* Who has been given a description of ours goes on with our session. */
+static void test_sdp_that_passes_as_ours(void **state) {
+    (void)state;
+    const struct vx_sdp_origin ours = {99, 3, "192.0.2.1", VX_SDP_SENDRECV};
+    static const struct {
+        const char *in, *version;
+    } rows[] = {{FROM("7"), "10"}, {FROM("x"), "3"}, {FROM("18446744073709551615"), "3"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct vx_buf out = {0};
+        char want[128];
+        vx_sdp_pass(&out, vx_str(rows[i].in), &ours, 3, VX_SDP_KEEP);
+        vx_buf_add(&out, "", 1);
+        snprintf(want, sizeof want, "v=0\r\no=voxeme 99 %s IN IP4 192.0.2.1\r\ns=-\r\n",
+                 rows[i].version);
+        assert_string_equal(out.at, want);
         vx_buf_free(&out);
     }
 }
@@ -377,6 +399,62 @@ static void test_a_refused_header_is_named(void **state) {
     }
 }
 
+static void test_what_a_created_call_hands_on(void **state) {
+    (void)state;
+    struct vx_command_args args = {.application_sid = vx_test_uuid(APP_SID),
+                                   .hook = VX_STR("https://example.com/"),
+                                   .hook_method = VX_STR("GET"),
+                                   .answer_on_bridge = true,
+                                   .speech[VX_RECOGNIZER_VENDOR] = VX_STR("a b"),
+                                   .tag = VX_STR("{\"a\\n\":\"\x7f\xc3\xab\xe2\x82\xac\xf0\x9f"
+                                                 "\x98\x80\xff\"}")};
+    struct vx_buf out = {0};
+    char why[VX_SIP_WHY];
+    assert_null(vx_handoff_headers(&out, &args, why));
+    vx_buf_add(&out, "", 1);
+    assert_string_equal(
+        out.at, "X-Voxeme-Hook: https://example.com/\r\n"
+                "X-Voxeme-Hook-Method: GET\r\n"
+                "X-Voxeme-Speech-Recognizer-Vendor: a b\r\n"
+                "X-Voxeme-Answer-On-Bridge: true\r\n"
+                "X-Voxeme-Tag: {\"a\\n\":\"\\u007f\\u00eb\\u20ac\\ud83d\\ude00\\ufffd\"}\r\n"
+                "X-Voxeme-Application-Sid: " APP_SID "\r\n");
+    out.len = 0;
+    args = (struct vx_command_args){.call_sid = {{0}}};
+    assert_null(vx_handoff_headers(&out, &args, why));
+    assert_int_equal(out.len, 0);
+    vx_buf_free(&out);
+}
+
+static void test_what_cannot_be_handed_on(void **state) {
+    (void)state;
+    static const char *const bad[] = {"",          " a",   "a ",   "a\tb",
+                                      "a\r\nX: y", "a\nb", "\x7f", "\xc3\xab"};
+    static char much[17000];
+    struct vx_buf out = {0};
+    char why[VX_SIP_WHY];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct vx_command_args args = {.speech[VX_SYNTHESIS_VOICE] = vx_str(bad[i])};
+        assert_string_equal(vx_handoff_headers(&out, &args, why),
+                            "speech_synthesis_voice cannot be in a header");
+        args = (struct vx_command_args){.hook = vx_str(bad[i])};
+        assert_string_equal(vx_handoff_headers(&out, &args, why),
+                            "call_hook: its URL cannot be in a header");
+    }
+    struct vx_command_args args = {.hook = VX_STR("https://a b/")};
+    assert_non_null(vx_handoff_headers(&out, &args, why));
+    args = (struct vx_command_args){.speech[VX_SYNTHESIS_VOICE] = VX_STR("a\0b")};
+    assert_non_null(vx_handoff_headers(&out, &args, why));
+    memset(much, 'a', sizeof much);
+    out.len = 0;
+    args = (struct vx_command_args){.hook = {much, 16000}};
+    assert_null(vx_handoff_headers(&out, &args, why));
+    args.hook.len = sizeof much;
+    assert_string_equal(vx_handoff_headers(&out, &args, why),
+                        "call_hook, tag and the speech fields are too long for headers");
+    vx_buf_free(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_plain_invite),
@@ -389,9 +467,12 @@ int main(void) {
         cmocka_unit_test(test_sdp_answer),
         cmocka_unit_test(test_sdp_directions),
         cmocka_unit_test(test_sdp_that_passes),
+        cmocka_unit_test(test_sdp_that_passes_as_ours),
         cmocka_unit_test(test_sdp_where_media_goes),
         cmocka_unit_test(test_trunks),
         cmocka_unit_test(test_a_refused_header_is_named),
+        cmocka_unit_test(test_what_a_created_call_hands_on),
+        cmocka_unit_test(test_what_cannot_be_handed_on),
         cmocka_unit_test(test_reasons_are_those_of_the_library),
     };
     return cmocka_run_group_tests_name("sip_text", tests, NULL, NULL);
