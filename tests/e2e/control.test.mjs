@@ -295,19 +295,22 @@ test('a call is redirected: its far end calls anew, and an application gets the 
   });
   const client = sw.client(owner.token), watch = new Watch(client, callsOf(owner));
   const send = (method, path, content) => client.request(method, callsOf(owner) + path, { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(content) });
+  const app = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()), port: appPort, calls: 2 });
   const phone = await Sipp.start(t, {
-    scenario: s.callee(s.accept(), s.recv('REFER'), s.report('refer'), s.reply('202 Accepted'), s.gate('calls anew'), s.notified('SIP/2.0 200 OK'), s.hungUp()),
+    scenario: s.callee(s.accept(), s.reinvited(s.sdp(8)), s.report('joined'), s.recv('REFER'), s.report('refer'), s.reply('202 Accepted'),
+      s.gate('calls anew'), s.notified('SIP/2.0 200 OK'), s.hungUp()),
   });
   const hook = 'https://example.com/next?a=1&b=2';
   const made = await send('POST', '', { from: '1', to: { type: 'sip', sipUri: `sip:bob@${phone.address}` }, call_hook: 'https://example.com/', ...speech });
   const old = await watch.until((calls) => calls.find((c) => c.call_sid === made.json.sid && c.call_status === 'in-progress'), 'the answer');
+  assert.equal(header((await app.at('invite')).message, 'X-Voxeme-Hook'), 'https://example.com/', 'it is handed on when it is answered');
+  await phone.at('joined');
   assert.equal((await send('PUT', `/${old.call_sid}`, { call_hook: { url: hook, method: 'POST' } })).status, 204);
   const { message } = await phone.at('refer');
   assert.ok(!message.includes('example.com'), 'the far end is not told the hook');
   const [, uri, key] = /^<(sip:apps@[^?]+)\?X-Voxeme-Redirect=([0-9a-f-]{36})>$/.exec(header(message, 'Refer-To'));
   assert.equal(uri, `sip:apps@${sw.sip}`);
   // What a telephone makes of it (RFC 3261, section 19.1.5).
-  const app = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()), port: appPort });
   const anew = await Sipp.start(t, {
     scenario: s.caller({ from: 'bob', to: 'apps', headers: [`X-Voxeme-Redirect: ${key}`] },
       s.invite(), s.trying(), s.answered(), s.report('up'), s.gate('done'), s.bye()), remote: sw.sip,
