@@ -42,8 +42,8 @@ const struct vx_setting vx_switch_settings[VX_SW_COUNT] = {
          "cancelled."},
     [VX_SW_REDIRECT_TO] =
         {"redirect-to", VX_TEXT, 0, VX_ROUTE_USER_MAX, "", true, "",
-         "User that a call is redirected to by call_hook; a route has to match it. Not set: calls "
-         "are not redirected."},
+         "User that a call is redirected to by call_hook, and that a call made through the API is "
+         "handed to when it is answered; a route has to match it. Not set: neither is done."},
     [VX_SW_REDIRECT_TIMEOUT_SECONDS] =
         {"redirect-timeout-seconds", VX_INT, 1, 3600, "180", true, "s",
          "How long the far end of an answered call that is redirected may take to call anew with "
