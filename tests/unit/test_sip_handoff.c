@@ -386,27 +386,40 @@ static void test_the_far_end_hangs_up_before(void **state) {
     ended(&app, VX_CALL_NO_ANSWER, 487, "NORMAL_CLEARING");
 }
 
-static void test_an_end_hangs_up_during_the_offer(void **state) {
+static void test_the_application_hangs_up_during_the_offer(void **state) {
     (void)state;
     offer();
     hangs_up(&app, &far);
     reply_to_invite(487, NULL);
     both_hung_up("NORMAL_CLEARING");
-    vx_test_far_end_close();
-    open_redirecting("2000");
+}
+
+static void test_an_end_hangs_up_between_two_offers(void **state) {
+    (void)state;
+    const struct end *const ends_of[] = {&far, &app};
+    for (size_t i = 0; i < 2; i++) {
+        open_redirecting("2000");
+        offer();
+        reply_to_invite(491, NULL);
+        end_hears(&far, "ACK ");
+        hangs_up(ends_of[i], ends_of[1 - i]);
+        vx_test_ahead_seconds += 5;
+        both_hung_up("NORMAL_CLEARING");
+        vx_test_far_end_close();
+    }
+}
+
+/* Not with a checker of leaks: libsofia-sip-ua 1.12.11 keeps a reference to an INVITE that is under
+ * way when its dialog ends by a BYE (nua_session_usage_remove()), and so its memory, 2 KiB. */
+#ifndef VX_SANITIZERS
+static void test_the_far_end_hangs_up_during_the_offer(void **state) {
+    (void)state;
     offer();
     hangs_up(&far, &app);
-    both_hung_up("NORMAL_CLEARING");
-    vx_test_far_end_close();
-    /* And between two offers. */
-    open_redirecting("2000");
-    offer();
-    reply_to_invite(491, NULL);
-    end_hears(&far, "ACK ");
-    hangs_up(&app, &far);
-    vx_test_ahead_seconds += 5;
+    reply_to_invite(487, NULL);
     both_hung_up("NORMAL_CLEARING");
 }
+#endif
 
 /* It takes the offer when it has been hung up. */
 static void test_an_offer_that_is_taken_too_late(void **state) {
@@ -571,7 +584,11 @@ int main(void) {
         TEST(test_the_application_does_not_answer),
         TEST(test_no_description),
         TEST(test_the_far_end_hangs_up_before),
-        TEST(test_an_end_hangs_up_during_the_offer),
+        TEST(test_the_application_hangs_up_during_the_offer),
+        cmocka_unit_test(test_an_end_hangs_up_between_two_offers),
+#ifndef VX_SANITIZERS
+        TEST(test_the_far_end_hangs_up_during_the_offer),
+#endif
         TEST(test_an_offer_that_is_taken_too_late),
         cmocka_unit_test(test_hung_up_by_a_command),
         TEST(test_the_time_limit_is_the_created_call_s),
