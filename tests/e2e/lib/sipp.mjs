@@ -11,7 +11,7 @@ import { deadline } from './wait.mjs';
 const ESC = '\x1b';
 
 export class Sipp {
-  #child; #dir; #events = []; #waiters = []; #socket; #exit; #twin;
+  #child; #dir; #events = []; #waiters = []; #socket; #heard; #exit; #twin;
   #waiting = new Set(); // calls that stand at a gate
   #let = new Map();     // call -> what it is told at the gates that it may pass
 
@@ -53,6 +53,7 @@ export class Sipp {
     this.#socket = await deadline(
       Promise.race([connected, this.#exit.then(async (e) => { throw new Error(`sipp ended at its start: ${await this.#why(e)}`); })]),
       'sipp to start');
+    this.#heard = new Promise((resolve) => this.#socket.once('close', resolve));
     this.#exit.then(() => this.#fail(), () => this.#fail());
     this.#read();
   }
@@ -92,7 +93,9 @@ export class Sipp {
     });
   }
 
+  // A short call may be over, and its SIPp with it, before what it has reported is read.
   async #fail() {
+    await this.#heard;
     const waiters = this.#waiters;
     this.#waiters = [];
     if (waiters.length === 0) return;
