@@ -4,6 +4,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const CONTROL = /[\u0000-\u001f\u007f]/;
 const HOST = '(?:\\[[0-9a-f:.]+\\]|(?:[0-9a-z_](?:[0-9a-z_-]{0,61}[0-9a-z_])?)(?:\\.[0-9a-z_](?:[0-9a-z_-]{0,61}[0-9a-z_])?)*)';
 const SIP_URI = new RegExp(`^sips?:(?:(?:[0-9a-z_.!~*+=$#&-]|%[0-9a-f]{2}){1,256}@)?${HOST}(?::(\\d{1,5}))?((?:;[0-9a-z_.-]+(?:=(?:[0-9a-z_.!~*+:-]|%[0-9a-f]{2})+)?)*)$`, 'i');
+const USER = new RegExp(`^[0-9a-z_.!*+#-]{1,256}@${HOST}$`, 'i');
 const REFUSED = /^(?:maddr|ttl|method|received|rport|fs_.*)$/;
 const HOOK = /^(?:https?|wss?):\/\/[^\u0000-\u0020\u007f]+$/i;
 
@@ -30,12 +31,13 @@ function text(name, value, most) {
   return CONTROL.test(value) ? `${name} has a control character.` : '';
 }
 
-// {to} or {why}: a SIP URI, or a number with whatever people write between its digits.
+// {to} or {why}: a SIP URI, a user (name@domain), or a number with whatever people write between its digits.
 function target(value) {
   if (/^sips?:/i.test(value)) return isSipUri(value) ? { to: { type: 'sip', sipUri: value } } : { why: 'This is not a SIP URI that can be called, such as sip:1000@192.0.2.1.' };
+  if (value.includes('@')) return USER.test(value) && bytes(value) <= 320 ? { to: { type: 'user', name: value } } : { why: 'This is not a user that can be called, such as joe@demo.example.' };
   const number = value.replace(/[\s().-]/g, '');
-  if (!number) return { why: 'To is missing: a SIP URI or a phone number.' };
-  return /^\+?\d{1,31}$/.test(number) ? { to: { type: 'phone', number } } : { why: 'To must be a SIP URI (sip:…) or a phone number.' };
+  if (!number) return { why: 'To is missing: a SIP URI, a user or a phone number.' };
+  return /^\+?\d{1,31}$/.test(number) ? { to: { type: 'phone', number } } : { why: 'To must be a SIP URI (sip:…), a user (name@domain) or a phone number.' };
 }
 
 // fields: the texts of the form, by the names of the API, and `control`: "application" or "hook". {body}, or {field, why}:

@@ -337,6 +337,26 @@ test('a request whose fate is unknown is sent again with its key; any other has 
   assert.deepEqual(keys.map((key) => keys.indexOf(key)), [0, 0, 0, 3, 4]);
 }));
 
+test('a user is called by name', withPage({ expectErrors: REFUSED }, async (t, page) => {
+  const mock = await Mock.start(t);
+  await signIn(page, mock.url, mock);
+  const msg = 'to.name has a domain that is no realm of the account';
+  const answers = [{ status: 400, body: { msg } }, { status: 201, body: { sid: APPLICATION } }];
+  mock.perform = () => answers.shift();
+  await fill(page, { to: 'joe@' });
+  await page.click('#new-call-make');
+  await until(page, 'new-call-message', 'not a user');
+  assert.deepEqual(mock.commanded, []);
+  await page.fill('#new-call-form [name=to]', 'joe@other.example');
+  await page.click('#new-call-make');
+  await until(page, 'new-call-message', msg);
+  assert.equal(await focused(page), 'to');
+  await page.fill('#new-call-form [name=to]', 'joe@demo.example');
+  await page.click('#new-call-make');
+  await page.waitForSelector('#new-call', { state: 'hidden' });
+  assert.deepEqual(mock.commanded.map(({ body }) => body.to), [{ type: 'user', name: 'joe@other.example' }, { type: 'user', name: 'joe@demo.example' }]);
+}));
+
 test('a page without randomUUID() sends a key all the same', withPage({}, async (t, page) => {
   await page.addInitScript(() => { delete Crypto.prototype.randomUUID; });
   const mock = await Mock.start(t);

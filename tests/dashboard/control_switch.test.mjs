@@ -83,6 +83,19 @@ test('a call that rings is given up', withPage({}, async (t, page) => {
   assert.match(await textOf(page, '#drawer-sip'), /^487/);
 }));
 
+test('a user is called by name', withPage({}, async (t, page) => {
+  const sipp = await Sipp.start(t, { scenario: s.callee(s.decline('486 Busy Here')) });
+  const account = { ...demo(), realms: ['demo.example'] };
+  const sw = await Switch.start(t, { accounts: [account], routes: [route('^joe$', 'bridge', { target: `sip:joe.home@${sipp.address}` })] });
+  await signIn(page, sw.url, { account: account.sid, token: account.token });
+  await fill(page, 'joe@demo.example');
+  await page.click('#new-call-make');
+  await until(page, 'drawer-title', '15083728299 → joe');
+  assert.match((await sipp.at('invite')).message, /^INVITE sip:joe\.home@/);
+  await sipp.finished();
+  await until(page, 'drawer-status', 'busy');
+}));
+
 test('an inbound call that rings is declined, by the keyboard alone', withPage({}, async (t, page) => {
   const { sw, account } = await start(t);
   await signIn(page, sw.url, { account: account.sid, token: account.token });

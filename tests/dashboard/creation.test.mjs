@@ -34,7 +34,7 @@ test('what the server would refuse is refused, and the field named', () => {
   const bad = {
     from: ['', ' ', 'x'.repeat(257), 'é'.repeat(129), 'a\u0007b'],
     to: ['', '+', 'bob', '1'.repeat(40), 'sip:', 'sip:@h', 'sip:a b@h', 'sip:a@h;x=1,2', 'sip:a@h;', 'sip:a@h;user=', 'sip:a@h;user=ip;USER=ip', 'sip:a@h;Maddr=b', 'sip:a@h;user=phone;fs_path=x', 'sip:a@h;transport', 'sip:a@h?X=1', 'sip:a@-h', 'sip:a@h:0', 'sip:a@h:65536', 'sip:a@h:', 'sip:a,b@h',
-      'sip:a%0@h', 'sip:a@h;transport=ws', `sip:${'a'.repeat(510)}@h`, '<sip:a@h>', 'tel:+1', 'mailto:a@b'],
+      'sip:a%0@h', 'sip:a@h;transport=ws', `sip:${'a'.repeat(510)}@h`, '<sip:a@h>', 'tel:+1', 'mailto:a@b', '@b', 'a@', 'a@b@c', 'a b@c', 'a%20b@c', 'a@b:5060', 'a@b;x', `${'a'.repeat(257)}@b`, `${'a'.repeat(256)}@${'b.'.repeat(32)}b`],
     callerName: ['x'.repeat(257), 'a\u007f'],
     timeout: ['', '0', '3601', '1.5', 'x', '-1'],
     application_sid: ['', 'x', APPLICATION.slice(1)],
@@ -53,6 +53,10 @@ test('what the server would refuse is refused, and the field named', () => {
 
 test('targets that may be called', () => {
   for (const to of ['sip:h', 'SIP:a@h', 'sips:a@h.example:5061;transport=tls', 'sip:+1-508@[2001:db8::1]:5060', 'sip:a%20b@h_1.example', 'sip:a#b&c=d@h', 'sip:+1508@h;user=phone', 'sip:a@[::1]:5061;lr;Transport=TCP;x-y.z_1=a%20b:c']) assert.deepEqual(made({ to }).body?.to, { type: 'sip', sipUri: to }, to);
+});
+
+test('users that may be called', () => {
+  for (const to of ['joe@demo.example', 'J.o_e-1!*+#@demo.example', '1000@192.0.2.1', 'joe@[2001:db8::1]']) assert.deepEqual(made({ to: ` ${to} ` }).body?.to, { type: 'user', name: to }, to);
 });
 
 test('a key is that of its body until it is known what became of it', () => {
