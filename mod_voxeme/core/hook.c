@@ -136,8 +136,10 @@ void vx_hook_release(struct vx_hook **hook) {
     struct vx_hook *h = *hook;
 
     *hook = NULL;
-    if (h && atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) == 1)
-        vx_free(h);
+    if (!h || atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    explicit_bzero(h, h->size);
+    vx_free(h);
 }
 
 const struct vx_hook_fields *vx_hook_fields(const struct vx_hook *hook) {

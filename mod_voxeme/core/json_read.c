@@ -328,6 +328,7 @@ void vx_json_release(struct vx_json_document **document) {
     while (d->blocks) {
         struct block *next = d->blocks->next;
 
+        explicit_bzero(d->blocks->room, d->blocks->used); /* some of it may be secret */
         vx_free(d->blocks);
         d->blocks = next;
     }

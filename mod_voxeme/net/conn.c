@@ -48,7 +48,8 @@ static size_t room_for(const struct vx_conn *conn, size_t len) {
     return conn->want >= conn->in_len + len && conn->want < cap ? conn->want : cap;
 }
 
-static bool stash(struct vx_conn *conn, const char *at, size_t len) {
+/* What it takes is wiped where it was: it may be a part of something secret. */
+static bool stash(struct vx_conn *conn, char *at, size_t len) {
     if (!len)
         return true;
     if (conn->in_cap - conn->in_len < len) {
@@ -57,13 +58,19 @@ static bool stash(struct vx_conn *conn, const char *at, size_t len) {
 
         if (conn->keeping && !vx_conn_charge(conn, cap, 0))
             return false;
-        in = vx_realloc(conn->in, cap);
+        in = vx_malloc(cap);
         if (!in)
             return false;
+        if (conn->in_len) {
+            memcpy(in, conn->in, conn->in_len);
+            explicit_bzero(conn->in, conn->in_len);
+        }
+        vx_free(conn->in);
         conn->in = in;
         conn->in_cap = cap;
     }
     memcpy(conn->in + conn->in_len, at, len);
+    explicit_bzero(at, len);
     conn->in_len += len;
     return true;
 }
@@ -280,7 +287,7 @@ static bool give_up(struct vx_conn *conn, unsigned status, const char *msg) {
 }
 
 /* Keeps it, and goes on with what there is. */
-static bool take_in(struct vx_conn *conn, const char *at, size_t len) {
+static bool take_in(struct vx_conn *conn, char *at, size_t len) {
     if (!stash(conn, at, len))
         return give_up(conn, 503, "no memory for this request now");
     if (conn->again)
@@ -291,7 +298,7 @@ static bool take_in(struct vx_conn *conn, const char *at, size_t len) {
     return true;
 }
 
-static bool skip(struct vx_conn *conn, const char *at, size_t len) {
+static bool skip(struct vx_conn *conn, char *at, size_t len) {
     struct vx_http_error error;
     ssize_t n = vx_http_skip(conn, at, len, &error);
 

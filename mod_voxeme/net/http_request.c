@@ -266,7 +266,9 @@ static enum progress take_body(struct vx_conn *conn, const struct vx_http_head *
         break;
     }
     *used = size + raw;
-    return handle(conn, head, body) ? HANDLED : CLOSE;
+    progress = handle(conn, head, body) ? HANDLED : CLOSE;
+    OPENSSL_cleanse(at + size, raw); /* some of it may be secret */
+    return progress;
 }
 
 /* One request at the front of at[0..len). *used: what is done with. */
