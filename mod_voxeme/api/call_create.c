@@ -12,6 +12,7 @@ struct creation {
     struct vx_command_args args;
     struct vx_command_header headers[VX_MAX_HEADERS];
     struct vx_buf target, to, tag, amd;
+    struct vx_credentials *credentials; /* of its own, or NULL */
 };
 
 static bool refuse(struct exchange *x, const char *msg) {
@@ -57,6 +58,40 @@ static bool show_user(struct creation *c, struct vx_str escaped) {
     return true;
 }
 
+/* A text of to.auth; what it is never stands in an answer. */
+static bool credential(struct creation *c, const struct vx_json *auth, const char *key,
+                       struct vx_str *out) {
+    const struct vx_json *value = vx_json_member(auth, key);
+    const char *fault = "is missing";
+
+    if (value && !vx_is_string(value))
+        fault = "must be a text";
+    else if (value)
+        fault = vx_credential_fault(value->text);
+    if (fault)
+        vx_fail(c->x, 400, "to.auth.%s %s", key, fault);
+    else
+        *out = value->text;
+    return !fault;
+}
+
+static bool read_auth(struct creation *c, const struct vx_json *to) {
+    const struct vx_json *auth = vx_json_member(to, "auth");
+    struct vx_str username, password;
+
+    if (!auth)
+        return true;
+    if (!vx_is_object(auth))
+        return refuse(c->x, "to.auth must be an object");
+    if (!credential(c, auth, "username", &username) || !credential(c, auth, "password", &password))
+        return false;
+    c->credentials = vx_credentials_new(username, password);
+    c->args.credentials = c->credentials;
+    if (!c->credentials)
+        vx_answer_no_memory(c->x);
+    return c->credentials != NULL;
+}
+
 static bool to_sip(struct creation *c, const struct vx_json *to) {
     struct vx_sip_uri uri;
     struct vx_str text;
@@ -70,6 +105,8 @@ static bool to_sip(struct creation *c, const struct vx_json *to) {
         vx_fail(c->x, 400, "to.sipUri %s", why);
         return false;
     }
+    if (!read_auth(c, to))
+        return false;
     vx_sip_uri_write(&c->target, &uri);
     if (uri.user.at)
         return show_user(c, uri.user);
@@ -117,6 +154,7 @@ static bool to_phone(struct creation *c, const struct vx_json *to) {
     vx_sip_user_escape(&c->target, c->args.to);
     vx_buf_puts(&c->target, "@");
     vx_buf_puts(&c->target, gateway->address);
+    c->args.credentials = gateway->credentials;
     return true;
 }
 
@@ -167,14 +205,15 @@ static bool to_user(struct creation *c, const struct vx_json *to) {
 
 /* What would make another call of it than the client has asked for, were it passed over. */
 static bool has_unable(struct creation *c, const struct vx_json *to) {
-    static const char *const unable[] = {"auth", "overrideTo"};
-
-    for (size_t i = 0; i < sizeof unable / sizeof *unable; i++)
-        if (vx_json_member(to, unable[i])) {
-            vx_fail(c->x, 501, "this server does nothing with to.%s", unable[i]);
-            return true;
-        }
-    return false;
+    if (vx_json_member(to, "overrideTo"))
+        vx_fail(c->x, 501, "this server does nothing with to.overrideTo");
+    else if (vx_json_member(to, "auth") && !(c->x->api->port.verbs & VX_HOST_AUTHENTICATES))
+        vx_fail(c->x, 501,
+                "this server takes no to.auth: all who see its events and call records would see "
+                "the password");
+    else
+        return false;
+    return true;
 }
 
 static bool read_to(struct creation *c) {
@@ -186,6 +225,8 @@ static bool read_to(struct creation *c) {
         return refuse(c->x, to ? "to must be an object" : "to is missing");
     if (!vx_in_word(c->x, to, "to.type", types, &type) || has_unable(c, to))
         return false;
+    if (type > 0 && vx_json_member(to, "auth"))
+        return refuse(c->x, "to.auth goes with to.type sip");
     switch (type) {
     case 0:
         return to_sip(c, to);
@@ -360,6 +401,7 @@ void vx_create_call(struct exchange *x) {
     c.body = vx_json_root(body);
     begin(&c);
     vx_hook_release(&c.args.status_hook);
+    vx_credentials_release(&c.credentials);
     vx_buf_free(&c.target);
     vx_buf_free(&c.to);
     vx_buf_free(&c.tag);

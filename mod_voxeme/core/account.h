@@ -5,6 +5,7 @@
 #ifndef VX_ACCOUNT_H
 #define VX_ACCOUNT_H
 
+#include "core/credentials.h"
 #include "core/event.h"
 
 /* Strongest first. A stronger match seen later moves a call; a weaker or equal one never does. */
@@ -23,8 +24,9 @@ struct vx_directory;
 
 /* Where phone numbers are called. */
 struct vx_gateway {
-    char *name, *address; /* host[:port] */
-    bool secure;          /* sips: */
+    char *name, *address;               /* host[:port] */
+    bool secure;                        /* sips: */
+    struct vx_credentials *credentials; /* NULL: none */
 };
 
 /* Where statuses of an account's calls are told, unless a call has a place of its own, and the

@@ -97,6 +97,7 @@ struct vx_command *vx_command_new(enum vx_verb verb, const struct vx_command_arg
     c->args = *args;
     copy_args(&c->args, (char *)(c + 1));
     vx_hook_ref(c->args.status_hook);
+    vx_credentials_ref(c->args.credentials);
     pthread_mutex_init(&c->lock, NULL);
     c->state = QUEUED;
     c->waited_for = true;
@@ -117,6 +118,7 @@ void vx_command_release(struct vx_command **command) {
     if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
         return;
     vx_hook_release(&c->args.status_hook);
+    vx_credentials_release(&c->args.credentials);
     pthread_mutex_destroy(&c->lock);
     vx_free(c);
 }
@@ -162,6 +164,7 @@ void vx_command_finish(struct vx_command *c, enum vx_outcome outcome, unsigned s
 
     pthread_mutex_lock(&c->lock);
     c->state = FINISHED;
+    vx_credentials_release(&c->args.credentials);
     c->result.no_memory = !followed;
     c->result.outcome = outcome;
     c->result.sip_status = sip_status;
@@ -188,8 +191,10 @@ bool vx_command_give_up(struct vx_command *c) {
     pthread_mutex_lock(&c->lock);
     c->waited_for = false;
     undone = c->state == QUEUED;
-    if (undone)
+    if (undone) {
         c->state = GIVEN_UP;
+        vx_credentials_release(&c->args.credentials);
+    }
     pthread_mutex_unlock(&c->lock);
     return undone;
 }

@@ -11,6 +11,7 @@
 #ifndef VX_COMMAND_H
 #define VX_COMMAND_H
 
+#include "core/credentials.h"
 #include "core/hook.h"
 #include "core/uuid.h"
 
@@ -95,6 +96,9 @@ struct vx_command_args {
      * the registry of it (vx_command_follow()): no host need look at it. The command has a
      * reference of its own. */
     struct vx_hook *status_hook;
+    /* ORIGINATE: what the far end may ask for, or NULL. The command has a reference of its own
+     * until it is finished or given up: for the host's thread alone. */
+    struct vx_credentials *credentials;
     bool answer_on_bridge;            /* ORIGINATE */
     unsigned timeout_s, time_limit_s; /* ORIGINATE; 0: the host's own */
     /* WHISPER; MUTE, UNMUTE and LISTEN: after it. Any text. */
@@ -162,6 +166,9 @@ bool vx_command_dropped(struct vx_command *command);
 /* Beside verbs: whoever controls a call that the host makes is given `amd` and `request_hook`. With
  * other hosts these are refused. */
 #define VX_HOST_HANDS_ON (1U << 31)
+/* Answers a far end that asks for credentials with those of an ORIGINATE, and shows them to nobody
+ * else. With other hosts a client can give none. */
+#define VX_HOST_AUTHENTICATES (1U << 30)
 
 /* How a host is reached. `submit` queues the command, of which it takes a reference of its own, and
  * returns at once; any thread. False: it cannot be queued (full, stopping). `verbs` is the set of

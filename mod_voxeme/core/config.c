@@ -220,6 +220,7 @@ void vx_account_spec_clear(struct vx_account_spec *a) {
     for (size_t i = 0; i < a->gateway_count; i++) {
         vx_free(a->gateways[i].name);
         vx_free(a->gateways[i].address);
+        vx_credentials_release(&a->gateways[i].credentials);
     }
     vx_free(a->gateways);
     vx_free(a->applications);

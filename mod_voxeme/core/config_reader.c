@@ -262,10 +262,26 @@ static bool is_address(const char *text) {
                 strlen(text));
 }
 
+/* What they are never stands in a message. */
+static bool check_credentials(struct vx_config_reader *r, const char *username,
+                              const char *password) {
+    const char *fault;
+
+    if (!username != !password)
+        return fail(r, "gateway: username and password go together");
+    if (username && (fault = vx_credential_fault(vx_str(username))))
+        return fail(r, "gateway: username %s", fault);
+    if (password && (fault = vx_credential_fault(vx_str(password))))
+        return fail(r, "gateway: password %s", fault);
+    return true;
+}
+
 static bool begin_gateway(struct vx_config_reader *r, const char *const *attributes) {
     struct vx_account_spec *a = current_account(r);
     const char *name = required(attributes, "name"), *address = required(attributes, "address");
     const char *secure = vx_attribute(attributes, "secure");
+    const char *username = vx_attribute(attributes, "username");
+    const char *password = vx_attribute(attributes, "password");
     struct vx_gateway *grown, *g;
 
     if (!*name || strlen(name) > 128)
@@ -277,15 +293,18 @@ static bool begin_gateway(struct vx_config_reader *r, const char *const *attribu
     for (size_t i = 0; i < a->gateway_count; i++)
         if (strcmp(a->gateways[i].name, name) == 0)
             return fail(r, "gateway: a second '%.64s' of this account", name);
+    if (!check_credentials(r, username, password))
+        return false;
     grown = grow_small(a->gateways, a->gateway_count, sizeof *grown);
     if (!grown)
         return fail(r, "out of memory");
     a->gateways = grown;
     g = &a->gateways[a->gateway_count];
-    *g = (struct vx_gateway){vx_strdup(name), vx_strdup(address),
-                             secure && strcmp(secure, "true") == 0};
+    *g = (struct vx_gateway){
+        vx_strdup(name), vx_strdup(address), secure && strcmp(secure, "true") == 0,
+        username ? vx_credentials_new(vx_str(username), vx_str(password)) : NULL};
     a->gateway_count++; /* what it has is freed with the account */
-    return (g->name && g->address) || fail(r, "out of memory");
+    return (g->name && g->address && (!username || g->credentials)) || fail(r, "out of memory");
 }
 
 static bool begin_application(struct vx_config_reader *r, const char *const *attributes) {
@@ -330,7 +349,12 @@ static const struct element elements[] = {
     {"token", "account", {"sha256"}, {0}, begin_account_token, false},
     {"realm", "account", {"name"}, {0}, begin_realm, false},
     {"source", "account", {"cidr"}, {0}, begin_source, false},
-    {"gateway", "account", {"name", "address"}, {"secure"}, begin_gateway, false},
+    {"gateway",
+     "account",
+     {"name", "address"},
+     {"secure", "username", "password"},
+     begin_gateway,
+     false},
     {"application", "account", {"sid"}, {"name"}, begin_application, false},
     {"webhook",
      "account",

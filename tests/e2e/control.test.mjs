@@ -256,9 +256,9 @@ test('a call to a user: whom the routes bridge to by that name, within the accou
 test('what is asked for with the target and cannot be done is not passed over', async (t) => {
   const { send } = await setup(t);
   const answer = await send('POST', '', { from: '1', call_hook: 'https://example.com/', ...speech,
-    to: { type: 'sip', sipUri: 'sip:bob@127.0.0.1:1', auth: { username: 'bob', password: 'secret' } } });
+    to: { type: 'sip', sipUri: 'sip:bob@127.0.0.1:1', overrideTo: 'x' } });
   assert.equal(answer.status, 501, answer.text);
-  assert.match(answer.json.msg, /to\.auth/);
+  assert.match(answer.json.msg, /to\.overrideTo/);
 });
 
 test('a call shows whom it is for as one that comes in does: not escaped', async (t) => {

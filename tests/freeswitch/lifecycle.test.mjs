@@ -224,6 +224,8 @@ describe('the module in FreeSWITCH', () => {
     await refused(configXml({ ...spec, settings: { 'no-such-setting': 1 } }), /voxeme\.conf.*no-such-setting/);
     await refused(configXml({ ...spec, settings: { 'retention-seconds': 0 } }), /voxeme\.conf.*retention-seconds/);
     await refused(configXml({ ...spec, accounts: [] }), /no <account> is configured/);
+    const withPassword = { ...spec.accounts[0], gateways: [{ name: 'carrier', address: '192.0.2.1', username: 'joe', password: 'geheim' }] };
+    await refused(configXml({ ...spec, accounts: [withPassword] }), /gateway 'carrier': username and password belong to a gateway of FreeSWITCH(?!.*geheim)/);
     await refused(configXml({ ...spec, settings: { listen: taken } }), new RegExp(`${taken}.*in use`, 'i'));
     await refused('<configuration name="other.conf"/>', /voxeme\.conf.*cannot be opened/);
 

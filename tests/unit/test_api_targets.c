@@ -34,7 +34,7 @@ typedef void asking(struct vx_test_service *service, const struct vx_test_ask *a
 
 /* A POST to somebody, with what each has to have. 0: the host has it. */
 static unsigned ask_by(asking *asks, const char *to, struct vx_test_answer *a) {
-    char body[512];
+    char body[2048];
     struct vx_test_ask q = {.method = VX_POST,
                             .target = ALPHA_CALLS,
                             .token = "alpha-token",
@@ -65,6 +65,9 @@ static const struct vx_command_args *created(const char *to) {
 #define USER(name)     "{\"type\":\"user\",\"name\":\"" name "\"}"
 #define SIP(uri, more) "{\"type\":\"sip\",\"sipUri\":\"" uri "\"" more "}"
 
+#define AUTH(auth) SIP("sip:1@192.0.2.1", ",\"auth\":" auth)
+#define JOES_AUTH  AUTH("{\"username\":\"joe\",\"password\":\"geheim \\u00e4\"}")
+
 /* The realm is the account's own, whichever way it is written. */
 static void a_user_of_the_account(void **state) {
     static const char *const targets[] = {USER("bob"), USER("bob@alpha.example"),
@@ -92,13 +95,75 @@ static void shown_unescaped(void **state) {
     assert_true(vx_str_eq(args->to, VX_STR("192.0.2.1")));
 }
 
+static void with_credentials(void **state) {
+    char to[1024];
+    const struct vx_command_args *args = created(JOES_AUTH);
+
+    (void)state;
+    assert_true(vx_str_eq(vx_credentials_username(args->credentials), VX_STR("joe")));
+    assert_true(vx_str_eq(vx_credentials_password(args->credentials), VX_STR("geheim \xc3\xa4")));
+    /* With the command, or once nobody will do it, they are gone; the key of a request holds it on.
+     */
+    assert_true(vx_command_take(taken));
+    vx_command_finish(taken, VX_OUTCOME_DONE, 0, NULL);
+    assert_null(args->credentials);
+    args = created(JOES_AUTH);
+    assert_true(vx_command_give_up(taken));
+    assert_null(args->credentials);
+    assert_null(created(SIP("sip:1@192.0.2.1", ",\"auth\":null"))->credentials);
+    for (int len = 255; len <= 256; len++) {
+        struct vx_test_answer a = {.json = NULL};
+
+        snprintf(to, sizeof to, AUTH("{\"username\":\"%0*d\",\"password\":\"%0*d\"}"), 255, 0, len,
+                 0);
+        assert_int_equal(ask(to, &a), len == 255 ? 0 : 400);
+        vx_test_answer_clear(&a);
+    }
+}
+
+#define TRUNK(name) "{\"type\":\"phone\",\"number\":\"1508\",\"trunk\":\"" name "\"}"
+
+static void with_those_of_the_gateway(void **state) {
+    (void)state;
+    assert_null(created(TRUNK("first"))->credentials);
+    assert_true(vx_str_eq(vx_credentials_password(created(TRUNK("second"))->credentials),
+                          VX_STR("geheim")));
+}
+
+/* A host that would show them. */
+static void no_credentials(void **state) {
+    const struct vx_host_port port = {submit, NULL, ~VX_HOST_AUTHENTICATES};
+    struct vx_test_answer a = {.json = NULL};
+
+    (void)state;
+    vx_api_set_host(s.api, &port);
+    assert_int_equal(ask(JOES_AUTH, &a), 501);
+    assert_non_null(strstr(vx_test_string(a.json, "msg"), "takes no to.auth"));
+    assert_null(strstr(a.body, "geheim"));
+    vx_test_answer_clear(&a);
+}
+
 static void refused(void **state) {
     static const struct {
         const char *to, *word;
         unsigned status;
     } rows[] = {
-        {SIP("sip:1@192.0.2.1", ",\"auth\":{\"username\":\"a\",\"password\":\"b\"}"), "to.auth",
-         501},
+        {AUTH("7"), "to.auth must be an object", 400},
+        {AUTH("[]"), "to.auth must be an object", 400},
+        {AUTH("{}"), "to.auth.username is missing", 400},
+        {AUTH("{\"username\":\"joe\"}"), "to.auth.password is missing", 400},
+        {AUTH("{\"password\":\"geheim\"}"), "to.auth.username is missing", 400},
+        {AUTH("{\"username\":null,\"password\":\"geheim\"}"), "username is missing", 400},
+        {AUTH("{\"username\":7,\"password\":\"geheim\"}"), "username must be a text", 400},
+        {AUTH("{\"username\":\"joe\",\"password\":[\"geheim\"]}"), "password must be a text", 400},
+        {AUTH("{\"username\":\"\",\"password\":\"geheim\"}"), "username must have 1 to 255", 400},
+        {AUTH("{\"username\":\"joe\",\"password\":\"\"}"), "password must have 1 to 255", 400},
+        {AUTH("{\"username\":\"j\\roe\",\"password\":\"geheim\"}"), "username has a control", 400},
+        {AUTH("{\"username\":\"joe\",\"password\":\"geheim\\n\"}"), "password has a control", 400},
+        {"{\"type\":\"phone\",\"number\":\"1\",\"auth\":{\"username\":\"joe\",\"password\":"
+         "\"geheim\"}}",
+         "to.auth goes with to.type sip", 400},
+        {"{\"type\":\"user\",\"name\":\"bob\",\"auth\":{}}", "to.auth goes with", 400},
         {SIP("sip:1@192.0.2.1", ",\"overrideTo\":\"x\""), "to.overrideTo", 501},
         {"{\"type\":\"teams\",\"number\":\"1\"}", "teams", 501},
         {"{\"type\":\"user\"}", "to.name", 400},
@@ -122,6 +187,7 @@ static void refused(void **state) {
 
         if (status != rows[i].status || !strstr(vx_test_string(a.json, "msg"), rows[i].word))
             fail_msg("%s: %u %s", rows[i].to, status, a.body);
+        assert_null(strstr(a.body, "geheim"));
         vx_test_answer_clear(&a);
         assert_null(taken);
     }
@@ -143,11 +209,12 @@ static void without_memory(void *ctx) {
 }
 
 static void when_memory_is_short(void **state) {
-    static char user[] = USER("bob"), uri[] = SIP("sip:%2B1@192.0.2.1", "");
+    static char user[] = USER("bob"), uri[] = SIP("sip:%2B1@192.0.2.1", ""), auth[] = JOES_AUTH;
 
     (void)state;
     vx_test_every_allocation_fails(without_memory, user, true);
     vx_test_every_allocation_fails(without_memory, uri, true);
+    vx_test_every_allocation_fails(without_memory, auth, true);
 }
 
 #define EACH(name) cmocka_unit_test_setup_teardown(name, open_service, close_service)
@@ -156,6 +223,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         EACH(a_user_of_the_account),
         EACH(shown_unescaped),
+        EACH(with_credentials),
+        EACH(with_those_of_the_gateway),
+        EACH(no_credentials),
         EACH(refused),
         cmocka_unit_test(when_memory_is_short),
     };

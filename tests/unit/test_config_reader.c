@@ -301,6 +301,70 @@ static void test_what_no_two_accounts_may_share(void **state) {
     vx_config_release(&config);
 }
 
+#define GATEWAYS(gateways)                                                                         \
+    HEAD "<accounts>\n" ACCOUNT(ALPHA_SID, "a") gateways "</account></accounts>" TAIL
+#define GATEWAY(attributes) GATEWAYS("<gateway name=\"g\" address=\"192.0.2.1\" " attributes "/>")
+
+static void test_gateways(void **state) {
+    (void)state;
+    struct vx_config *config =
+        read_or_fail(GATEWAYS("<gateway name=\"g\" address=\"192.0.2.1:5070\"/>"
+                              "<gateway name=\"h\" address=\"[2001:db8::1]\" username=\"jo: "
+                              "e\" password=\"p:w\"/>"));
+    const struct vx_account_spec *accounts;
+    vx_config_accounts(config, &accounts);
+    assert_int_equal(accounts[0].gateway_count, 2);
+    assert_null(accounts[0].gateways[0].credentials);
+    const struct vx_credentials *c = accounts[0].gateways[1].credentials;
+    assert_true(vx_str_eq(vx_credentials_username(c), VX_STR("jo: e")));
+    assert_true(vx_str_eq(vx_credentials_password(c), VX_STR("p:w")));
+    vx_config_release(&config);
+}
+
+static void test_gateway_errors(void **state) {
+    (void)state;
+    char xml[1024];
+    static const struct {
+        const char *xml, *word;
+    } rows[] = {
+        {GATEWAY("username=\"joe\""), "username and password go together"},
+        {GATEWAY("password=\"geheim\""), "username and password go together"},
+        {GATEWAY("username=\"\" password=\"geheim\""), "username must have 1 to 255"},
+        {GATEWAY("username=\"joe\" password=\"\""), "password must have 1 to 255"},
+        {GATEWAY("username=\"j\to\" password=\"geheim\""), "username has a control"},
+        {GATEWAY("username=\"joe\" password=\"geheim\x7f\""), "password has a control"},
+        {GATEWAY("user=\"geheim\""), "no attribute 'user'"},
+        {GATEWAYS("<gateway name=\"g\" username=\"joe\" password=\"geheim\"/>"), "address"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        refuse(rows[i].xml, 4, rows[i].word);
+        assert_null(strstr(error, "geheim"));
+        assert_null(strstr(error, "joe"));
+    }
+    for (int len = 255; len <= 256; len++) {
+        snprintf(xml, sizeof xml, GATEWAY("username=\"%0*d\" password=\"%0*d\""), len, 0, len, 1);
+        if (len > 255)
+            refuse(xml, 4, "username must have 1 to 255");
+        else
+            vx_config_release(&(struct vx_config *){read_or_fail(xml)});
+    }
+}
+
+static void gateway_scenario(void *ctx) {
+    (void)ctx;
+    vx_test_arm();
+    struct vx_config *config =
+        vx_test_read(GATEWAY("username=\"joe\" password=\"geheim\""), NULL, error, sizeof error);
+    bool failed = vx_test_disarm();
+    assert_true(config || failed);
+    vx_config_release(&config);
+}
+
+static void test_a_gateway_without_memory(void **state) {
+    (void)state;
+    vx_test_every_allocation_fails(gateway_scenario, NULL, true);
+}
+
 static void test_sections_twice(void **state) {
     (void)state;
     refuse(HEAD "<settings/>\n<settings/>" TAIL, 3, "second <settings>");
@@ -570,6 +634,9 @@ int main(void) {
         cmocka_unit_test(test_cost_grows_with_the_file_only),
         cmocka_unit_test(test_cost_of_other_accounts_grows_with_them_only),
         cmocka_unit_test(test_what_no_two_accounts_may_share),
+        cmocka_unit_test(test_gateways),
+        cmocka_unit_test(test_gateway_errors),
+        cmocka_unit_test(test_a_gateway_without_memory),
         cmocka_unit_test(test_sections_twice),
         cmocka_unit_test(test_host_bits),
         cmocka_unit_test(test_errors_are_one_line),

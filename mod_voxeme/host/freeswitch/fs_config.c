@@ -33,17 +33,36 @@ static bool walk(struct vx_config_reader *reader, switch_xml_t node, int depth) 
     return vx_config_reader_end(reader, node->name, 0);
 }
 
+/* FreeSWITCH calls by gateways of its own, and asks us for no credentials. */
+static bool has_credentials(struct vx_config_reader *reader, const struct vx_account_spec *accounts,
+                            size_t count) {
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < accounts[i].gateway_count; j++)
+            if (accounts[i].gateways[j].credentials) {
+                vx_config_reader_fail(reader, 0,
+                                      "gateway '%.64s': username and password belong to a gateway "
+                                      "of FreeSWITCH, which freeswitch-gateway names",
+                                      accounts[i].gateways[j].name);
+                return true;
+            }
+    return false;
+}
+
 static struct vx_config *read_config(struct vx_config_reader *reader, switch_xml_t root) {
     const struct vx_account_spec *accounts;
     struct vx_config *config;
+    size_t count;
 
     if (!walk(reader, root, 0))
         return NULL;
     config = vx_config_reader_finish(reader);
-    if (config && vx_config_accounts(config, &accounts) == 0) {
+    if (!config)
+        return NULL;
+    count = vx_config_accounts(config, &accounts);
+    if (count == 0)
         vx_config_reader_fail(reader, 0, "no <account> is configured");
+    if (count == 0 || has_credentials(reader, accounts, count))
         vx_config_release(&config);
-    }
     return config;
 }
 

@@ -12,7 +12,7 @@
 /* Not: mute and unmute. To have a party send nothing is to hold it, and its display says so. */
 #define VX_SIP_VERBS                                                                               \
     (1U << VX_VERB_ORIGINATE | 1U << VX_VERB_HANGUP | 1U << VX_VERB_HOLD | 1U << VX_VERB_UNHOLD |  \
-     1U << VX_VERB_DTMF | 1U << VX_VERB_REQUEST | 1U << VX_VERB_REDIRECT)
+     1U << VX_VERB_DTMF | 1U << VX_VERB_REQUEST | 1U << VX_VERB_REDIRECT | VX_HOST_AUTHENTICATES)
 
 /* For vx_command_queue_open(); `ctx` is the struct vx_sip. */
 void vx_sip_command_perform(void *ctx, struct vx_command *command);
@@ -39,6 +39,8 @@ void vx_leg_hold_next(struct vx_leg *leg);
 bool vx_leg_hold_join(struct vx_leg *leg);
 /* Whether a response to an INVITE belonged to it. */
 bool vx_leg_hold_response(struct vx_leg *leg, int status, const char *phrase, const sip_t *sip);
+/* Whether the INVITE of a HOLD or UNHOLD has been taken back. */
+bool vx_leg_hold_is_given_up(const struct vx_leg *leg);
 
 /* command_request.c: DTMF and REQUEST, of a leg that is not over. */
 void vx_leg_request(struct vx_leg *leg, struct vx_command *command);

@@ -21,6 +21,7 @@ struct vx_holding {
     enum vx_sdp_media media;
     struct vx_buf sdp; /* what has been offered; of a leg of a bridge it is kept there */
     unsigned rounds;
+    bool given_up;
     su_timer_t *timer;
 };
 
@@ -69,7 +70,12 @@ static void not_answered(su_root_magic_t *magic, su_timer_t *timer, su_timer_arg
     (void)magic;
     (void)timer;
     vx_sip_count(&leg->sip->metrics->hold_timeouts);
+    leg->holding->given_up = true;
     nua_cancel(leg->nh, TAG_END());
+}
+
+bool vx_leg_hold_is_given_up(const struct vx_leg *leg) {
+    return leg->holding && leg->holding->given_up;
 }
 
 static void invite(struct vx_leg *leg, const char *sdp) {

@@ -157,6 +157,7 @@ static struct vx_leg *make_leg(struct vx_sip *sip, const struct vx_command_args 
     }
     if (ok) {
         leg->originated = true;
+        leg->credentials = vx_credentials_ref(args->credentials);
         leg->limit_ms = seconds_or(args->time_limit_s, leg, VX_SW_ANSWER_TIME_LIMIT_SECONDS);
         vx_leg_origin(leg);
         leg->origin.version++;

@@ -225,6 +225,7 @@ void vx_leg_free(struct vx_leg *leg) {
     vx_buf_free(&leg->before);
     vx_buf_free(&leg->handoff);
     vx_free(leg->hook);
+    vx_credentials_release(&leg->credentials);
     vx_switch_config_release(&leg->config);
     vx_free(leg);
     vx_sip_leg_freed(sip);

@@ -106,6 +106,8 @@ struct vx_leg {
     struct vx_buf before; /* bridge: what that was, while an offer of the peer's waits */
     struct vx_relay *relays;
     unsigned relay_count;
+    /* originated: what its far end may ask for, or NULL */
+    struct vx_credentials *credentials;
 };
 
 /* A leg in the list of `sip`, with its sid. The caller fills facts and nh. NULL: out of memory or

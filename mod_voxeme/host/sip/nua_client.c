@@ -2,6 +2,8 @@
 
 #include "host/sip/nua_client.h"
 
+#include "host/sip/challenge.h"
+
 #include <dlfcn.h>
 #include <stdbool.h>
 
@@ -18,6 +20,8 @@ static struct {
 static bool urgent;
 /* SIP thread, while nua takes up a response to a request within a dialog. */
 static bool within_dialog;
+/* SIP thread, while nua takes up a response: the request that it answers, or NULL. */
+static const sip_t *asked;
 
 static bool find(void *where, const char *name) {
     void *found = dlsym(RTLD_NEXT, name);
@@ -52,26 +56,22 @@ REPLACES int nua_client_request_queue(struct nua_client_request *request) {
     return at_once ? 0 : waits;
 }
 
-static bool is_within_dialog(nta_outgoing_t *transaction) {
-    msg_t *request = nta_outgoing_getrequest(transaction);
-    const sip_t *sip = request ? sip_object(request) : NULL;
-    bool within = sip && sip->sip_to && sip->sip_to->a_tag;
-
-    if (request)
-        msg_destroy(request);
-    return within;
-}
-
 REPLACES int nua_client_orq_response(struct nua_client_request *request,
                                      nta_outgoing_t *transaction, sip_t const *sip) {
     bool before = within_dialog;
+    const sip_t *asked_before = asked;
+    msg_t *of = nta_outgoing_getrequest(transaction);
     int result = 0;
 
     if (library.response || find(&library.response, "nua_client_orq_response")) {
-        within_dialog = is_within_dialog(transaction);
+        asked = of ? sip_object(of) : NULL;
+        within_dialog = asked && asked->sip_to && asked->sip_to->a_tag;
         result = library.response(request, transaction, sip);
         within_dialog = before;
+        asked = asked_before;
     }
+    if (of)
+        msg_destroy(of);
     return result;
 }
 
@@ -85,12 +85,7 @@ REPLACES int sip_response_terminates_dialog(int status, sip_method_t method, int
     return 0;
 }
 
-/* Below 0: there is nothing to answer it with, and the response is the last one. */
 REPLACES int auc_challenge(struct auth_client_s **clients, su_home_t *home,
                            msg_auth_t const *challenge, msg_hclass_t *credentials_class) {
-    (void)clients;
-    (void)home;
-    (void)challenge;
-    (void)credentials_class;
-    return -1;
+    return vx_challenge_take(clients, home, challenge, credentials_class, asked);
 }

@@ -8,8 +8,9 @@
  * nothing. SIP knows no such order (RFC 3261, section 12.2.1.1: each only wants a higher CSeq than
  * the one before), so a BYE is put into the queue as ever, and sent without its turn.
  *
- * A challenge is a refusal. After a 401 or 407 nua waits for credentials, for ever: the dialog
- * takes no further request, and is never reported as terminated. Nobody here has credentials.
+ * A challenge is answered or it is a refusal. After a 401 or 407 nua waits for credentials, for
+ * ever: the dialog takes no further request, and is never reported as terminated. Here a leg has
+ * them from the start or will never have any (challenge.h).
  */
 #ifndef VX_HOST_SIP_NUA_CLIENT_H
 #define VX_HOST_SIP_NUA_CLIENT_H

@@ -49,6 +49,13 @@ void vx_sip_metrics_render(void *ctx, struct vx_buf *out) {
     row(out, "timeouts_total", "{kind=\"session\"}", &m->lost);
     row(out, "timeouts_total", "{kind=\"hold\"}", &m->hold_timeouts);
     row(out, "timeouts_total", "{kind=\"redirect\"}", &m->redirect_timeouts);
+    describe(out, "challenges_total", "counter",
+             "Challenges (401, 407) of far ends: answered with credentials, refused as those had "
+             "been answered with already, or unknown: there are no credentials for the call, or "
+             "the challenge is none of MD5 or SHA-256.");
+    row(out, "challenges_total", "{answer=\"sent\"}", &m->challenges_answered);
+    row(out, "challenges_total", "{answer=\"refused\"}", &m->challenges_refused);
+    row(out, "challenges_total", "{answer=\"none\"}", &m->challenges_unknown);
     single(out, "too_large_total", "counter", &m->too_large,
            "Messages over sip-max-message-bytes.");
     single(out, "connections", "gauge", &m->connections, "TCP connections now.");

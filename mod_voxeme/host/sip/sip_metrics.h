@@ -14,6 +14,7 @@ struct vx_sip_metrics {
     atomic_uint_fast64_t originate_full, redirects_full;
     atomic_uint_fast64_t refused_full, refused_stopping, refused_memory;
     atomic_uint_fast64_t ring_timeouts, time_limits, lost, hold_timeouts, redirect_timeouts;
+    atomic_uint_fast64_t challenges_answered, challenges_refused, challenges_unknown;
     atomic_uint_fast64_t too_large;
     atomic_uint_fast64_t connections; /* gauge: TCP, theirs and ours */
     atomic_uint_fast64_t connections_refused, connections_idle;

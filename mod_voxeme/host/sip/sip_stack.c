@@ -277,7 +277,8 @@ static nua_t *create_nua(struct vx_sip *sip, const char *url) {
     return nua_create(
         sip->root, on_event, sip, NUTAG_URL(url), NUTAG_MEDIA_ENABLE(0), NUTAG_AUTOACK(0),
         NUTAG_AUTOANSWER(0), NUTAG_AUTOALERT(0), NUTAG_AUTO302(0), NUTAG_AUTO305(0),
-        NUTAG_MAX_RETRY_AFTER(0), NUTAG_OUTBOUND("no-natify no-options-keepalive no-validate"),
+        NUTAG_MAX_RETRY_AFTER(0), NUTAG_AUTH_CACHE(nua_auth_cache_challenged),
+        NUTAG_OUTBOUND("no-natify no-options-keepalive no-validate"),
         NUTAG_USER_AGENT("voxeme/" PACKAGE_VERSION), SIPTAG_SUPPORTED_STR("timer"),
         SIPTAG_ALLOW_STR("INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE"),
         NUTAG_APPL_METHOD(NULL), NUTAG_APPL_METHOD("INVITE, INFO, UPDATE"),

@@ -188,6 +188,20 @@ export const reply = (line, body) =>
   send(withBody([`SIP/2.0 ${line}`, '[last_Via:]', '[last_From:]', '[last_To:]', '[last_Call-ID:]', '[last_CSeq:]',
     'Contact: <sip:[local_ip]:[local_port];transport=[transport]>'], body), { retrans: false });
 
+// Asks the request that came last for credentials; it comes again, as `label`, and SIPp says in [$valid] what it thinks of
+// its Authorization. Its like is answered from then on.
+export const challenge = (method, status, label, parameters, { username, password } = {}) => [
+  send(withBody([`SIP/2.0 ${status} Prove it`, '[last_Via:]', '[last_From:]', `[last_To:]${method === 'INVITE' ? ';tag=[pid]-[call_number]' : ''}`,
+    '[last_Call-ID:]', '[last_CSeq:]', `${status === 401 ? 'WWW' : 'Proxy'}-Authenticate: Digest ${parameters}`]), { retrans: false }),
+  ...(method === 'INVITE' ? [recv('ACK')] : []),
+  recv(method, {
+    rrs: method === 'INVITE',
+    actions: (method === 'INVITE' ? ereg('Via', 'via') + ereg('CSeq', 'cseq') : '')
+      + (username ? `<verifyauth assign_to="valid" username="${xml(username)}" password="${xml(password)}"/>` : ''),
+  }),
+  `<sendCmd><![CDATA[\nCall-ID: [call_id]\nAt: ${label}${username ? '\nValid: [$valid]' : ''}\n\n[last_message]\n]]></sendCmd>`,
+];
+
 export const hungUp = () => [recv('BYE'), report('bye'), okay()];
 
 export const cancelled = () => [recv('CANCEL'), report('cancel'), okay(), send(respondInvite('487 Request Terminated')), recv('ACK')];

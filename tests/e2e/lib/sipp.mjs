@@ -79,7 +79,8 @@ export class Sipp {
       this.#waiting.add(callId);
       this.#letOn(callId);
     }
-    this.#events.push({ callId, at, message, time: Date.now(), taken: false });
+    const valid = /^Valid: *(.*?)\r?$/m.exec(text.slice(0, text.indexOf('\r\n\r\n')))?.[1];
+    this.#events.push({ callId, at, message, valid, time: Date.now(), taken: false });
     this.#serve();
   }
 
@@ -110,7 +111,7 @@ export class Sipp {
     return `exit code ${code}${signal ? ` (${signal})` : ''}\n${stderr.trim()}\n${logs.join('\n').slice(-6000)}`;
   }
 
-  // Resolves with {callId, at, message, time} once a call has reported this label.
+  // Resolves with {callId, at, message, time} (and `valid`, after a challenge) once a call has reported this label.
   at(label, callId) {
     return deadline(new Promise((resolve, reject) => {
       this.#waiters.push({ label, callId, resolve, reject });

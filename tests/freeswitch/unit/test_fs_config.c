@@ -14,6 +14,10 @@ static const struct {
     {CONFIG(PARAM("default-account", "nobody"), ACCOUNTS(DEMO)), "default-account"},
     {CONFIG("<param name=\"listen\"/>", ACCOUNTS(DEMO)), "value"},
     {CONFIG("", ACCOUNTS(DEMO DEMO)), "given twice"},
+    {CONFIG("", ACCOUNTS("<account sid=\"" ALPHA_SID "\"><gateway name=\"g\" address=\"h\" "
+                         "username=\"joe\" password=\"geheim\"/></account>")),
+     "voxeme.conf: gateway 'g': username and password belong to a gateway of FreeSWITCH, which "
+     "freeswitch-gateway names"},
     {CONFIG("", ACCOUNTS("<account sid=\"x\"/>")), "'x' is not a UUID"},
     {CONFIG("", ACCOUNTS("<accuont/>")), "accuont"},
     {CONFIG("", ACCOUNTS("<account sid=\"" ALPHA_SID "\"><webhook url=\"ws://a/\"/></account>")),
