@@ -365,6 +365,44 @@ static void test_a_hold_that_was_given_up(void **state) {
     all_gone();
 }
 
+/* Its far end is asked to join the one that the call is handed to, and asks for credentials; so it
+ * does when it is told of what that sends later, unless that has been taken back by then. */
+static void test_a_call_that_is_handed_on(void **state) {
+    (void)state;
+    vx_test_far_end_open("", "<param name=\"redirect-to\" value=\"2000\"/>");
+    call(1);
+    reply(200, "", vx_test_sdp);
+    assert_true(hears("INVITE sip:bridged@", PATIENT));
+    reply(200, "", vx_test_sdp);
+    struct vx_test_dialog app = w.dialog;
+    assert_true(hears("INVITE sip:far@", PATIENT));
+    challenged(401, ASKED("n", ""), "Authorization: ");
+    reply(200, "", vx_test_sdp);
+    says("ACK ", "Authorization: ");
+    hears("nothing", BRIEF);
+    w.dialog = app;
+    request("INFO", "", NULL);
+    says("INFO ", "CSeq");
+    challenged(401, ASKED("n", ""), "Authorization: ");
+    reply(200, "", NULL);
+    assert_true(hears("SIP/2.0 200 ", PATIENT));
+    w.dialog = app;
+    request("INVITE", "", vx_test_sdp);
+    says("INVITE sip:far@", "CSeq");
+    memcpy(invite, w.got, sizeof invite);
+    reply(100, "", NULL);
+    hears("nothing", BRIEF);
+    w.dialog = app;
+    request("CANCEL", "", NULL);
+    assert_true(hears("CANCEL ", PATIENT));
+    reply(200, "", NULL);
+    memcpy(w.got, invite, sizeof invite);
+    reply(401, ASKED("n", ""), NULL);
+    while (hears("INVITE ", BRIEF))
+        assert_null(strstr(w.got, "Authorization"));
+    vx_test_far_end_close();
+}
+
 /* --- memory --- */
 
 static void in_need(unsigned status) {
@@ -412,6 +450,7 @@ int main(void) {
         TEST(test_hung_up_before_a_challenge),
         TEST(test_not_answered_in_time),
         TEST(test_a_hold_that_was_given_up),
+        cmocka_unit_test(test_a_call_that_is_handed_on),
         cmocka_unit_test(test_memory_is_short),
     };
     return cmocka_run_group_tests_name("sip_challenge", tests, NULL, NULL);
