@@ -13,5 +13,6 @@ voxeme_freeswitch_found() {
   # shellcheck disable=SC2016  # make expands it
   found=$(make -s -C "$1" -f Makefile -f - print-fs <<<'print-fs: ; @echo "$(FREESWITCH_PREFIX) $(FREESWITCH_MODULESDIR)"')
   [[ -e $1/.libs/mod_voxeme.so && $found == /* ]] || return
-  export VOXEME_MODULE=$1/.libs/mod_voxeme.so VOXEME_FREESWITCH=${found% *} VOXEME_FREESWITCH_MODULES=${found#* }
+  export VOXEME_MODULE=$1/.libs/mod_voxeme.so VOXEME_HEAP_MODULE=$1/tests/freeswitch/.libs/mod_heap.so
+  export VOXEME_FREESWITCH=${found% *} VOXEME_FREESWITCH_MODULES=${found#* }
 }

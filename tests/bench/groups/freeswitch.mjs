@@ -6,14 +6,18 @@
 // in the order without, with, with, without: a steady drift weighs the same on both sides of such a
 // block. Each block gives one ratio; the median of the ratios is held against the bar, and its interval
 // (bootstrap, 95 %) says how far it is to be trusted.
+//
+// Calls that clients ask the API for, more of them than FreeSWITCH can make, stand beside its own originates to the
+// same far end.
 
 import { execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { account } from '../../e2e/lib/config.mjs';
+import { farEnd, makeCalls, RATE, SECONDS as LOAD_SECONDS } from '../../e2e/lib/load.mjs';
 import * as s from '../../e2e/lib/scenario.mjs';
 import { Sipp } from '../../e2e/lib/sipp.mjs';
-import { median, spread } from '../lib/stats.mjs';
+import { alternate, median, spread } from '../lib/stats.mjs';
 
 const later = [];
 const t = { after: (step) => later.push(step) };
@@ -71,6 +75,52 @@ async function cpuPerCall(count) {
   }
 }
 
+// One burst of calls, made by `make` (with how many a second), and what is left to do for them.
+async function burst(fs, make) {
+  const cpu = fs.cpu(), rate = await make();
+  await fs.until(async () => (await fs.sessions()).now === 0, 'the sessions to be gone');
+  return { rate, ms: ((fs.cpu() - cpu) * 1000) / (RATE * LOAD_SECONDS) };
+}
+
+async function callsMade(count) {
+  const { FreeSwitch } = await import('../../freeswitch/lib/freeswitch.mjs');
+  const { extension } = await import('../../freeswitch/lib/dialplan.mjs');
+  const { CROWD: crowd, originate } = await import('../../freeswitch/lib/originate.mjs');
+  const owner = account('demo');
+  const settings = { 'freeswitch-profile': 'internal', 'rate-limit-per-minute': 1000000, 'command-timeout-seconds': 60 };
+  const fs = await FreeSwitch.start({ spec: { accounts: [owner], settings }, load: false, dialplan: [extension('voxeme', 'answer', 'park')] });
+  try {
+    const address = await farEnd(t);
+    const own = () => burst(fs, () => originate(fs, address, RATE * LOAD_SECONDS, crowd));
+    const byApi = async () => {
+      await fs.load();
+      const client = fs.client(owner.token, { maxSockets: 64 });
+      const made = await burst(fs, async () => (await makeCalls(client, owner, address)).answered);
+      client.close();
+      await fs.unload();
+      return made;
+    };
+    await own(); // warms up
+    return await alternate(count, byApi, own);
+  } finally {
+    await Promise.all(later.splice(0).map((step) => step()));
+    await fs.kill(); // mod_sofia aborts when it is stopped while INVITEs have no answer
+  }
+}
+
+function addCallsMade(table, { ours, theirs }) {
+  const of = (runs, key) => runs.map((run) => run[key]);
+  const ratios = (key) => ours.map((run, i) => run[key] / theirs[i][key]);
+  table.add({
+    what: 'calls made by POST, as fast as they are taken', unit: 'rate', ours: median(of(ours, 'rate')),
+    reference: { what: 'originate', value: median(of(theirs, 'rate')) }, ratio: median(ratios('rate')), spread: spread(ratios('rate')),
+  });
+  table.add({
+    what: 'CPU a call that is made by POST', unit: 'ns', ours: median(of(ours, 'ms')) * 1e6,
+    reference: { what: 'originate', value: median(of(theirs, 'ms')) * 1e6 }, ratio: median(ratios('ms')), spread: spread(ratios('ms')),
+  });
+}
+
 function perEvent(calls) {
   const recorded = join(dirname(fileURLToPath(import.meta.url)), '../../freeswitch/recorded/inbound-bridged.jsonl');
   return JSON.parse(execFileSync(process.env.VOXEME_BENCH_FS_EVENT, [recorded, calls], { encoding: 'utf8' }));
@@ -96,4 +146,5 @@ export default async function freeswitch(table, { quick }) {
     reference: { what: `walking its ${event.headers} headers`, value: event.walk.median }, bar: { most: 8000 },
     note: `p99.9 ${(event.read_and_apply.p999 / 1e3).toFixed(2)} us; reading alone ${(event.read.median / 1e3).toFixed(2)} us; ${event.events} events`,
   });
+  addCallsMade(table, await callsMade(quick ? 2 : 8));
 }

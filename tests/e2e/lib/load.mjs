@@ -16,11 +16,11 @@ import { callsOf } from './watch.mjs';
 export const FULL = Boolean(process.env.VOXEME_LOAD);
 export const SECONDS = FULL ? 10 : 1;
 export const RATE = FULL ? 1000 : Math.round(1000 / SLOW ** 2);
-const TICK_MS = 10;
+export const TICK_MS = 10;
 export const LEFT_KIB = 16 * 1024; // pools of the libraries, threads, connections of clients
 
 // Whom a call is for says what becomes of it.
-const KINDS = [
+export const KINDS = [
   { user: 'answers', fields: { timeLimit: 1 }, ends: ['completed', 200] },
   { user: 'rejects', fields: {}, ends: ['busy', 486] },
   { user: 'ignores', fields: { timeout: 1 }, ends: ['no-answer'] },

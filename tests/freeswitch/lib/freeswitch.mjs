@@ -17,7 +17,7 @@ import { deadline } from '../../e2e/lib/wait.mjs';
 import { DIALPLAN, freeswitchXml } from './dialplan.mjs';
 import { Esl } from './esl.mjs';
 
-const { VOXEME_FREESWITCH: PREFIX, VOXEME_FREESWITCH_MODULES: MODULES, VOXEME_MODULE: MODULE } = process.env;
+const { VOXEME_FREESWITCH: PREFIX, VOXEME_FREESWITCH_MODULES: MODULES, VOXEME_MODULE: MODULE, VOXEME_HEAP_MODULE: HEAP } = process.env;
 export const PATIENCE_MS = 30_000;
 const DIRECTORIES = ['conf', 'log', 'db', 'run', 'mod', 'temp', 'storage', 'cache', 'recordings', 'sounds', 'certs'];
 
@@ -52,6 +52,7 @@ export class FreeSwitch {
       if (name.endsWith('.so') && name !== 'mod_voxeme.so') await symlink(join(MODULES, name), join(this.#dir, 'mod', name));
     }
     await symlink(MODULE, join(this.#dir, 'mod', 'mod_voxeme.so'));
+    if (HEAP) await symlink(HEAP, join(this.#dir, 'mod', 'mod_heap.so'));
     await this.#makeCertificates();
     this.sipPort = await freePort();
     this.callidPort = await freePort();
@@ -139,6 +140,16 @@ export class FreeSwitch {
 
   // KiB resident now.
   rss() { return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))[1]); }
+
+  // KiB that are allocated now; NaN where that cannot be told. mod_heap must have been loaded.
+  async heap() { return Number.parseInt(await this.api('heap'), 10) / 1024; }
+
+  // How many there are, and how many there have been.
+  async sessions() {
+    const status = await this.api('status');
+    const [ever, now] = [/(\d+) session\(s\) since startup/, /(\d+) session\(s\) - peak/].map((pattern) => Number(pattern.exec(status)[1]));
+    return { ever, now };
+  }
 
   // Seconds of CPU time spent so far.
   cpu() {
