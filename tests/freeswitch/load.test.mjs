@@ -4,7 +4,7 @@
 //
 // As part of all tests it is short. With VOXEME_LOAD (script/test --load) clients ask for 1,000 calls a second for
 // ten seconds, and what is allocated returns to where it was. Resident memory does not, nor after FreeSWITCH's own
-// calls: a thread for each takes from many arenas of the C library, which keep what has been freed.
+// calls: the C library keeps what has been freed.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
