@@ -9,6 +9,8 @@ SWITCH_MODULE_LOAD_FUNCTION(mod_heap_load);
 SWITCH_MODULE_DEFINITION(mod_heap, mod_heap_load, NULL, NULL);
 
 SWITCH_STANDARD_API(heap) {
+    (void)cmd;
+    (void)session;
 #ifdef HAVE_MALLINFO2
     struct mallinfo2 m = mallinfo2();
     char text[24];
