@@ -80,14 +80,29 @@ static void ended(const struct end *end, enum vx_call_status status, unsigned si
     vx_snapshot_release(&call);
 }
 
-/* Both get a BYE, in any order, and nothing is left. */
-static void both_hung_up(const char *cause) {
+/* Nothing is left of them, and so many have been sent a BYE. */
+static void all_ended(const char *cause, unsigned byes) {
+    unsigned seen = 0;
+
     for (int i = 0; i < PATIENT && w.sip->legs; i++)
-        if (listens() && strncmp(w.got, "BYE ", 4) == 0)
+        if (listens() && strncmp(w.got, "BYE ", 4) == 0) {
+            seen++;
             reply(200, "", NULL);
+        }
     all_gone();
+    assert_int_equal(seen, byes);
     ended(&far, VX_CALL_COMPLETED, 200, cause);
     ended(&app, VX_CALL_COMPLETED, 200, cause);
+}
+
+/* Both get one, in any order. */
+static void both_hung_up(const char *cause) {
+    all_ended(cause, 2);
+}
+
+/* After that one of them has hung up itself, and the other's BYE was heard. */
+static void both_over(const char *cause) {
+    all_ended(cause, 0);
 }
 
 static void says(const struct end *end, const char *method, const char *body) {
@@ -126,7 +141,7 @@ static void test_joined(void **state) {
     end_hears(&app, "ACK ");
     end_hears(&far, "INVITE ");
     has("o=voxeme ");
-    has(" 4 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 42000 RTP/AVP 0\r\n");
+    has(" 5 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 42000 RTP/AVP 0\r\n");
     reply(200, "", far_sdp(2, 40000, "sendrecv"));
     end_hears(&far, "ACK ");
     hears_nothing();
@@ -134,7 +149,7 @@ static void test_joined(void **state) {
     says(&app, "INVITE", made("callee", 4, 42002, "sendonly"));
     end_hears(&far, "INVITE ");
     has("o=voxeme ");
-    has(" 5 IN IP4 127.0.0.1\r\n");
+    has(" 6 IN IP4 127.0.0.1\r\n");
     has("m=audio 42002 RTP/AVP 0\r\na=sendonly\r\n");
     reply(200, "", far_sdp(3, 40000, "recvonly"));
     end_hears(&app, "SIP/2.0 200 ");
@@ -148,9 +163,9 @@ static void test_joined(void **state) {
     reply(200, "", made("callee", 5, 42002, "sendrecv"));
     end_hears(&far, "SIP/2.0 200 ");
     has("o=voxeme ");
-    has(" 6 IN IP4 127.0.0.1\r\n");
+    has(" 7 IN IP4 127.0.0.1\r\n");
     hangs_up(&app, &far);
-    both_hung_up("NORMAL_CLEARING");
+    both_over("NORMAL_CLEARING");
 }
 
 /* Our offer had no media, and an answer to it has none either (RFC 3264, section 6.1). */
@@ -179,7 +194,7 @@ static void test_media_that_goes_elsewhere(void **state) {
     end_hears(&app, "ACK ");
     hears_nothing();
     hangs_up(&far, &app);
-    both_hung_up("NORMAL_CLEARING");
+    both_over("NORMAL_CLEARING");
 }
 
 static void test_hold_of_either_leg(void **state) {
@@ -227,7 +242,7 @@ static void test_an_offer_of_the_far_end_before(void **state) {
     reply(200, "", callee_sdp);
     end_hears(&app, "ACK ");
     hangs_up(&app, &far);
-    both_hung_up("NORMAL_CLEARING");
+    both_over("NORMAL_CLEARING");
 }
 
 static void test_a_hold_before(void **state) {
@@ -250,7 +265,7 @@ static void test_a_hold_before(void **state) {
     change(VX_VERB_UNHOLD, &far, far_sdp(4, 40000, "sendrecv"));
     hears_nothing();
     hangs_up(&far, &app);
-    both_hung_up("NORMAL_CLEARING");
+    both_over("NORMAL_CLEARING");
 }
 
 /* Both offer at the same time. */
@@ -280,7 +295,7 @@ static void test_offers_that_cross(void **state) {
     end_hears(&far, "ACK ");
     hears_nothing();
     hangs_up(&far, &app);
-    both_hung_up("NORMAL_CLEARING");
+    both_over("NORMAL_CLEARING");
 }
 
 static void test_a_moment_that_is_never_right(void **state) {
@@ -296,6 +311,116 @@ static void test_a_moment_that_is_never_right(void **state) {
     }
     reply_to_invite(491, NULL);
     both_hung_up(vx_sip_cause_of_status(491));
+}
+
+/* Another of its own is not finished: an ACK has been overtaken, say. */
+static void test_too_early(void **state) {
+    (void)state;
+    offer();
+    reply(500, "Retry-After: 2\r\n", NULL);
+    end_hears(&far, "ACK ");
+    hears_nothing();
+    vx_test_ahead_seconds += 5;
+    end_hears(&far, "INVITE ");
+    has("m=audio 42000 ");
+    reply(200, "", far_sdp(2, 40000, "sendrecv"));
+    end_hears(&far, "ACK ");
+    hears_nothing();
+    hangs_up(&far, &app);
+    both_over("NORMAL_CLEARING");
+}
+
+static void test_an_answer_without_a_description(void **state) {
+    (void)state;
+    offer();
+    reply(200, "", NULL);
+    both_hung_up("INCOMPATIBLE_DESTINATION");
+}
+
+/* Who goes by the version alone would take the same one for the same description. */
+static void test_a_version_that_begins_at_zero(void **state) {
+    (void)state;
+    unsigned long long session, version, joined;
+    struct vx_command_args args = originate_args(1);
+
+    args.hook = VX_STR("https://example.com/a");
+    ends(submit(VX_VERB_ORIGINATE, &args), VX_OUTCOME_DONE);
+    assert_true(hears("INVITE sip:bob@127.0.0.1", PATIENT));
+    const char *origin = strstr(w.got, "o=voxeme ");
+    assert_int_equal(sscanf(origin, "o=voxeme %llu %llu ", &session, &version), 2);
+    reply(200, "", far_sdp(1, 40000, "sendrecv"));
+    far = (struct end){w.dialog, vx_test_sid(1)};
+    end_hears(&far, "ACK ");
+    assert_true(hears("INVITE sip:bridged@127.0.0.1", PATIENT));
+    memcpy(app_invite, w.got, sizeof app_invite);
+    app.sid = leg_of(&far)->peer->facts.event.call_sid;
+    app_replies(200, made("callee", 0, 42000, "sendrecv"));
+    end_hears(&app, "ACK ");
+    end_hears(&far, "INVITE ");
+    origin = strstr(w.got, "o=voxeme ");
+    assert_int_equal(sscanf(origin, "o=voxeme %llu %llu ", &session, &joined), 2);
+    assert_true(joined > version);
+    reply(200, "", far_sdp(2, 40000, "sendrecv"));
+    end_hears(&far, "ACK ");
+    hangs_up(&app, &far);
+    both_over("NORMAL_CLEARING");
+}
+
+/* Who comes next knows nothing of it. */
+static void test_a_stream_more_before(void **state) {
+    (void)state;
+    char three[1024];
+
+    begin();
+    snprintf(three, sizeof three, "%sm=image 40010 udptl t38\r\n", far_sdp(2, 40006, "sendrecv"));
+    says(&far, "INVITE", three);
+    end_hears(&far, "SIP/2.0 488 ");
+    acknowledge();
+    app_replies(200, callee_sdp);
+    end_hears(&app, "ACK ");
+    end_hears(&far, "INVITE ");
+    reply(200, "", far_sdp(2, 40000, "sendrecv"));
+    end_hears(&far, "ACK ");
+    hears_nothing();
+    hangs_up(&app, &far);
+    both_over("NORMAL_CLEARING");
+}
+
+/* What a leg was made by is there for as long as the leg. */
+static void test_another_configuration_meanwhile(void **state) {
+    (void)state;
+    for (int when = 0; when < 4; when++) {
+        open_redirecting("2000");
+        if (when == 0)
+            begin();
+        else if (when == 2)
+            join();
+        else
+            offer();
+        if (when == 3) {
+            reply_to_invite(491, NULL);
+            end_hears(&far, "ACK ");
+        }
+        struct vx_switch_config *none = vx_switch_config_new();
+        struct vx_config *same = vx_config_ref(w.sip->config);
+        vx_sip_configure(w.sip, same, none);
+        vx_config_release(&same);
+        vx_switch_config_release(&none);
+        vx_loaded_clear(&w.loaded);
+        if (when == 0)
+            app_replies(200, callee_sdp);
+        if (when == 3)
+            vx_test_ahead_seconds += 5;
+        if (when == 0 || when == 3)
+            end_hears(&far, "INVITE ");
+        if (when != 2) {
+            reply(200, "", far_sdp(2, 40000, "sendrecv"));
+            end_hears(&far, "ACK ");
+        }
+        command_hangs_up(&far);
+        both_hung_up("NORMAL_CLEARING");
+        vx_test_far_end_close();
+    }
 }
 
 static void test_the_offer_is_refused(void **state) {
@@ -391,7 +516,7 @@ static void test_the_application_hangs_up_during_the_offer(void **state) {
     offer();
     hangs_up(&app, &far);
     reply_to_invite(487, NULL);
-    both_hung_up("NORMAL_CLEARING");
+    both_over("NORMAL_CLEARING");
 }
 
 static void test_an_end_hangs_up_between_two_offers(void **state) {
@@ -403,8 +528,9 @@ static void test_an_end_hangs_up_between_two_offers(void **state) {
         reply_to_invite(491, NULL);
         end_hears(&far, "ACK ");
         hangs_up(ends_of[i], ends_of[1 - i]);
+        hears_nothing(); /* its answer has arrived */
         vx_test_ahead_seconds += 5;
-        both_hung_up("NORMAL_CLEARING");
+        both_over("NORMAL_CLEARING");
         vx_test_far_end_close();
     }
 }
@@ -417,7 +543,7 @@ static void test_the_far_end_hangs_up_during_the_offer(void **state) {
     offer();
     hangs_up(&far, &app);
     reply_to_invite(487, NULL);
-    both_hung_up("NORMAL_CLEARING");
+    both_over("NORMAL_CLEARING");
 }
 #endif
 
@@ -427,7 +553,7 @@ static void test_an_offer_that_is_taken_too_late(void **state) {
     offer();
     hangs_up(&app, &far);
     reply_to_invite(200, far_sdp(2, 40000, "sendrecv"));
-    both_hung_up("NORMAL_CLEARING");
+    both_over("NORMAL_CLEARING");
 }
 
 static void test_hung_up_by_a_command(void **state) {
@@ -578,6 +704,11 @@ int main(void) {
         TEST(test_a_hold_before),
         TEST(test_offers_that_cross),
         TEST(test_a_moment_that_is_never_right),
+        TEST(test_too_early),
+        TEST(test_an_answer_without_a_description),
+        TEST(test_a_version_that_begins_at_zero),
+        TEST(test_a_stream_more_before),
+        cmocka_unit_test(test_another_configuration_meanwhile),
         cmocka_unit_test(test_the_offer_is_refused),
         TEST(test_the_offer_is_not_answered),
         TEST(test_the_application_refuses),

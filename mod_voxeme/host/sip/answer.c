@@ -98,11 +98,21 @@ static void reply(struct vx_leg *leg, msg_t *request, unsigned status, bool with
                 TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
 }
 
+/* While a leg is handed on, its far end adds no streams: who is called next knows nothing of them,
+ * and no later offer may have fewer (RFC 3264, section 8). */
+static bool has_more_streams(const struct vx_leg *leg, const sip_t *sip) {
+    if (!leg->peer || !vx_sip_has_body(sip))
+        return false;
+    return vx_sdp_streams((struct vx_str){sip->sip_payload->pl_data, sip->sip_payload->pl_len}) >
+           vx_sdp_streams((struct vx_str){leg->peer->sdp.at, leg->peer->sdp.len});
+}
+
 /* A new description in a dialog: INVITE always ends with one, UPDATE only when it brought one. */
 static void renegotiate(struct vx_leg *leg, msg_t *request, const sip_t *sip, bool invite) {
     unsigned fault = fault_of_body(sip);
 
-    if (!fault && (invite || vx_sip_has_body(sip)) && !vx_answer_sdp(leg, sip))
+    if (!fault && (has_more_streams(leg, sip) ||
+                   ((invite || vx_sip_has_body(sip)) && !vx_answer_sdp(leg, sip))))
         fault = 488;
     if (fault)
         reply(leg, request, fault, false);

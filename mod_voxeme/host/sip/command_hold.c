@@ -75,7 +75,9 @@ static void not_answered(su_root_magic_t *magic, su_timer_t *timer, su_timer_arg
 }
 
 bool vx_leg_hold_is_given_up(const struct vx_leg *leg) {
-    return leg->holding && leg->holding->given_up;
+    const struct vx_holding *h = leg->holding;
+
+    return h && (h->given_up || (h->command && !vx_command_wanted(h->command)));
 }
 
 static void invite(struct vx_leg *leg, const char *sdp) {
@@ -252,6 +254,6 @@ bool vx_leg_hold_response(struct vx_leg *leg, int status, const char *phrase, co
     if (status < 300 && bridged)
         settle(leg, sip, directions, rounds + 1);
     if (joins)
-        vx_handoff_joined(leg, status);
+        vx_handoff_joined(leg, status, sip);
     return true;
 }

@@ -6,9 +6,9 @@
  * legs are a bridge as any other. Until then the far end's requests are ours to answer
  * (answer.c), and so it has a description of ours: its o= line stays (RFC 3264, section 8).
  *
- * A re-INVITE waits for what is under way in its dialog. One that meets one of the far end's (491)
- * is tried again, by the timer of the child: the other leg's is its time limit. Anything else that
- * goes wrong hangs up both.
+ * A re-INVITE waits for what is under way in its dialog. One that comes too early all the same
+ * (491, or 500 with Retry-After) is tried again, by the timer of the child: the other leg's is its
+ * time limit. Anything else that goes wrong hangs up both.
  */
 #include "host/sip/handoff.h"
 
@@ -50,7 +50,7 @@ void vx_handoff_next(struct vx_leg *leg) {
         return;
     leg->route = child->route;
     leg->own_origin = true;
-    leg->shift = leg->origin.version;
+    leg->shift = leg->origin.version + 1; /* whatever the application counts from */
     vx_buf_free(&leg->sdp);
     leg->sdp = leg->handoff;
     leg->handoff = (struct vx_buf){0};
@@ -78,13 +78,25 @@ static void again(struct vx_leg *child) {
         offer(leg);
 }
 
-void vx_handoff_joined(struct vx_leg *leg, int status) {
-    if (status < 300)
+static bool has_description(const sip_t *sip) {
+    return vx_sip_has_body(sip) && vx_sip_is_sdp(sip) && !sip->sip_content_encoding;
+}
+
+/* Another offer is under way, or an ACK (RFC 3261, section 14.2). */
+static bool is_early(int status, const sip_t *sip) {
+    return status == 491 || (status == 500 && sip && sip->sip_retry_after);
+}
+
+void vx_handoff_joined(struct vx_leg *leg, int status, const sip_t *sip) {
+    if (status < 300) {
+        if (leg->peer && (!sip || !has_description(sip)))
+            give_up(leg, "INCOMPATIBLE_DESTINATION");
         return;
+    }
     vx_dialog_response(leg, sip_method_invite, status, false);
     if (leg->over || !leg->peer)
         return;
-    if (status == 491 && leg->peer->offers < MOST_OFFERS)
+    if (is_early(status, sip) && leg->peer->offers < MOST_OFFERS)
         try_later(leg->peer);
     else
         give_up(leg, vx_sip_cause_of_status(status < 700 ? (unsigned)status : 500));
@@ -183,10 +195,6 @@ static bool call_child(struct vx_leg *leg, const struct vx_route *route, su_home
         limit = vx_switch_int(leg->config, VX_SW_RING_TIMEOUT_SECONDS) * 1000;
     vx_leg_timer(child, limit, rang_out);
     return true;
-}
-
-static bool has_description(const sip_t *sip) {
-    return vx_sip_has_body(sip) && vx_sip_is_sdp(sip) && !sip->sip_content_encoding;
 }
 
 static void bridge(struct vx_leg *leg, const struct vx_route *route,

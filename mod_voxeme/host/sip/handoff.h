@@ -16,7 +16,8 @@ void vx_handoff_response(struct vx_leg *child, int status, const char *phrase, c
 /* Something that the leg was about has come to its end: what has waited for that is done. */
 void vx_handoff_next(struct vx_leg *leg);
 
-/* The final answer of the originated leg's far end to what the other one has said. */
-void vx_handoff_joined(struct vx_leg *leg, int status);
+/* The final answer of the originated leg's far end to what the other one has said; `sip`: NULL when
+ * nua gives it. */
+void vx_handoff_joined(struct vx_leg *leg, int status, const sip_t *sip);
 
 #endif

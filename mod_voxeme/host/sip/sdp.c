@@ -212,6 +212,14 @@ static bool is_refused(struct vx_str line) {
     return vx_str_eq(take(&line, ' '), VX_STR("0"));
 }
 
+unsigned vx_sdp_streams(struct vx_str sdp) {
+    unsigned streams = 0;
+
+    while (sdp.len > 0)
+        streams += begins(take(&sdp, '\n'), "m=");
+    return streams;
+}
+
 void vx_sdp_turn(struct vx_buf *out, const struct vx_sdp_origin *origin, struct vx_str last) {
     bool open = false;
 

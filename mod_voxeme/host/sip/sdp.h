@@ -28,6 +28,9 @@ void vx_sdp_offer(struct vx_buf *out, const struct vx_sdp_origin *origin);
  * refused. False, with nothing appended, when the offer cannot be read or has no such stream. */
 bool vx_sdp_answer(struct vx_buf *out, const struct vx_sdp_origin *origin, struct vx_str offer);
 
+/* How many streams a description has. */
+unsigned vx_sdp_streams(struct vx_str sdp);
+
 /* Appends `last`, which was made here, as a new offer: its streams the other way that `origin`
  * says, refused ones left as they are (RFC 3264, section 8). */
 void vx_sdp_turn(struct vx_buf *out, const struct vx_sdp_origin *origin, struct vx_str last);
