@@ -79,8 +79,11 @@ static void drop_front(struct vx_conn *conn, size_t len) {
     conn->in_len -= len;
     if (conn->in_len) {
         memmove(conn->in, conn->in + len, conn->in_len);
+        explicit_bzero(conn->in + conn->in_len, len);
         return;
     }
+    if (conn->in)
+        explicit_bzero(conn->in, len);
     vx_free(conn->in);
     conn->in = NULL;
     conn->in_cap = 0;

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import test from 'node:test';
 import { account, configXml } from './lib/config.mjs';
+import { Raw } from './lib/http.mjs';
 import { read } from './lib/metrics.mjs';
 import * as s from './lib/scenario.mjs';
 import { header, Sipp } from './lib/sipp.mjs';
@@ -235,6 +236,26 @@ test('nothing in memory has a password when its call is over', { skip: Boolean(p
   const began = Date.now();
   while (await holds(sw.pid, JOE.password)) assert.ok(Date.now() - began < PATIENCE_MS, 'the password is there still');
   assert.equal(await holds(sw.pid, 'geheim: \\"'), false, 'nor as the request had it');
+});
+
+// Whichever way the bytes of a request have come, and whatever became of it.
+test('nothing in memory has the password of a request that was refused, cut off, or one of several', { skip: Boolean(process.env.VOXEME_TEST_SLOW) }, async (t) => {
+  const { sw, owner } = await start(t);
+  const request = (password, token = owner.token) => {
+    const body = JSON.stringify({ call_hook: 'https://example.com/', ...speech, to: { type: 'sip', sipUri: 'sip:bob@127.0.0.1:1', auth: { ...JOE, password } } });
+    return `POST ${callsOf(owner)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  };
+  const secrets = ['cut-off', 'several-1', 'several-2', 'several-3', 'nobody'].map((name) => `geheim-${name}`);
+  const answers = (n, status) => (all) => all.split(`HTTP/1.1 ${status} `).length === n + 1;
+  const cut = await Raw.open(sw.httpPort), several = await Raw.open(sw.httpPort), nobody = await Raw.open(sw.httpPort);
+  cut.write(request(secrets[0]).slice(0, -5));
+  several.write(secrets.slice(1, 4).map((secret) => request(secret)).join('')); // 400: there is no `from`
+  await several.until(answers(3, 400), 'three answers');
+  nobody.write(request(secrets[4], 'nobody'));
+  await nobody.until(answers(1, 401), 'a refusal');
+  for (const raw of [cut, several, nobody]) raw.destroy();
+  const began = Date.now();
+  for (const secret of secrets) while (await holds(sw.pid, secret)) assert.ok(Date.now() - began < PATIENCE_MS, `${secret} is there still`);
 });
 
 test('what is wrong in to.auth is said, and no more of it', async (t) => {

@@ -433,11 +433,121 @@ static void test_memory_is_short(void **state) {
     vx_test_every_allocation_fails(scenario, NULL, true);
 }
 
+/* --- what nobody waits for any more is not sent again ----------------------------------------- */
+
+static struct vx_command_args of_first(void) {
+    return (struct vx_command_args){.call_sid = vx_test_sid(1),
+                                    .digits = VX_STR("1"),
+                                    .method = VX_STR("MESSAGE"),
+                                    .content_type = VX_STR("text/plain"),
+                                    .content = VX_STR("x")};
+}
+
+static void in_progress(void) {
+    call(1);
+    challenged(401, ASKED("n", ""), "Authorization: ");
+    reply(200, "", vx_test_sdp);
+    says("ACK ", "CSeq");
+    becomes(1, VX_CALL_IN_PROGRESS, 200);
+}
+
+/* The far end challenges the request that w.got holds: it does not come again. */
+static void is_not_sent_again(const char *method) {
+    reply(401, ASKED("o", ""), NULL);
+    for (int i = 0; i < 10 * BRIEF; i++)
+        if (listens() && strncmp(w.got, method, strlen(method)) == 0 &&
+            strstr(w.got, "Authorization: "))
+            fail_msg("%s was sent again", method);
+}
+
+static void hang_up_first(void) {
+    const struct vx_command_args args = of_first();
+
+    ends(submit(VX_VERB_HANGUP, &args), VX_OUTCOME_DONE);
+    says("BYE ", "CSeq");
+}
+
+static void test_commands_that_were_given_up(void **state) {
+    (void)state;
+    static const struct {
+        enum vx_verb verb;
+        const char *method;
+    } rows[] = {{VX_VERB_DTMF, "INFO "}, {VX_VERB_REQUEST, "MESSAGE "}, {VX_VERB_HOLD, "INVITE "}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct vx_command_args args = of_first();
+
+        vx_test_far_end_open("", "");
+        in_progress();
+        struct vx_command *c = submit(rows[i].verb, &args);
+        says(rows[i].method, "CSeq");
+        assert_false(vx_command_give_up(c)); /* it has been taken: 504 */
+        is_not_sent_again(rows[i].method);
+        vx_command_release(&c);
+        hang_up_first();
+        reply(200, "", NULL);
+        all_gone();
+        vx_test_far_end_close();
+    }
+}
+
+static void test_a_request_of_a_call_that_is_over(void **state) {
+    (void)state;
+    static char message[sizeof w.got], bye[sizeof w.got];
+    const struct vx_command_args args = of_first();
+
+    in_progress();
+    struct vx_command *c = submit(VX_VERB_REQUEST, &args);
+    says("MESSAGE ", "CSeq");
+    memcpy(message, w.got, sizeof message);
+    hang_up_first();
+    memcpy(bye, w.got, sizeof bye);
+    vx_command_release(&c);
+    memcpy(w.got, message, sizeof message);
+    is_not_sent_again("MESSAGE ");
+    memcpy(w.got, bye, sizeof bye);
+    reply(200, "", NULL);
+    all_gone();
+}
+
+/* Each realm has its turn with each request, and each nonce is good for one. */
+static void test_realms_whose_nonces_are_used_once(void **state) {
+    (void)state;
+    const struct vx_command_args args = of_first();
+
+    call(1);
+    challenged(407, CHALLENGE("Proxy-Authenticate", "p", "p1", ""), "nonce=\"p1\"");
+    challenged(401, CHALLENGE("WWW-Authenticate", "u", "u1", ""), "nonce=\"u1\"");
+    reply(200, "", vx_test_sdp);
+    says("ACK ", "CSeq");
+    becomes(1, VX_CALL_IN_PROGRESS, 200);
+    struct vx_command *c = submit(VX_VERB_DTMF, &args);
+    says("INFO ", "CSeq");
+    challenged(407, CHALLENGE("Proxy-Authenticate", "p", "p2", ""), "nonce=\"p2\"");
+    challenged(401, CHALLENGE("WWW-Authenticate", "u", "u2", ""), "nonce=\"u2\"");
+    reply(200, "", NULL);
+    ends(c, VX_OUTCOME_DONE);
+    c = submit(VX_VERB_DTMF, &args);
+    says("INFO ", "CSeq");
+    challenged(407, CHALLENGE("Proxy-Authenticate", "p", "p3", ""), "nonce=\"p3\"");
+    challenged(401, CHALLENGE("WWW-Authenticate", "u", "u3", ""), "nonce=\"u3\"");
+    reply(401, CHALLENGE("WWW-Authenticate", "u", "u4", ""), NULL);
+    ends(c, VX_OUTCOME_FAILED); /* that one was for this request */
+    hang_up_first();
+    challenged(407, CHALLENGE("Proxy-Authenticate", "p", "p5", ""), "nonce=\"p5\"");
+    challenged(401, CHALLENGE("WWW-Authenticate", "u", "u5", ""), "nonce=\"u5\"");
+    reply(200, "", NULL);
+    all_gone();
+}
+
 #define TEST(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, vx_test_far_end_setup, vx_test_far_end_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_commands_that_were_given_up),
+        TEST(test_a_request_of_a_call_that_is_over),
+        TEST(test_realms_whose_nonces_are_used_once),
         TEST(test_a_call_and_all_of_its_requests),
         cmocka_unit_test(test_a_redirection),
         TEST(test_credentials_that_are_refused),

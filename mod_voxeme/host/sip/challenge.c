@@ -19,6 +19,7 @@ struct realm {
     char *texts;
     char cnonce[VX_UUID_TEXT + 1];
     unsigned count;  /* of answers to its nonce */
+    bool fresh;      /* its nonce was given for the request that is under way */
     unsigned answer; /* the response that brought it, of all that there were */
 };
 
@@ -128,10 +129,20 @@ static bool has_answered(const sip_t *asked, msg_hclass_t *credentials_class, st
     return false;
 }
 
-/* A request that nobody waits for any more is not sent again: its CANCEL may have been sent. */
+/* A request that nobody waits for any more is not sent again: what was to be done would be done by
+ * surprise, and its CANCEL, or the BYE, may have been sent. */
 static bool is_given_up(const struct vx_leg *leg, const sip_t *asked) {
-    return asked->sip_request->rq_method == sip_method_invite &&
-           ((leg->over && !leg->answered) || leg->cancelled || vx_leg_hold_is_given_up(leg));
+    sip_method_t method = asked->sip_request->rq_method;
+
+    if (method == sip_method_bye)
+        return false;
+    if (leg->over)
+        return true;
+    if (method == sip_method_invite)
+        return leg->cancelled || vx_leg_hold_is_given_up(leg);
+    if (method == sip_method_refer)
+        return leg->redirecting && !vx_command_wanted(leg->redirecting);
+    return method != sip_method_update && vx_leg_request_is_given_up(leg);
 }
 
 enum taken { ANSWERED, REFUSED, UNKNOWN };
@@ -143,6 +154,11 @@ static enum taken take(auth_client_t **clients, su_home_t *home, msg_auth_t cons
     static unsigned answer;
     enum taken taken = UNKNOWN;
 
+    /* Answers for all realms go out together: that of a realm which has not asked yet has the nonce
+     * of an earlier request, and may be refused for that. */
+    if (!asked->sip_authorization && !asked->sip_proxy_authorization)
+        for (auth_client_t *c = *clients; c; c = c->ca_next)
+            ((struct realm *)c)->fresh = false;
     for (answer++; challenge; challenge = challenge->au_next) {
         struct vx_digest_challenge c;
         struct realm *r;
@@ -153,13 +169,14 @@ static enum taken take(auth_client_t **clients, su_home_t *home, msg_auth_t cons
         r = find(*clients, credentials_class, c.realm);
         if (r && r->answer == answer)
             continue;
-        if (!c.stale && has_answered(asked, credentials_class, c.realm))
+        if (!c.stale && r && r->fresh && has_answered(asked, credentials_class, c.realm))
             return REFUSED;
         if (!r)
             r = add(clients, home, credentials_class);
         if (!r || !update(r, &c))
             continue;
         r->answer = answer;
+        r->fresh = true;
         taken = ANSWERED;
     }
     return taken;

@@ -39,11 +39,13 @@ void vx_leg_hold_next(struct vx_leg *leg);
 bool vx_leg_hold_join(struct vx_leg *leg);
 /* Whether a response to an INVITE belonged to it. */
 bool vx_leg_hold_response(struct vx_leg *leg, int status, const char *phrase, const sip_t *sip);
-/* Whether the INVITE of a HOLD or UNHOLD has been taken back. */
+/* Whether the INVITE of a HOLD or UNHOLD has been taken back, or its client has gone. */
 bool vx_leg_hold_is_given_up(const struct vx_leg *leg);
 
 /* command_request.c: DTMF and REQUEST, of a leg that is not over. */
 void vx_leg_request(struct vx_leg *leg, struct vx_command *command);
+/* Whether nobody waits for the one that is under way. */
+bool vx_leg_request_is_given_up(const struct vx_leg *leg);
 void vx_leg_request_response(struct vx_leg *leg, int status, const char *phrase);
 /* The far end has answered something: what waits for that is sent. */
 void vx_leg_request_next(struct vx_leg *leg);

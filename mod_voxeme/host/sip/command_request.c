@@ -229,3 +229,7 @@ void vx_leg_request_response(struct vx_leg *leg, int status, const char *phrase)
         return;
     answered(pop(leg), (unsigned)status, phrase);
 }
+
+bool vx_leg_request_is_given_up(const struct vx_leg *leg) {
+    return leg->requests && leg->requests->sent && !vx_command_wanted(leg->requests->command);
+}
