@@ -246,7 +246,7 @@ static enum progress take_body(struct vx_conn *conn, const struct vx_http_head *
     if (!conn->admitted && !admit(conn, head, &response)) {
         progress = refuse_body(conn, head, at + size, len - size, &raw, &response);
         *used = size + raw;
-        OPENSSL_cleanse(at + size, len - size < raw || progress != HANDLED ? len - size : raw);
+        OPENSSL_cleanse(at + size, progress == HANDLED ? raw : len - size);
         return progress;
     }
     switch (find_body(conn, head, at + size, len - size, &raw, &body, &error)) {

@@ -1,5 +1,7 @@
 #include "sip_bridge.h"
 
+#include "core/call.h"
+
 const char caller_sdp[] =
     "v=0\r\no=caller 11 7 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     "m=audio 41000 RTP/AVP 0 8\r\na=sendrecv\r\nm=video 0 RTP/AVP 96\r\n";
@@ -27,6 +29,31 @@ void end_hears(const struct end *end, const char *beginning) {
             fail_msg("no \"%s\" in this dialog", beginning);
         header("Call-ID", call_id, sizeof call_id);
     }
+}
+
+void end_ended(const struct end *end, enum vx_call_status status, unsigned sip_status,
+               const char *cause) {
+    struct vx_snapshot *call = vx_scope_find(w.all, &end->sid);
+    struct vx_call_fields fields;
+    struct vx_buf json = {0};
+    char reason[96];
+
+    assert_non_null(call);
+    vx_snapshot_fields(call, &fields);
+    assert_string_equal(vx_call_status_name(fields.status), vx_call_status_name(status));
+    assert_int_equal(fields.sip_status, sip_status);
+    snprintf(reason, sizeof reason, "\"termination_reason\":\"%s\"", cause);
+    vx_buf_json(&json, call);
+    vx_buf_add(&json, "", 1);
+    if (!strstr(json.at, reason))
+        fail_msg("no %s in %s", reason, json.at);
+    vx_buf_free(&json);
+    vx_snapshot_release(&call);
+}
+
+void end_says(const struct end *end, const char *method, const char *body) {
+    w.dialog = end->dialog;
+    request(method, "", body);
 }
 
 struct vx_leg *leg_of(const struct end *end) {

@@ -20,6 +20,11 @@ void has_not(const char *text);
 /* Waits for a message of this dialog. */
 void end_hears(const struct end *end, const char *beginning);
 void hears_nothing(void);
+/* A request of it in this dialog. */
+void end_says(const struct end *end, const char *method, const char *body);
+/* Its call is in the list so. */
+void end_ended(const struct end *end, enum vx_call_status status, unsigned sip_status,
+               const char *cause);
 struct vx_leg *leg_of(const struct end *end);
 
 /* A call to 2000 until the callee has been called. */

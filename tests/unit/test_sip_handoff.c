@@ -4,11 +4,21 @@
  */
 #include "sip_bridge.h"
 
-#include "core/call.h"
 #include "host/sip/handoff.h"
 
 static struct end far, app;
 static char app_invite[sizeof w.got];
+static unsigned long long first_version;
+
+/* Of our description in w.got. */
+static unsigned long long version(void) {
+    const char *origin = strstr(w.got, "o=voxeme ");
+    unsigned long long session, version;
+
+    assert_non_null(origin);
+    assert_int_equal(sscanf(origin, "o=voxeme %llu %llu ", &session, &version), 2);
+    return version;
+}
 
 static const char *far_sdp(unsigned version, unsigned port, const char *direction) {
     return made("far", version, port, direction);
@@ -21,6 +31,7 @@ static void call_far(const char *answer, unsigned time_limit_s) {
     args.time_limit_s = time_limit_s;
     ends(submit(VX_VERB_ORIGINATE, &args), VX_OUTCOME_DONE);
     assert_true(hears("INVITE sip:bob@127.0.0.1", PATIENT));
+    first_version = version();
     reply(200, "", answer);
     far = (struct end){w.dialog, vx_test_sid(1)};
     end_hears(&far, "ACK ");
@@ -60,26 +71,6 @@ static void join(void) {
     hears("nothing", BRIEF);
 }
 
-static void ended(const struct end *end, enum vx_call_status status, unsigned sip_status,
-                  const char *cause) {
-    struct vx_snapshot *call = vx_scope_find(w.all, &end->sid);
-    struct vx_call_fields fields;
-    struct vx_buf json = {0};
-    char reason[96];
-
-    assert_non_null(call);
-    vx_snapshot_fields(call, &fields);
-    assert_string_equal(vx_call_status_name(fields.status), vx_call_status_name(status));
-    assert_int_equal(fields.sip_status, sip_status);
-    snprintf(reason, sizeof reason, "\"termination_reason\":\"%s\"", cause);
-    vx_buf_json(&json, call);
-    vx_buf_add(&json, "", 1);
-    if (!strstr(json.at, reason))
-        fail_msg("no %s in %s", reason, json.at);
-    vx_buf_free(&json);
-    vx_snapshot_release(&call);
-}
-
 /* Nothing is left of them, and so many have been sent a BYE. */
 static void all_ended(const char *cause, unsigned byes) {
     unsigned seen = 0;
@@ -91,27 +82,21 @@ static void all_ended(const char *cause, unsigned byes) {
         }
     all_gone();
     assert_int_equal(seen, byes);
-    ended(&far, VX_CALL_COMPLETED, 200, cause);
-    ended(&app, VX_CALL_COMPLETED, 200, cause);
+    end_ended(&far, VX_CALL_COMPLETED, 200, cause);
+    end_ended(&app, VX_CALL_COMPLETED, 200, cause);
 }
 
-/* Both get one, in any order. */
 static void both_hung_up(const char *cause) {
     all_ended(cause, 2);
 }
 
-/* After that one of them has hung up itself, and the other's BYE was heard. */
+/* After one of them has hung up itself, and the other's BYE was heard. */
 static void both_over(const char *cause) {
     all_ended(cause, 0);
 }
 
-static void says(const struct end *end, const char *method, const char *body) {
-    w.dialog = end->dialog;
-    request(method, "", body);
-}
-
 static void hangs_up(const struct end *end, const struct end *other) {
-    says(end, "BYE", NULL);
+    end_says(end, "BYE", NULL);
     end_hears(other, "BYE ");
     reply(200, "", NULL);
 }
@@ -146,7 +131,7 @@ static void test_joined(void **state) {
     end_hears(&far, "ACK ");
     hears_nothing();
     /* From now on it is a bridge as any other. */
-    says(&app, "INVITE", made("callee", 4, 42002, "sendonly"));
+    end_says(&app, "INVITE", made("callee", 4, 42002, "sendonly"));
     end_hears(&far, "INVITE ");
     has("o=voxeme ");
     has(" 6 IN IP4 127.0.0.1\r\n");
@@ -157,7 +142,7 @@ static void test_joined(void **state) {
     w.dialog = app.dialog;
     acknowledge();
     hears("nothing", BRIEF);
-    says(&far, "UPDATE", far_sdp(4, 40002, "sendrecv"));
+    end_says(&far, "UPDATE", far_sdp(4, 40002, "sendrecv"));
     end_hears(&app, "UPDATE ");
     has("m=audio 40002 RTP/AVP 0\r\na=sendrecv\r\n");
     reply(200, "", made("callee", 5, 42002, "sendrecv"));
@@ -216,17 +201,17 @@ static void test_hold_of_either_leg(void **state) {
 static void test_an_offer_of_the_far_end_before(void **state) {
     (void)state;
     begin();
-    says(&far, "INVITE", far_sdp(2, 40006, "sendrecv"));
+    end_says(&far, "INVITE", far_sdp(2, 40006, "sendrecv"));
     end_hears(&far, "SIP/2.0 200 ");
     has("o=voxeme ");
     app_replies(200, callee_sdp);
     end_hears(&app, "ACK ");
     hears_nothing(); /* it is owed an ACK */
     unsigned cseq = w.cseq;
-    says(&app, "INVITE", made("callee", 4, 42000, "sendrecv"));
+    end_says(&app, "INVITE", made("callee", 4, 42000, "sendrecv"));
     end_hears(&app, "SIP/2.0 491 ");
     acknowledge();
-    says(&app, "UPDATE", made("callee", 4, 42000, "sendrecv"));
+    end_says(&app, "UPDATE", made("callee", 4, 42000, "sendrecv"));
     end_hears(&app, "SIP/2.0 491 ");
     ends(command(VX_VERB_HOLD, &app), VX_OUTCOME_NOT_NOW);
     ends(command(VX_VERB_HOLD, &far), VX_OUTCOME_NOT_NOW);
@@ -272,14 +257,14 @@ static void test_a_hold_before(void **state) {
 static void test_offers_that_cross(void **state) {
     (void)state;
     offer();
-    says(&far, "INVITE", far_sdp(2, 40008, "sendrecv"));
+    end_says(&far, "INVITE", far_sdp(2, 40008, "sendrecv"));
     assert_true(hears("SIP/2.0 491 ", PATIENT));
     acknowledge();
     reply_to_invite(491, NULL);
     end_hears(&far, "ACK ");
     hears_nothing();
     /* It comes first (RFC 3261, section 14.1). */
-    says(&far, "INVITE", far_sdp(3, 40008, "sendrecv"));
+    end_says(&far, "INVITE", far_sdp(3, 40008, "sendrecv"));
     end_hears(&app, "INVITE ");
     has("m=audio 40008 ");
     reply(200, "", callee_sdp);
@@ -340,26 +325,11 @@ static void test_an_answer_without_a_description(void **state) {
 /* Who goes by the version alone would take the same one for the same description. */
 static void test_a_version_that_begins_at_zero(void **state) {
     (void)state;
-    unsigned long long session, version, joined;
-    struct vx_command_args args = originate_args(1);
-
-    args.hook = VX_STR("https://example.com/a");
-    ends(submit(VX_VERB_ORIGINATE, &args), VX_OUTCOME_DONE);
-    assert_true(hears("INVITE sip:bob@127.0.0.1", PATIENT));
-    const char *origin = strstr(w.got, "o=voxeme ");
-    assert_int_equal(sscanf(origin, "o=voxeme %llu %llu ", &session, &version), 2);
-    reply(200, "", far_sdp(1, 40000, "sendrecv"));
-    far = (struct end){w.dialog, vx_test_sid(1)};
-    end_hears(&far, "ACK ");
-    assert_true(hears("INVITE sip:bridged@127.0.0.1", PATIENT));
-    memcpy(app_invite, w.got, sizeof app_invite);
-    app.sid = leg_of(&far)->peer->facts.event.call_sid;
+    begin();
     app_replies(200, made("callee", 0, 42000, "sendrecv"));
     end_hears(&app, "ACK ");
     end_hears(&far, "INVITE ");
-    origin = strstr(w.got, "o=voxeme ");
-    assert_int_equal(sscanf(origin, "o=voxeme %llu %llu ", &session, &joined), 2);
-    assert_true(joined > version);
+    assert_true(version() > first_version);
     reply(200, "", far_sdp(2, 40000, "sendrecv"));
     end_hears(&far, "ACK ");
     hangs_up(&app, &far);
@@ -373,7 +343,7 @@ static void test_a_stream_more_before(void **state) {
 
     begin();
     snprintf(three, sizeof three, "%sm=image 40010 udptl t38\r\n", far_sdp(2, 40006, "sendrecv"));
-    says(&far, "INVITE", three);
+    end_says(&far, "INVITE", three);
     end_hears(&far, "SIP/2.0 488 ");
     acknowledge();
     app_replies(200, callee_sdp);
@@ -391,12 +361,7 @@ static void test_another_configuration_meanwhile(void **state) {
     (void)state;
     for (int when = 0; when < 4; when++) {
         open_redirecting("2000");
-        if (when == 0)
-            begin();
-        else if (when == 2)
-            join();
-        else
-            offer();
+        (when == 0 ? begin : when == 2 ? join : offer)();
         if (when == 3) {
             reply_to_invite(491, NULL);
             end_hears(&far, "ACK ");
@@ -462,8 +427,8 @@ static void test_the_application_refuses(void **state) {
     end_hears(&far, "BYE ");
     reply(200, "", NULL);
     all_gone();
-    ended(&far, VX_CALL_COMPLETED, 200, "USER_BUSY");
-    ended(&app, VX_CALL_BUSY, 486, "USER_BUSY");
+    end_ended(&far, VX_CALL_COMPLETED, 200, "USER_BUSY");
+    end_ended(&app, VX_CALL_BUSY, 486, "USER_BUSY");
 }
 
 static void test_the_application_does_not_answer(void **state) {
@@ -476,8 +441,8 @@ static void test_the_application_does_not_answer(void **state) {
     end_hears(&far, "BYE ");
     reply(200, "", NULL);
     all_gone();
-    ended(&far, VX_CALL_COMPLETED, 200, "NO_ANSWER");
-    ended(&app, VX_CALL_NO_ANSWER, 487, "NO_ANSWER");
+    end_ended(&far, VX_CALL_COMPLETED, 200, "NO_ANSWER");
+    end_ended(&app, VX_CALL_NO_ANSWER, 487, "NO_ANSWER");
     assert_int_equal(atomic_load(&w.metrics.ring_timeouts), 1);
 }
 
@@ -492,14 +457,14 @@ static void test_no_description(void **state) {
     end_hears(&far, "BYE ");
     reply(200, "", NULL);
     all_gone();
-    ended(&far, VX_CALL_COMPLETED, 200, "INCOMPATIBLE_DESTINATION");
+    end_ended(&far, VX_CALL_COMPLETED, 200, "INCOMPATIBLE_DESTINATION");
 }
 
 static void test_the_far_end_hangs_up_before(void **state) {
     (void)state;
     begin();
     app_replies(180, NULL);
-    says(&far, "BYE", NULL);
+    end_says(&far, "BYE", NULL);
     assert_true(hears("CANCEL sip:bridged@", PATIENT));
     reply(200, "", NULL);
     app_replies(200, callee_sdp); /* all the same */
@@ -507,8 +472,8 @@ static void test_the_far_end_hangs_up_before(void **state) {
     end_hears(&app, "BYE ");
     reply(200, "", NULL);
     all_gone();
-    ended(&far, VX_CALL_COMPLETED, 200, "NORMAL_CLEARING");
-    ended(&app, VX_CALL_NO_ANSWER, 487, "NORMAL_CLEARING");
+    end_ended(&far, VX_CALL_COMPLETED, 200, "NORMAL_CLEARING");
+    end_ended(&app, VX_CALL_NO_ANSWER, 487, "NORMAL_CLEARING");
 }
 
 static void test_the_application_hangs_up_during_the_offer(void **state) {
@@ -577,8 +542,8 @@ static void test_hung_up_by_a_command(void **state) {
     end_hears(&far, "BYE ");
     reply(200, "", NULL);
     all_gone();
-    ended(&far, VX_CALL_COMPLETED, 200, "NO_ANSWER");
-    ended(&app, VX_CALL_NO_ANSWER, 487, "ORIGINATOR_CANCEL");
+    end_ended(&far, VX_CALL_COMPLETED, 200, "NO_ANSWER");
+    end_ended(&app, VX_CALL_NO_ANSWER, 487, "ORIGINATOR_CANCEL");
     vx_test_far_end_close();
 }
 
@@ -608,7 +573,7 @@ static void test_the_time_limit_is_the_created_call_s(void **state) {
     end_hears(&far, "BYE ");
     reply(200, "", NULL);
     all_gone();
-    ended(&app, VX_CALL_NO_ANSWER, 487, "ALLOTTED_TIMEOUT");
+    end_ended(&app, VX_CALL_NO_ANSWER, 487, "ALLOTTED_TIMEOUT");
 }
 
 /* --- the host --------------------------------------------------------------------------------- */
