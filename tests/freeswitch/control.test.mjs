@@ -6,7 +6,7 @@ import { readdir, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { account } from '../e2e/lib/config.mjs';
+import { account, element } from '../e2e/lib/config.mjs';
 import * as s from '../e2e/lib/scenario.mjs';
 import { body, header, Sipp } from '../e2e/lib/sipp.mjs';
 import { callsOf, Watch } from '../e2e/lib/watch.mjs';
@@ -53,7 +53,17 @@ const none = (fs) => fs.until(async () => await channels(fs) === 0, 'all channel
 const variables = (names) => names.map((name) => ['log', `NOTICE seen ${name}=\${${name}};`]);
 const SEEN = ['voxeme_call_hook', 'voxeme_call_hook_method', 'voxeme_tag', 'voxeme_account_sid', 'voxeme_speech_synthesis_vendor',
   'voxeme_speech_recognizer_language', 'voxeme_answer_on_bridge'];
+
+// Takes that long to route a call whose tag has the word.
+const routedIn = (ms, word) => element('extension', { name: word }, [
+  element('condition', { field: 'destination_number', expression: '^voxeme$' }),
+  element('condition', { field: '${voxeme_tag}', expression: word }),
+  element('condition', { field: `\${msleep(${ms})}`, expression: '^never$' }),
+]);
+
 const dialplan = [
+  routedIn(300, 'slow'),
+  routedIn(4000, 'stuck'),
   extension('voxeme', ...variables(SEEN), 'answer', 'park'),
   extension('x(\\d{5})', ['set', 'park_after_bridge=true'], ['bridge', 'sofia/internal/777@127.0.0.1:$1']),
   extension('x9(\\d{5})', ['set', 'bypass_media=true'], ['bridge', 'sofia/internal/777@127.0.0.1:$1']),
@@ -204,6 +214,29 @@ describe('calls made and controlled by the API', { concurrency: 4 }, () => {
     await update(sid, { child_call_hook: '/c' }, 422);
     await update(sid, { call_status: 'completed' });
     await b.finished();
+  });
+
+  it('a call is held while FreeSWITCH routes it', async (t) => {
+    const { create, update, becomes, variable } = control(fs);
+    const held = [s.accept(), s.reinvited(), s.report('held'), s.hungUp()];
+    const b = await Sipp.start(t, { scenario: s.callee(...held) });
+    const sid = await create(b, { tag: { way: 'slow' } });
+    await becomes(sid, 'in-progress');
+    await update(sid, { conf_hold_status: 'hold' });
+    assert.match(body((await b.at('reinvite')).message), /^a=sendonly\r?$/m);
+    await b.at('held');
+    await fs.until(async () => await variable(sid, 'current_application') === 'park', 'its extension to be executed');
+    assert.match(await fs.api(`uuid_dump ${sid}`), /^Channel-Call-State: HELD$/m);
+    await update(sid, { call_status: 'completed' });
+    await b.finished();
+
+    const stuck = await Sipp.start(t, { scenario: s.callee(s.accept(), s.hungUp()) });
+    const other = await create(stuck, { tag: { way: 'stuck' } });
+    await becomes(other, 'in-progress');
+    const { json } = await update(other, { conf_hold_status: 'hold' }, 422);
+    assert.match(json.msg, /on its way/);
+    await update(other, { call_status: 'completed' });
+    await stuck.finished();
   });
 
   it('recordings and whispers', async (t) => {

@@ -316,6 +316,34 @@ static void let_it_be_answered(const struct vx_fs_call *call) {
     }
 }
 
+/* mod_sofia forgets a hold whenever the leg's thread begins to route the leg or to execute its
+ * extension (its on_routing and on_execute): the far end is then offered to talk, or nothing. */
+static bool is_on_its_way(switch_channel_t *channel) {
+    switch_channel_state_t state = switch_channel_get_running_state(channel);
+    const switch_caller_extension_t *extension;
+
+    if (state != switch_channel_get_state(channel))
+        return switch_channel_get_state(channel) < CS_HANGUP;
+    if (state == CS_INIT || state == CS_ROUTING || state == CS_RESET)
+        return true;
+    if (state != CS_EXECUTE)
+        return false;
+    extension = switch_channel_get_caller_extension(channel);
+    return extension && extension->applications &&
+           extension->current_application == extension->applications;
+}
+
+#define ON_ITS_WAY_MS 2000
+
+static bool let_it_arrive(const struct vx_fs_call *call) {
+    for (int ms = 0; is_on_its_way(call->channel); ms++) {
+        if (ms == ON_ITS_WAY_MS)
+            return false;
+        switch_yield(1000);
+    }
+    return true;
+}
+
 static struct vx_fs_result do_to(const struct vx_fs_call *call, struct vx_command *command) {
     bool answered = vx_fs_is_answered(call);
 
@@ -325,6 +353,8 @@ static struct vx_fs_result do_to(const struct vx_fs_call *call, struct vx_comman
         return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has not been answered");
     if (answered && call->verb != VX_VERB_HANGUP)
         let_it_be_answered(call);
+    if (call->verb == VX_VERB_HOLD && !let_it_arrive(call))
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is on its way through the dialplan");
     if (!vx_command_wanted(command)) /* its client has been told that it was not done in time */
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "nobody waits for it any more");
     return verbs[call->verb].perform(call);

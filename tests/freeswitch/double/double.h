@@ -63,6 +63,11 @@ void double_channel_hung_up(const char *uuid);
 void double_channel_answered(const char *uuid, int64_t at_us);
 /* FreeSWITCH has not done with its answer until somebody has waited for it so often. */
 void double_channel_being_answered(const char *uuid, unsigned times);
+/* It is told to be in `state` and its thread is in `running`, until somebody has waited for it so
+ * often: then it executes its extension. Meanwhile the first application of that is still to come.
+ * Answered or not as it is. */
+void double_channel_on_its_way(const char *uuid, switch_channel_state_t state,
+                               switch_channel_state_t running, unsigned times);
 void double_channel_joined(const char *uuid, const char *other);
 /* Joined with `other` by their signalling alone. */
 void double_channel_bypasses(const char *uuid, const char *other);

@@ -20,8 +20,8 @@ static const char *fails, *blocks, *interface_name;
 static const char *conference, *hung_up_at, *looked_at;
 static const char *happens_at;
 static void (*happens)(void);
-static switch_channel_t *answering;
-static unsigned answered_after;
+static switch_channel_t *answering, *on_its_way;
+static unsigned answered_after, arrived_after;
 static switch_call_cause_t sofia = SWITCH_CAUSE_SUCCESS;
 
 static bool begins(const char *line, const char *what) {
@@ -171,6 +171,25 @@ void double_channel_being_answered(const char *uuid, unsigned times) {
     pthread_mutex_unlock(&double_sessions_lock);
 }
 
+/* Its applications are told apart by their places. */
+static char applications[2];
+
+static switch_caller_application_t *application(unsigned n) {
+    return (void *)&applications[n];
+}
+
+void double_channel_on_its_way(const char *uuid, switch_channel_state_t state,
+                               switch_channel_state_t running, unsigned times) {
+    pthread_mutex_lock(&double_sessions_lock);
+    on_its_way = channel_of(uuid);
+    on_its_way->state = state;
+    on_its_way->running = running;
+    on_its_way->extension = (switch_caller_extension_t){.current_application = application(0),
+                                                        .applications = application(0)};
+    arrived_after = times;
+    pthread_mutex_unlock(&double_sessions_lock);
+}
+
 void switch_yield(int64_t us) {
     (void)us;
     happen_at("yield");
@@ -178,6 +197,11 @@ void switch_yield(int64_t us) {
     if (answering && --answered_after == 0) {
         answering->callstate = CCS_ACTIVE;
         answering = NULL;
+    }
+    if (on_its_way && --arrived_after == 0) {
+        on_its_way->state = on_its_way->running = CS_EXECUTE;
+        on_its_way->extension.current_application = application(1);
+        on_its_way = NULL;
     }
     pthread_mutex_unlock(&double_sessions_lock);
 }
@@ -277,6 +301,14 @@ void switch_channel_clear_flag(switch_channel_t *channel, switch_channel_flag_t 
 
 switch_channel_state_t switch_channel_get_state(switch_channel_t *channel) {
     return channel->state;
+}
+
+switch_channel_state_t switch_channel_get_running_state(switch_channel_t *channel) {
+    return channel->running;
+}
+
+switch_caller_extension_t *switch_channel_get_caller_extension(switch_channel_t *channel) {
+    return &channel->extension;
 }
 
 switch_channel_callstate_t switch_channel_get_callstate(switch_channel_t *channel) {

@@ -17,7 +17,8 @@ struct switch_channel {
     bool outbound, launched;
     bool handled; /* somebody's state handlers keep it from its dialplan */
     uint32_t flags;
-    switch_channel_state_t state;
+    switch_channel_state_t state, running; /* what it is told to do, and what its thread does */
+    switch_caller_extension_t extension;
     switch_channel_callstate_t callstate;
     char partner[64];
     char private_key[1024];

@@ -159,7 +159,15 @@ typedef enum {
     CF_THREAD_SLEEPING = 64,
     CF_ORIGINATING = 128
 } switch_channel_flag_t;
-typedef enum { CS_NEW, CS_INIT, CS_CONSUME_MEDIA = 8, CS_HANGUP = 10 } switch_channel_state_t;
+typedef enum {
+    CS_NEW,
+    CS_INIT,
+    CS_ROUTING,
+    CS_EXECUTE = 4,
+    CS_RESET = 7,
+    CS_CONSUME_MEDIA = 8,
+    CS_HANGUP = 10
+} switch_channel_state_t;
 typedef enum { CCS_DOWN, CCS_ACTIVE = 5, CCS_HELD } switch_channel_callstate_t;
 typedef enum {
     SWITCH_CALL_DIRECTION_INBOUND,
@@ -200,6 +208,12 @@ void switch_channel_clear_state_handler(switch_channel_t *channel,
 #define switch_channel_up_nosig(channel) (switch_channel_get_state(channel) < CS_HANGUP)
 #define SWITCH_SIGNAL_BRIDGE_VARIABLE    "signal_bridge_to"
 switch_channel_state_t switch_channel_get_state(switch_channel_t *channel);
+switch_channel_state_t switch_channel_get_running_state(switch_channel_t *channel);
+typedef struct switch_caller_application switch_caller_application_t;
+typedef struct switch_caller_extension {
+    switch_caller_application_t *current_application, *applications;
+} switch_caller_extension_t;
+switch_caller_extension_t *switch_channel_get_caller_extension(switch_channel_t *channel);
 switch_channel_callstate_t switch_channel_get_callstate(switch_channel_t *channel);
 switch_call_direction_t switch_channel_direction(switch_channel_t *channel);
 void switch_channel_hangup(switch_channel_t *channel, switch_call_cause_t cause);

@@ -101,6 +101,29 @@ static void being_answered(void **state) {
     switch_yield(0);
 }
 
+/* FreeSWITCH would forget the hold when it comes to its extension. */
+static void held_on_its_way(void **state) {
+    static const switch_channel_state_t rows[][2] = {
+        {CS_ROUTING, CS_CONSUME_MEDIA}, {CS_ROUTING, CS_ROUTING}, {CS_EXECUTE, CS_ROUTING},
+        {CS_RESET, CS_RESET},           {CS_EXECUTE, CS_EXECUTE},
+    };
+
+    (void)state;
+    channel(CHANNEL, true, true);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        double_channel_on_its_way(CHANNEL, rows[i][0], rows[i][1], 100000);
+        ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_NOT_NOW, "on its way");
+        nothing_done();
+        double_channel_on_its_way(CHANNEL, rows[i][0], rows[i][1], 3);
+        ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
+        double_channel_on_its_way(CHANNEL, rows[i][0], rows[i][1], 1);
+        ends(VX_VERB_UNHOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
+        assert_string_equal(double_done(), "hold " CHANNEL "\nunhold " CHANNEL "\n");
+        switch_yield(0);
+        double_done_clear();
+    }
+}
+
 static struct vx_command *asked;
 
 static void give_up(void) {
@@ -479,6 +502,7 @@ int main(void) {
         EACH(hung_up),
         EACH(held),
         EACH(being_answered),
+        EACH(held_on_its_way),
         EACH(given_up_while_it_is_answered),
         EACH(held_in_a_bridge),
         EACH(unheld_is_told),
