@@ -203,6 +203,9 @@ startChoice(find('letters'), {
     }
   },
 });
+startChoice(find('confirmed'), {
+  name: 'confirmed', label: 'Confirm', values: ['all', 'hanging up only'], apply: (value) => controls.askAll(value === 'all'),
+});
 
 const kept = loadSession();
 if (kept) {

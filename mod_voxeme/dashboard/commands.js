@@ -1,4 +1,4 @@
-// What a call can be told: when, which commands of the server it takes, and the body of the request.
+// What a call can be told: the question before it, when, which commands of the server it takes, and the body of the request.
 
 import { accountOf, isLive, UNASSIGNED } from './calls.js';
 
@@ -6,14 +6,14 @@ const isAnswered = (call) => call.call_status === 'in-progress';
 
 export const COMMANDS = [
   {
-    name: 'hangup', label: 'Hang up', needs: 'hangup', when: isLive,
+    name: 'hangup', label: 'Hang up', question: 'Hang up this call?', needs: 'hangup', when: isLive,
     change: (call) => ({ call_status: isAnswered(call) ? 'completed' : 'no-answer' }),
   },
-  { name: 'hold', label: 'Hold', needs: 'hold', when: isAnswered, change: () => ({ conf_hold_status: 'hold' }) },
-  { name: 'unhold', label: 'Unhold', needs: 'unhold', when: isAnswered, change: () => ({ conf_hold_status: 'unhold' }) },
-  { name: 'mute', label: 'Mute', needs: 'mute', when: isAnswered, change: () => ({ mute_status: 'mute' }) },
-  { name: 'unmute', label: 'Unmute', needs: 'unmute', when: isAnswered, change: () => ({ mute_status: 'unmute' }) },
-  { name: 'dtmf', label: 'Keypad', needs: 'dtmf', when: isAnswered, change: (call, digits) => ({ dtmf: { digit: digits } }) },
+  { name: 'hold', label: 'Hold', question: 'Hold this call?', needs: 'hold', when: isAnswered, change: () => ({ conf_hold_status: 'hold' }) },
+  { name: 'unhold', label: 'Unhold', question: 'Take this call off hold?', needs: 'unhold', when: isAnswered, change: () => ({ conf_hold_status: 'unhold' }) },
+  { name: 'mute', label: 'Mute', question: 'Mute this call?', needs: 'mute', when: isAnswered, change: () => ({ mute_status: 'mute' }) },
+  { name: 'unmute', label: 'Unmute', question: 'Unmute this call?', needs: 'unmute', when: isAnswered, change: () => ({ mute_status: 'unmute' }) },
+  { name: 'dtmf', label: 'Keypad', question: 'Send digits to this call?', needs: 'dtmf', when: isAnswered, change: (call, digits) => ({ dtmf: { digit: digits } }) },
 ];
 
 export const KEYS = [...'123456789*0#'];

@@ -1,4 +1,4 @@
-// Asks before something is done that cannot be undone.
+// Asks before something is done.
 
 import { find, setText } from './dom.js';
 import { Modal } from './modal.js';
@@ -16,17 +16,19 @@ export class Confirm {
   }
 
   // Resolves with whether it is to be done: false when the dialog was left in any other way, or another question came.
-  ask({ title, text, yes }) {
+  // What cannot be undone is `dangerous`: a second Enter does not do it.
+  ask({ title, text, yes, dangerous }) {
     this.close();
     setText(find('confirm-title'), title);
     setText(find('confirm-text'), text);
     setText(find('confirm-yes'), yes);
+    find('confirm-yes').className = dangerous ? 'danger' : 'primary';
     return new Promise((resolve) => {
       this.#answer = (answer) => {
         this.#answer = undefined;
         resolve(answer);
       };
-      this.#modal.open(find('confirm-no'));
+      this.#modal.open(find(dangerous ? 'confirm-no' : 'confirm-yes'));
     });
   }
 

@@ -1,9 +1,9 @@
 // The buttons that tell a call something. Nothing is taken for done before the server has said so, and what becomes of the
 // call is seen in the feed alone; what the server refuses is shown in its own words.
 //
-// To hang up cannot be undone, and is asked first. All else is done at once, for it has its opposite beside it, and who is
-// asked a hundred times a day answers without reading, the next time also to the question that matters. What became of it
-// is said instead, always: with the buttons, or in a notice that names the call when that is not in view any more.
+// Everything is asked first, but who is asked a hundred times a day answers without reading: all but hanging up, which
+// cannot be undone, is done at once for who chooses so. What became of it is said, always: with the buttons, or in a notice
+// that names the call when that is not in view any more.
 
 import { isLive } from './calls.js';
 import { COMMANDS, commandsFor, isDigit, KEYS, MOST_DIGITS } from './commands.js';
@@ -23,6 +23,7 @@ export class Controls {
   #abilities = new Set(); // what the server can do, once that is known; undefined: it does not say
   #entry;
   #asking; // the entry that a question stands open for
+  #asksAll = true;
 
   // tell(call, change) resolves with {status, msg}; confirm: a Confirm; notices: Notices.
   constructor(tell, confirm, notices) {
@@ -49,6 +50,9 @@ export class Controls {
     this.#abilities = abilities;
     this.#draw();
   }
+
+  // Whether more than hanging up is asked first.
+  askAll(all) { this.#asksAll = all; }
 
   // What is on its way has nobody to be told to any more.
   forget() {
@@ -107,23 +111,26 @@ export class Controls {
 
   async #press(name) {
     const entry = this.#entry, state = this.#state(entry);
+    if (isBusy(state, name) || this.#asking) return;
+    if (!(name === 'dtmf' && state.keypad) && !await this.#isWanted(entry, name)) return;
     if (name === 'dtmf') {
       state.keypad = !state.keypad;
       this.#draw();
       if (state.keypad) this.#keypad.querySelector('button').focus();
       return;
     }
-    if (isBusy(state, name) || this.#asking) return;
-    if (name === 'hangup' && !await this.#ask(entry)) return;
     state.refusal = '';
     await this.#perform(entry, name);
   }
 
-  async #ask(entry) {
+  // The keypad is asked for once, when it is opened: digits follow each other as they are pressed.
+  async #isWanted(entry, name) {
+    const { label, question } = COMMANDS.find((command) => command.name === name), dangerous = name === 'hangup';
+    if (!dangerous && !this.#asksAll) return true;
     const { from, to, call_status: status } = entry.call;
     this.#asking = entry;
     const yes = await this.#confirm.ask({
-      title: 'Hang up this call?', text: `${from || 'unknown'} → ${to || 'unknown'}, ${status}`, yes: 'Hang up',
+      title: question, text: `${from || 'unknown'} → ${to || 'unknown'}, ${status}`, yes: label, dangerous,
     });
     this.#asking = undefined;
     return yes;

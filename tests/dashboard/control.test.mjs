@@ -64,6 +64,45 @@ test('a call is hung up once that is confirmed, and changes when the feed says s
   await page.waitForFunction(() => ![...document.querySelectorAll('#control-buttons button')].some((node) => node.checkVisibility()));
 }));
 
+test('everything is asked first, by name, until somebody chooses otherwise', withPage({ asked: true }, async (t, page) => {
+  const { mock } = await answered(t, page);
+  const bodies = [['hold', 'Hold this call?', { conf_hold_status: 'hold' }], ['unhold', 'Take this call off hold?', { conf_hold_status: 'unhold' }],
+    ['mute', 'Mute this call?', { mute_status: 'mute' }], ['unmute', 'Unmute this call?', { mute_status: 'unmute' }]];
+  for (const [name, question, body] of bodies) {
+    await page.focus(`#control-${name}`);
+    await page.keyboard.press('Enter');
+    await until(page, 'confirm-title', question);
+    await until(page, 'confirm-text', '→');
+    assert.equal(await focused(page), 'confirm-yes');
+    await page.click('#confirm-no');
+    assert.equal(await focused(page), `control-${name}`);
+    assert.deepEqual(mock.commanded, []);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#confirm[open]');
+    await page.keyboard.press('Enter');
+    await until(page, 'control-done', `${name[0].toUpperCase()}${name.slice(1)}: done.`);
+    assert.deepEqual(mock.commanded.splice(0).map((told) => told.body), [body]);
+  }
+  await page.click('#control-dtmf');
+  await until(page, 'confirm-title', 'Send digits');
+  await page.keyboard.press('Escape');
+  assert.equal(await page.isVisible('#keypad'), false);
+  await page.click('#control-dtmf');
+  await page.click('#confirm-yes');
+  await page.waitForFunction(() => document.activeElement.value === '1');
+  await page.keyboard.type('7');
+  await until(page, 'control-done', 'Digits 7: done.');
+  await page.click('#control-dtmf'); // to close it is asked by nobody
+  assert.equal(await page.isVisible('#keypad'), false);
+  await page.click('#confirmed');
+  assert.equal(await textOf(page, '#confirmed'), 'Confirm: hanging up only');
+  await page.click('#control-hold');
+  await until(page, 'control-done', 'Hold: done.');
+  await page.click('#control-hangup');
+  await page.waitForSelector('#confirm[open]');
+  assert.equal(await focused(page), 'confirm-no');
+}));
+
 test('each command has its body, and is pending until it is answered', withPage({}, async (t, page) => {
   const { mock } = await answered(t, page);
   const answer = gated(mock);

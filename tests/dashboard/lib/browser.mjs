@@ -37,11 +37,13 @@ after(async () => {
 });
 
 // The body of a test with a page: body(t, page, {context, errors, requests}). options: those of playwright's newContext,
-// and `expectErrors`, a pattern of console messages that belong to what is tested.
-export const withPage = ({ expectErrors, ...options }, body) => async (t) => {
+// `expectErrors`, a pattern of console messages that belong to what is tested, and `asked`, whether the page asks before it
+// holds, mutes and sends digits, as it does unless somebody chooses otherwise.
+export const withPage = ({ expectErrors, asked = false, ...options }, body) => async (t) => {
   const context = await (await browser()).newContext({ viewport: { width: 1440, height: 900 }, ...options });
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
+  if (!asked) await page.addInitScript(() => { localStorage['voxeme.confirmed'] ??= 'hanging up only'; });
   const errors = [], requests = [];
   page.on('console', (message) => { if (message.type() === 'error') errors.push(message.text()); });
   page.on('pageerror', (error) => errors.push(String(error)));
