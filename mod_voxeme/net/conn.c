@@ -339,6 +339,14 @@ static bool on_receive(struct vx_conn *conn, char *at, size_t len) {
     return true;
 }
 
+/* lws keeps its buffer for whatever comes next; a token or a password is not to stay in it. */
+static bool receive_and_wipe(struct vx_conn *conn, char *at, size_t len) {
+    bool ok = on_receive(conn, at, len);
+
+    explicit_bzero(at, len);
+    return ok;
+}
+
 static bool go_on_streaming(struct vx_conn *conn) {
     if (lws_partial_buffered(conn->wsi)) {
         vx_conn_await_room(conn);
@@ -486,7 +494,7 @@ static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void
         on_open(conn, worker, wsi);
         return 0;
     case LWS_CALLBACK_RAW_RX:
-        return on_receive(conn, in, len) ? 0 : -1;
+        return receive_and_wipe(conn, in, len) ? 0 : -1;
     case LWS_CALLBACK_RAW_WRITEABLE:
         return on_writable(conn) ? 0 : -1;
     case LWS_CALLBACK_RAW_CLOSE:

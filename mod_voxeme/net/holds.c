@@ -10,6 +10,8 @@
 #include "core/alloc.h"
 #include "core/registry.h"
 
+#include <openssl/crypto.h>
+
 /* How long one turn may go on asking. Each turn of lws's loop looks at every connection, which
  * costs about a quarter of a microsecond for each: a turn is longer than that. While nothing comes
  * in it may be longer by far; not without end, for who waits to be sent more, and the timers. */
@@ -17,6 +19,7 @@
 #define LONGEST_TURN_US(connections) (5000 + (int64_t)(connections) / 2)
 
 struct vx_parked {
+    size_t size;
     struct vx_request request; /* all it points to lies behind it */
     bool head_only;
     bool timed; /* the connection's timer says when its time is over */
@@ -51,6 +54,7 @@ static struct vx_parked *copy_request(const struct vx_request *r) {
     p = vx_malloc(size);
     if (!p)
         return NULL;
+    p->size = size;
     at = (char *)&p->params[r->param_count];
     p->request = *r;
     p->request.params = p->params;
@@ -65,6 +69,13 @@ static struct vx_parked *copy_request(const struct vx_request *r) {
         p->params[i] =
             (struct vx_param){keep(&at, r->params[i].name), keep(&at, r->params[i].value)};
     return p;
+}
+
+/* It has a token. */
+static void unpark(struct vx_conn *conn) {
+    OPENSSL_cleanse(conn->parked, conn->parked->size);
+    vx_free(conn->parked);
+    conn->parked = NULL;
 }
 
 /* --- groups --- */
@@ -261,8 +272,7 @@ bool vx_hold_park(struct vx_conn *conn, const struct vx_request *request, bool h
     conn->expired = false;
     vx_timer_clear(&conn->worker->wheel, &conn->timer);
     if (!wait_for(conn, &response->hold)) {
-        vx_free(conn->parked);
-        conn->parked = NULL;
+        unpark(conn);
         return false;
     }
     conn->state = VX_HELD;
@@ -280,8 +290,7 @@ void vx_hold_drop(struct vx_conn *conn) {
     if (conn->parked->request.command)
         vx_command_give_up(conn->parked->request.command);
     vx_command_release(&conn->parked->request.command);
-    vx_free(conn->parked);
-    conn->parked = NULL;
+    unpark(conn);
     conn->expired = false;
     conn->state = VX_READING;
     vx_uncount(&conn->worker->metrics.held, 1);

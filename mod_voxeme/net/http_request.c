@@ -246,7 +246,6 @@ static enum progress take_body(struct vx_conn *conn, const struct vx_http_head *
     if (!conn->admitted && !admit(conn, head, &response)) {
         progress = refuse_body(conn, head, at + size, len - size, &raw, &response);
         *used = size + raw;
-        OPENSSL_cleanse(at + size, progress == HANDLED ? raw : len - size);
         return progress;
     }
     switch (find_body(conn, head, at + size, len - size, &raw, &body, &error)) {
@@ -267,9 +266,7 @@ static enum progress take_body(struct vx_conn *conn, const struct vx_http_head *
         break;
     }
     *used = size + raw;
-    progress = handle(conn, head, body) ? HANDLED : CLOSE;
-    OPENSSL_cleanse(at + size, raw); /* some of it may be secret */
-    return progress;
+    return handle(conn, head, body) ? HANDLED : CLOSE;
 }
 
 /* One request at the front of at[0..len). *used: what is done with. */

@@ -258,6 +258,22 @@ test('nothing in memory has the password of a request that was refused, cut off,
   for (const secret of secrets) while (await holds(sw.pid, secret)) assert.ok(Date.now() - began < PATIENCE_MS, `${secret} is there still`);
 });
 
+test('nothing in memory has the token of a request that has waited', { skip: Boolean(process.env.VOXEME_TEST_SLOW) }, async (t) => {
+  const { sw, owner, client } = await start(t);
+  const { headers } = await client.get(callsOf(owner));
+  const began = Date.now();
+  const gone = async () => { while (await holds(sw.pid, owner.token)) assert.ok(Date.now() - began < PATIENCE_MS, 'the token is there still'); };
+  await gone();
+  for (const ends of ['by itself', 'cut off']) {
+    const raw = await Raw.open(sw.httpPort);
+    raw.write(`GET ${callsOf(owner)}?wait=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${owner.token}\r\nIf-None-Match: ${headers.etag}\r\n\r\n`);
+    while (!await holds(sw.pid, owner.token)) assert.ok(Date.now() - began < PATIENCE_MS, 'it does not wait');
+    if (ends === 'by itself') await raw.until((all) => all.includes('304 '), 'no change');
+    raw.destroy();
+    await gone();
+  }
+});
+
 test('what is wrong in to.auth is said, and no more of it', async (t) => {
   const { send, keptSecret } = await start(t);
   const bad = [['geheim', /to\.auth must be an object/], [{ username: 'joe' }, /to\.auth\.password is missing/], [{ password: 'geheim' }, /username is missing/],
