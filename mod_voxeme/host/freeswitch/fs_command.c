@@ -326,6 +326,9 @@ static bool is_on_its_way(switch_channel_t *channel) {
         return switch_channel_get_state(channel) < CS_HANGUP;
     if (state == CS_INIT || state == CS_ROUTING || state == CS_RESET)
         return true;
+    /* FreeSWITCH's originate has not noticed the answer, and will send it where it is to go. */
+    if (state == CS_CONSUME_MEDIA && switch_channel_test_flag(channel, CF_ORIGINATING))
+        return true;
     if (state != CS_EXECUTE)
         return false;
     extension = switch_channel_get_caller_extension(channel);
@@ -335,8 +338,9 @@ static bool is_on_its_way(switch_channel_t *channel) {
 
 #define ON_ITS_WAY_MS 2000
 
-static bool let_it_arrive(const struct vx_fs_call *call) {
-    for (int ms = 0; is_on_its_way(call->channel); ms++) {
+/* For as long as somebody waits for it: others wait in the lane. */
+static bool let_it_arrive(const struct vx_fs_call *call, struct vx_command *command) {
+    for (int ms = 0; is_on_its_way(call->channel) && vx_command_wanted(command); ms++) {
         if (ms == ON_ITS_WAY_MS)
             return false;
         switch_yield(1000);
@@ -344,17 +348,26 @@ static bool let_it_arrive(const struct vx_fs_call *call) {
     return true;
 }
 
-static struct vx_fs_result do_to(const struct vx_fs_call *call, struct vx_command *command) {
-    bool answered = vx_fs_is_answered(call);
-
+/* Why the verb is for no call that is as this one. */
+static const char *fault_of(const struct vx_fs_call *call) {
     if (switch_channel_get_state(call->channel) >= CS_HANGUP)
-        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has ended");
-    if (verbs[call->verb].answered && !answered)
-        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call has not been answered");
-    if (answered && call->verb != VX_VERB_HANGUP)
+        return "the call has ended";
+    if (verbs[call->verb].answered && !vx_fs_is_answered(call))
+        return "the call has not been answered";
+    return NULL;
+}
+
+static struct vx_fs_result do_to(const struct vx_fs_call *call, struct vx_command *command) {
+    const char *fault = fault_of(call);
+
+    if (fault)
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, fault);
+    if (vx_fs_is_answered(call) && call->verb != VX_VERB_HANGUP)
         let_it_be_answered(call);
-    if (call->verb == VX_VERB_HOLD && !let_it_arrive(call))
+    if (call->verb == VX_VERB_HOLD && !let_it_arrive(call, command))
         return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, "the call is on its way through the dialplan");
+    if ((fault = fault_of(call))) /* it may have ended meanwhile */
+        return VX_FS_ENDS(VX_OUTCOME_NOT_NOW, fault);
     if (!vx_command_wanted(command)) /* its client has been told that it was not done in time */
         return VX_FS_ENDS(VX_OUTCOME_REFUSED, "nobody waits for it any more");
     return verbs[call->verb].perform(call);

@@ -116,12 +116,47 @@ static void held_on_its_way(void **state) {
         nothing_done();
         double_channel_on_its_way(CHANNEL, rows[i][0], rows[i][1], 3);
         ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
-        double_channel_on_its_way(CHANNEL, rows[i][0], rows[i][1], 1);
         ends(VX_VERB_UNHOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
         assert_string_equal(double_done(), "hold " CHANNEL "\nunhold " CHANNEL "\n");
-        switch_yield(0);
         double_done_clear();
     }
+}
+
+static void arrive(void) {
+    double_channel_on_its_way(CHANNEL, CS_EXECUTE, CS_EXECUTE, 1);
+    switch_yield(0);
+}
+
+static void hangs_up(void) {
+    double_channel_hung_up(CHANNEL);
+}
+
+static void hung_up_on_its_way(void **state) {
+    (void)state;
+    channel(CHANNEL, true, true);
+    double_channel_on_its_way(CHANNEL, CS_ROUTING, CS_ROUTING, 3);
+    double_at("yield", hangs_up);
+    ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_NOT_NOW, "ended");
+    nothing_done();
+    arrive();
+}
+
+/* FreeSWITCH's own originate moves a call when it notices the answer. */
+static void held_while_it_is_originated(void **state) {
+    switch_core_session_t *session;
+
+    (void)state;
+    channel(CHANNEL, true, true);
+    double_channel_on_its_way(CHANNEL, CS_CONSUME_MEDIA, CS_CONSUME_MEDIA, 100000);
+    ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_DONE, NULL); /* it rests there */
+    ends(VX_VERB_UNHOLD, NO_ARGS, VX_OUTCOME_DONE, NULL);
+    double_done_clear();
+    session = switch_core_session_locate(CHANNEL);
+    switch_channel_set_flag(switch_core_session_get_channel(session), CF_ORIGINATING);
+    switch_core_session_rwunlock(session);
+    ends(VX_VERB_HOLD, NO_ARGS, VX_OUTCOME_NOT_NOW, "on its way");
+    nothing_done();
+    arrive();
 }
 
 static struct vx_command *asked;
@@ -503,6 +538,8 @@ int main(void) {
         EACH(held),
         EACH(being_answered),
         EACH(held_on_its_way),
+        EACH(hung_up_on_its_way),
+        EACH(held_while_it_is_originated),
         EACH(given_up_while_it_is_answered),
         EACH(held_in_a_bridge),
         EACH(unheld_is_told),
