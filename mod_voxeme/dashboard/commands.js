@@ -13,7 +13,7 @@ export const COMMANDS = [
   { name: 'unhold', label: 'Unhold', question: 'Take this call off hold?', needs: 'unhold', when: isAnswered, change: () => ({ conf_hold_status: 'unhold' }) },
   { name: 'mute', label: 'Mute', question: 'Mute this call?', needs: 'mute', when: isAnswered, change: () => ({ mute_status: 'mute' }) },
   { name: 'unmute', label: 'Unmute', question: 'Unmute this call?', needs: 'unmute', when: isAnswered, change: () => ({ mute_status: 'unmute' }) },
-  { name: 'dtmf', label: 'Keypad', question: 'Send digits to this call?', needs: 'dtmf', when: isAnswered, change: (call, digits) => ({ dtmf: { digit: digits } }) },
+  { name: 'dtmf', label: 'Keypad', question: 'Send digits to this call?', agree: 'Open keypad', needs: 'dtmf', when: isAnswered, change: (call, digits) => ({ dtmf: { digit: digits } }) },
 ];
 
 export const KEYS = [...'123456789*0#'];

@@ -9,6 +9,8 @@ export class Confirm {
 
   constructor() {
     find('confirm-no').addEventListener('click', () => this.#modal.close());
+    // A key that is held down does not answer what it has asked.
+    find('confirm-yes').addEventListener('keydown', (event) => { if (event.repeat) event.preventDefault(); });
     find('confirm-yes').addEventListener('click', () => {
       this.#answer?.(true);
       this.#modal.close();

@@ -93,6 +93,7 @@ export class Controls {
     this.#buttons.get('dtmf').setAttribute('aria-expanded', state.keypad);
     this.#keypad.hidden = !state.keypad || !offered.has('dtmf');
     setText(find('control-done'), state.done);
+    find('confirmed').hidden = offered.size === 0;
     find('control-done').classList.toggle('confirmed', state.at > 0);
     setText(find('control-at'), state.at ? clockTime(state.at) : '');
     setText(find('control-waiting'), state.digits && `then ${state.digits}`);
@@ -103,7 +104,7 @@ export class Controls {
   // A button that goes must not take the focus with it.
   #keepFocus(offered, state) {
     const focused = document.activeElement;
-    if (!this.#root.contains(focused)) return;
+    if (!this.#root.contains(focused) || (focused.id === 'confirmed' && offered.size)) return;
     const stays = this.#keypad.contains(focused) ? offered.has('dtmf') && state.keypad
       : [...this.#buttons].some(([name, button]) => button === focused && offered.has(name));
     if (!stays) find('drawer-close').focus();
@@ -125,12 +126,12 @@ export class Controls {
 
   // The keypad is asked for once, when it is opened: digits follow each other as they are pressed.
   async #isWanted(entry, name) {
-    const { label, question } = COMMANDS.find((command) => command.name === name), dangerous = name === 'hangup';
+    const { label, question, agree = label } = COMMANDS.find((command) => command.name === name), dangerous = name === 'hangup';
     if (!dangerous && !this.#asksAll) return true;
     const { from, to, call_status: status } = entry.call;
     this.#asking = entry;
     const yes = await this.#confirm.ask({
-      title: question, text: `${from || 'unknown'} → ${to || 'unknown'}, ${status}`, yes: label, dangerous,
+      title: question, text: `${from || 'unknown'} → ${to || 'unknown'}, ${status}`, yes: agree, dangerous,
     });
     this.#asking = undefined;
     return yes;

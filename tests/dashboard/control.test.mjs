@@ -77,8 +77,11 @@ test('everything is asked first, by name, until somebody chooses otherwise', wit
     await page.click('#confirm-no');
     assert.equal(await focused(page), `control-${name}`);
     assert.deepEqual(mock.commanded, []);
-    await page.keyboard.press('Enter');
+    await page.keyboard.down('Enter');
     await page.waitForSelector('#confirm[open]');
+    await page.keyboard.down('Enter'); // held
+    await page.keyboard.up('Enter');
+    assert.equal(await page.isVisible('#confirm'), true);
     await page.keyboard.press('Enter');
     await until(page, 'control-done', `${name[0].toUpperCase()}${name.slice(1)}: done.`);
     assert.deepEqual(mock.commanded.splice(0).map((told) => told.body), [body]);
@@ -94,7 +97,12 @@ test('everything is asked first, by name, until somebody chooses otherwise', wit
   await until(page, 'control-done', 'Digits 7: done.');
   await page.click('#control-dtmf'); // to close it is asked by nobody
   assert.equal(await page.isVisible('#keypad'), false);
-  await page.click('#confirmed');
+  await page.focus('#confirmed');
+  mock.create({ from: '9' }); // the page is drawn anew
+  await untilRows(page, (list) => list.length === 2);
+  await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); }));
+  assert.equal(await focused(page), 'confirmed');
+  await page.keyboard.press('Enter');
   assert.equal(await textOf(page, '#confirmed'), 'Confirm: hanging up only');
   await page.click('#control-hold');
   await until(page, 'control-done', 'Hold: done.');
