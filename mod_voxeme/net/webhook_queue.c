@@ -112,7 +112,7 @@ static void append(struct vx_webhook_queue *q, struct vx_delivery *d, struct ite
     item->receiver->count++;
     vx_account_waits(q, a);
     atomic_fetch_add_explicit(&q->count, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&q->bytes, cost(item), memory_order_relaxed);
+    q->held += cost(item);
 }
 
 /* The call keeps its state; the status' receiver is the caller's to settle. */
@@ -141,9 +141,14 @@ static void remove_item(struct vx_webhook_queue *q, struct item *item) {
     item->receiver->count--;
     vx_account_waits(q, a);
     atomic_fetch_sub_explicit(&q->count, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&q->bytes, cost(item), memory_order_relaxed);
+    q->held -= cost(item);
     vx_snapshot_release(&item->snapshot);
     vx_free(item);
+}
+
+/* For others to read: what has come and is to give way at once is not told. */
+static void tell_bytes(struct vx_webhook_queue *q) {
+    atomic_store_explicit(&q->bytes, q->held, memory_order_relaxed);
 }
 
 /* Its first status is done with; it is in no state. */
@@ -151,6 +156,7 @@ static void go_on(struct vx_webhook_queue *q, struct vx_delivery *d) {
     struct receiver *r = d->first->receiver;
 
     remove_item(q, d->first);
+    tell_bytes(q);
     d->attempts = 0;
     if (d->first)
         make_ready(q, d);
@@ -203,7 +209,7 @@ static void make_room(struct vx_webhook_queue *q, struct account *a) {
         vx_webhook_queue_lose(q, VX_LOSS_QUEUE);
     while (vx_webhook_queue_count(q) > q->limits.queued_total && drop_longest(q))
         vx_webhook_queue_lose(q, VX_LOSS_TOTAL);
-    while (vx_webhook_queue_bytes(q) > q->limits.memory && drop_longest(q))
+    while (q->held > q->limits.memory && drop_longest(q))
         vx_webhook_queue_lose(q, VX_LOSS_BYTES);
 }
 
@@ -244,6 +250,7 @@ void vx_webhook_queue_add(struct vx_webhook_queue *q, struct vx_snapshot *call, 
     vx_snapshot_set_apart(&call);
     if (r && add(q, r, call, now)) {
         make_room(q, r->account);
+        tell_bytes(q);
         return;
     }
     if (r)

@@ -122,6 +122,7 @@ struct vx_webhook_queue {
     size_t call_count, receiver_count, account_count;
     unsigned on_their_way, doubted, old_count;
     uint64_t random;
+    size_t held; /* bytes */
     atomic_size_t count, bytes;
     atomic_uint_fast64_t lost[VX_LOSS_COUNT];
 };
