@@ -343,7 +343,8 @@ static bool on_receive(struct vx_conn *conn, char *at, size_t len) {
 static bool receive_and_wipe(struct vx_conn *conn, char *at, size_t len) {
     bool ok = on_receive(conn, at, len);
 
-    explicit_bzero(at, len);
+    if (len)
+        explicit_bzero(at, len);
     return ok;
 }
 

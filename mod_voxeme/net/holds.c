@@ -272,6 +272,7 @@ bool vx_hold_park(struct vx_conn *conn, const struct vx_request *request, bool h
     conn->expired = false;
     vx_timer_clear(&conn->worker->wheel, &conn->timer);
     if (!wait_for(conn, &response->hold)) {
+        vx_selection_release(&conn->parked->request.selection);
         unpark(conn);
         return false;
     }

@@ -89,8 +89,9 @@ bool vx_tls_prepare(struct vx_server *server, SSL_CTX *listening) {
         SSL_CTX_set_cipher_list(listening, CIPHERS) != 1 ||
         SSL_CTX_set_session_id_context(listening, session, sizeof session - 1) != 1)
         return false;
-    SSL_CTX_set_options(listening, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                       SSL_OP_CIPHER_SERVER_PREFERENCE);
+    /* What a request brings may be secret, and is not to stay in OpenSSL's buffers. */
+    SSL_CTX_set_options(listening, SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_RENEGOTIATION |
+                                       SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_session_cache_mode(listening, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_cert_cb(listening, give_certificate, server);
     return true;
